@@ -1,0 +1,305 @@
+"""Model cards: what a circuit showed, in the form in which a network uses it.
+
+A card is a JSON file with a schema version and a digest over its content. It is written by
+:func:`neuronsim.calibrate` and read by ``training``. Every number that a person could edit either
+changes the network's behaviour or belongs to the provenance; a card whose content no longer matches its digest is
+refused, so an edit is never silently ignored.
+
+The neuron of a TTFS card, in units of tau (t counted from the release of reset):
+
+    v(t)   = gain * sum_{i: t_i < t} w_i g(t - t_i),     fires at the first t with v(t) >= 1 + ramp * t
+    g(t)   = 1 - e^{-t}                                                              (second_pole_ratio is None)
+    g(t)   = (1 - 1/r)/(r - 2) * [(r - 1)(1 - e^{-t}) - (1 - e^{-(r-1)t})/(r - 1)]   (r = second_pole_ratio = w_lf tau)
+    t_out  = t + delay + sigma_t * N(0, 1)
+    sigma_t^2 = (sigma_v^2 + diffusion_v^2 * t) / v'(t)^2 + floor^2
+
+g is the time integral of the error response of the type-I loop K / (s^2/w_lf + s + K) with the pole-calibrated
+gain K = (1 - 1/r)/tau, normalized to g(inf) = 1 (paper 004, equations 1 to 3, for r -> inf).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from .errors import DataError, InputError
+from .files import sha256_of, write_text
+
+SCHEMA_VERSION = 1
+UNSIGNED = "unsigned"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Estimate(_Part):
+    """A calibrated value with its 95 % confidence interval [low, high], all in the unit of the field's name."""
+
+    value: float
+    low: float
+    high: float
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.low <= self.value <= self.high:
+            raise ValueError(f"value {self.value:g} lies outside its interval [{self.low:g}, {self.high:g}]")
+        return self
+
+    @classmethod
+    def exact(cls, value: float) -> Estimate:
+        """An estimate without uncertainty (a design value)."""
+        return cls(value=value, low=value, high=value)
+
+
+class Range(_Part):
+    """A closed interval within which the card was characterized."""
+
+    low: float
+    high: float
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.low <= self.high:
+            raise ValueError(f"low {self.low:g} is above high {self.high:g}")
+        return self
+
+
+def _check(name: str, value: float, low: float, high: float, what: str) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{name} = {value:g} is out of range [{low:g}, {high:g}]: {what}")
+
+
+class Kernel(_Part):
+    """The deterministic synaptic kernel and threshold of a TTFS neuron."""
+
+    tau_s: Estimate
+    second_pole_ratio: Estimate | None = Field(description="r = w_lf * tau; null: not resolved by the data, ideal kernel")
+    delay_s: Estimate = Field(description="added to every output spike time")
+    ramp_per_tau: Estimate = Field(description="threshold ramp, in thresholds per tau")
+    xor_limit_weight: Estimate | None = Field(
+        description="largest phase error, in unit weights, within the linear range of the detector; null: not characterized"
+    )
+
+    @model_validator(mode="after")
+    def _ranges(self) -> Self:
+        _check("kernel.tau_s", self.tau_s.value, 1e-15, 1e3, "time constant in seconds")
+        _check("kernel.delay_s", self.delay_s.value / self.tau_s.value, -10, 10, "delay in units of tau")
+        _check("kernel.ramp_per_tau", self.ramp_per_tau.value, -1, 10, "thresholds per tau")
+        if self.second_pole_ratio is not None:
+            _check("kernel.second_pole_ratio", self.second_pole_ratio.value, 4, 1e9, "below 4 the loop rings")
+        if self.xor_limit_weight is not None:
+            _check("kernel.xor_limit_weight", self.xor_limit_weight.value, 1e-6, 1e9, "must be positive")
+        return self
+
+
+class WeightResponse(_Part):
+    """Effective weight = gain * w; relative frozen error per synapse ``mismatch_sigma`` (one draw per chip)."""
+
+    gain: Estimate
+    mismatch_sigma: Estimate
+
+    @model_validator(mode="after")
+    def _ranges(self) -> Self:
+        _check("weights.gain", self.gain.value, 1e-3, 1e3, "effective weight per programmed weight")
+        _check("weights.mismatch_sigma", self.mismatch_sigma.value, 0, 1, "a fraction, not percent")
+        return self
+
+
+class TimingNoise(_Part):
+    """Temporal noise: one draw per spike. sigma_t^2 = (sigma_v^2 + diffusion_v^2 t/tau)/v'(t)^2 + floor^2."""
+
+    sigma_v: Estimate = Field(description="rms noise at the threshold comparison, in thresholds")
+    diffusion_v: Estimate = Field(description="accumulated oscillator phase noise, in thresholds per sqrt(tau)")
+    floor_s: Estimate = Field(description="rms of what the model leaves unexplained in noise-free runs, in seconds")
+
+    @model_validator(mode="after")
+    def _ranges(self) -> Self:
+        _check("timing_noise.sigma_v", self.sigma_v.value, 0, 1, "a fraction of the threshold")
+        _check("timing_noise.diffusion_v", self.diffusion_v.value, 0, 1, "a fraction of the threshold per sqrt(tau)")
+        _check("timing_noise.floor_s", self.floor_s.value, 0, 1e3, "seconds")
+        return self
+
+
+class Frozen(_Part):
+    """Neuron-to-neuron spread, drawn once per chip: relative gain and absolute ramp, both Gaussian."""
+
+    gain_sigma: Estimate
+    ramp_sigma_per_tau: Estimate
+
+    @model_validator(mode="after")
+    def _ranges(self) -> Self:
+        _check("frozen.gain_sigma", self.gain_sigma.value, 0, 1, "a fraction, not percent")
+        _check("frozen.ramp_sigma_per_tau", self.ramp_sigma_per_tau.value, 0, 1, "thresholds per tau")
+        return self
+
+
+class Energy(_Part):
+    """Energy drawn from the supplies named in the manifest."""
+
+    per_spike_j: Estimate
+    static_w: Estimate
+
+
+class Quality(_Part):
+    """How well the card predicts runs that were not used in the fit."""
+
+    n_fit: int = Field(ge=1)
+    n_held_out: int = Field(ge=1)
+    median_error: float = Field(ge=0, description="held-out |t_card - t_circuit| / t_circuit (rates: |f| likewise), a fraction")
+    p95_error: float = Field(ge=0)
+    spike_agreement: float = Field(ge=0, le=1, description="fraction of held-out runs with the right spike/no-spike outcome")
+
+
+class Provenance(_Part):
+    """Where the card came from; enough to make it again."""
+
+    dataset_sha256: str
+    netlist_sha256: str
+    engine: str
+    engine_version: str
+    plans: dict[str, Any] = Field(description="the plans, as their TOML would read")
+    parameters: dict[str, float] = Field(description="netlist parameters, SI units")
+    seed: int
+    versions: dict[str, str]
+
+
+class ModelCard(_Part):
+    """Base of all cards. Use :meth:`load` to read either kind.
+
+    Raises (load): DataError when the file is not a card, has another schema version, an unknown or missing field, a
+    value out of range, or a content that does not match its digest.
+    """
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    neuron: str
+    not_fitted: dict[str, str] = Field(description="what the data could not support, and why")
+    quality: Quality
+    provenance: Provenance
+    digest: str = ""
+
+    _adapter: ClassVar[TypeAdapter | None] = None
+
+    def content_digest(self) -> str:
+        """SHA-256 over everything but the digest itself."""
+        content = self.model_dump(mode="json", exclude={"digest"})
+        return sha256_of(json.dumps(content, sort_keys=True))
+
+    def signed(self) -> Self:
+        """The same card with a digest that matches its content."""
+        return self.model_copy(update={"digest": self.content_digest()})
+
+    @property
+    def edited(self) -> bool:
+        """True when a person took responsibility for the values by setting ``digest`` to "unsigned"."""
+        return self.digest == UNSIGNED
+
+    def save(self, path: Path | str) -> Path:
+        """Write the card as JSON, whole or not at all."""
+        card = self if self.edited else self.signed()
+        return write_text(path, card.model_dump_json(indent=2) + "\n")
+
+    @staticmethod
+    def load(path: Path | str) -> TTFSCard | RateCard:
+        """Read and check a card of either kind."""
+        path = Path(path)
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise InputError(f"no card at {path}: make one with 'neuronsim calibrate DATASET --out {path}'") from None
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise DataError(f"{path} is not a readable card ({error}): calibrate again") from None
+        if not isinstance(raw, dict) or "schema_version" not in raw:
+            raise DataError(f"{path} is not a model card: it has no schema_version")
+        if raw["schema_version"] != SCHEMA_VERSION:
+            raise DataError(
+                f"{path} has schema_version {raw['schema_version']!r}, this neuronsim reads {SCHEMA_VERSION}: "
+                "calibrate the dataset again with this version"
+            )
+        try:
+            card = card_adapter().validate_python(raw)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"] if part not in ("ttfs", "rate"))
+            raise DataError(f"{path}: field '{where}': {first['msg']} (got {first.get('input')!r:.80})") from None
+        if not card.edited and card.digest != card.content_digest():
+            raise DataError(
+                f"{path} was changed after it was calibrated: its content does not match its digest. "
+                f'To use an edited card on purpose, set "digest": "{UNSIGNED}" in it; reports will then say so.'
+            )
+        return card
+
+
+class TTFSCard(ModelCard):
+    """The card of a neuron that fires once per inference (time to first spike). See the module for its equation."""
+
+    code: Literal["ttfs"] = "ttfs"
+    kernel: Kernel
+    weights: WeightResponse
+    timing_noise: TimingNoise
+    frozen: Frozen
+    missing_probability: Estimate = Field(description="probability that a spike which is due does not come")
+    energy: Energy | None = Field(description="null: a behavioral netlist draws no supply current")
+    valid_inputs: Range = Field(description="number of inputs per run in the data")
+    valid_weight: Range
+    valid_time_tau: Range = Field(description="input times in the data, in tau")
+
+    @model_validator(mode="after")
+    def _probability(self) -> Self:
+        _check("missing_probability", self.missing_probability.value, 0, 1, "a probability")
+        return self
+
+    def scaled_noise(self, factor: float) -> TTFSCard:
+        """A copy with its temporal noise multiplied by ``factor`` (>= 0), marked unsigned. Frozen spread is untouched."""
+        if not (math.isfinite(factor) and factor >= 0):
+            raise InputError(f"noise scale must be a finite number >= 0, got {factor}")
+
+        def scale(e: Estimate) -> Estimate:
+            return Estimate(value=e.value * factor, low=e.low * factor, high=e.high * factor)
+
+        noise = self.timing_noise
+        scaled = TimingNoise.model_construct(
+            sigma_v=scale(noise.sigma_v), diffusion_v=scale(noise.diffusion_v), floor_s=scale(noise.floor_s)
+        )
+        return self.model_copy(update={"timing_noise": scaled, "digest": UNSIGNED})
+
+
+class RateCard(ModelCard):
+    """The card of a neuron that codes by its rate.
+
+        f(I) = 1 / (t_ref + (Q / I_rh) ln(I / (I - I_rh))) for I > I_rh, else 0;  I_rh -> 0 gives 1 / (t_ref + Q / I)
+
+    with Q = C V_th the charge per spike, I_rh = V_th / R the rheobase and t_ref the refractory time.
+    """
+
+    code: Literal["rate"] = "rate"
+    charge_per_spike_c: Estimate
+    rheobase_a: Estimate = Field(description="0 for a neuron without leak")
+    refractory_s: Estimate
+    isi_jitter: Estimate = Field(description="coefficient of variation of the inter-spike interval")
+    threshold_mismatch: Estimate = Field(description="relative spread of the threshold, one draw per chip")
+    energy: Energy | None
+    valid_current_a: Range
+
+    @model_validator(mode="after")
+    def _ranges(self) -> Self:
+        _check("charge_per_spike_c", self.charge_per_spike_c.value, 1e-21, 1e3, "coulombs")
+        _check("rheobase_a", self.rheobase_a.value, 0, 1e3, "amperes")
+        _check("refractory_s", self.refractory_s.value, 0, 1e3, "seconds")
+        _check("isi_jitter", self.isi_jitter.value, 0, 1, "a fraction, not percent")
+        _check("threshold_mismatch", self.threshold_mismatch.value, 0, 1, "a fraction, not percent")
+        return self
+
+
+def card_adapter() -> TypeAdapter:
+    """Validator of either kind of card, chosen by its ``code``."""
+    return TypeAdapter(Annotated[TTFSCard | RateCard, Field(discriminator="code")])
+
+
+def card_schema() -> dict[str, Any]:
+    """JSON Schema of the card file."""
+    return card_adapter().json_schema()

@@ -1,0 +1,101 @@
+"""The characterization dataset: what the bench writes and ``calibrate`` reads (netCDF, one row per SPICE run).
+
+Dimensions ``run`` and, for TTFS neurons, ``input`` (padded: time +inf, weight 0), for rate neurons ``spike`` (padded NaN).
+
+Variables of every dataset
+    plan, status ("ok" | "failed"), reason, options (run): str;  trial, chip, attempts, noise_seed (run): int
+    level (run): the swept quantity of the plan (jitter fraction, bits, ...), NaN where a plan sweeps nothing
+    window_s (run): how long the run was watched;  energy_j (run): from the supplies, NaN where there are none
+    parameter_<name> (run): every netlist parameter, in the unit of its manifest
+ttfs: spike_time_s (run): first output spike, inf = silent in the window, NaN = failed
+    input_time_s, weight (run, input): what the circuit got;  nominal_time_s, nominal_weight: what was meant
+rate: input_current_a (run), spike_times_s (run, spike), rate_hz (run) from the mean inter-spike interval
+waveforms (optional): waveform_time_s and waveform_<node>_v (trace, sample), trace_run (trace): which run they show
+
+``noise_seed`` is -1 in noise-free runs; ``chip`` is -1 where no frozen mismatch was drawn. Attributes hold units and
+provenance; there is no date in it, so the same command gives the same file.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from .errors import DataError, InputError
+from .files import write_atomically
+
+SCHEMA_VERSION = 1
+
+_COMMON = ("plan", "status", "reason", "options", "trial", "chip", "attempts", "noise_seed", "level", "window_s", "energy_j")
+_BY_CODE = {
+    "ttfs": ("spike_time_s", "input_time_s", "weight", "nominal_time_s", "nominal_weight"),
+    "rate": ("input_current_a", "spike_times_s", "rate_hz"),
+}
+_ATTRIBUTES = ("neuron", "code", "engine", "engine_version", "netlist_sha256", "seed", "plans", "defaults", "versions")
+
+
+def check(dataset: xr.Dataset, where: str = "dataset") -> xr.Dataset:
+    """Return ``dataset`` if it follows the schema of this module.
+
+    Raises DataError naming the missing attribute or variable.
+    """
+    version = dataset.attrs.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise DataError(f"{where}: schema_version is {version!r}, this neuronsim reads {SCHEMA_VERSION}: characterize again")
+    for name in _ATTRIBUTES:
+        if name not in dataset.attrs:
+            raise DataError(f"{where}: attribute '{name}' is missing: not a neuronsim dataset, or cut short")
+    code = dataset.attrs["code"]
+    if code not in _BY_CODE:
+        raise DataError(f"{where}: code is {code!r}, must be one of {sorted(_BY_CODE)}")
+    for name in (*_COMMON, *_BY_CODE[code]):
+        if name not in dataset:
+            raise DataError(f"{where}: variable '{name}' is missing")
+    return dataset
+
+
+def save(dataset: xr.Dataset, path: Path | str) -> Path:
+    """Write ``dataset`` as netCDF4, whole or not at all; equal datasets give equal bytes."""
+    check(dataset)
+    return write_atomically(path, lambda temporary: dataset.to_netcdf(temporary, engine="h5netcdf"))
+
+
+def load(path: Path | str) -> xr.Dataset:
+    """Read a dataset into memory and check it.
+
+    Raises InputError when there is no such file, DataError when it is corrupt, truncated or of another schema.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"no dataset at {path}: make one with 'neuronsim characterize NEURON --out {path}'")
+    try:
+        with xr.open_dataset(path, engine="h5netcdf") as stored:
+            dataset = stored.load()
+    except Exception as error:
+        raise DataError(f"{path} is corrupt or not netCDF ({type(error).__name__}: {error}): characterize again") from error
+    return check(dataset, str(path))
+
+
+def plans(dataset: xr.Dataset) -> dict[str, Any]:
+    """The plans that made the dataset, as plain data."""
+    return json.loads(dataset.attrs["plans"])
+
+
+def select(dataset: xr.Dataset, plan: str, *, ok: bool = True) -> xr.Dataset:
+    """Rows of one plan; by default only those whose run succeeded. Empty when the plan was not run."""
+    keep = dataset["plan"].values == plan
+    if ok:
+        keep &= dataset["status"].values == "ok"
+    return dataset.isel(run=np.flatnonzero(keep))
+
+
+def parameter(dataset: xr.Dataset, name: str) -> float:
+    """Default value of a netlist parameter (the value outside sweeps). Raises DataError when the netlist has none."""
+    defaults = json.loads(dataset.attrs["defaults"])
+    if name not in defaults:
+        raise DataError(f"dataset of '{dataset.attrs['neuron']}' has no parameter '{name}'; it has {sorted(defaults)}")
+    return float(defaults[name])

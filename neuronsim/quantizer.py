@@ -1,0 +1,65 @@
+"""The conductance bank: b-bit signed synaptic weights as a switched-resistor array realizes them.
+
+    w_k = w_max (2k + 1 - 2^b) / (2^b - 1),   k = 0 .. 2^b - 1        (uniform, mid-rise, symmetric: no zero level)
+
+so that 2 bits give +-w_max/3 and +-w_max. The step is 2 w_max / (2^b - 1), the quantization error of a weight inside the
+range is at most half of it, and its variance over uniform weights step^2 / 12.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConductanceBank:
+    """A bank of ``bits`` bits and full scale ``w_max`` (in units of the unit weight).
+
+    Raises InputError for bits outside 1..32 or a w_max that is not a positive number.
+    """
+
+    bits: int
+    w_max: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.bits, (int, np.integer)) and 1 <= self.bits <= 32):
+            raise InputError(f"bits = {self.bits!r} is out of range: a conductance bank has 1 to 32 bits")
+        if not (np.isfinite(self.w_max) and self.w_max > 0):
+            raise InputError(f"w_max = {self.w_max!r} is out of range: full scale must be a positive finite weight")
+
+    @property
+    def step(self) -> float:
+        """Distance between neighbouring levels."""
+        return 2.0 * self.w_max / (2**self.bits - 1)
+
+    def codes(self, weights: ArrayLike) -> NDArray[np.int64]:
+        """Nearest code 0 .. 2^bits - 1 of each weight; weights beyond full scale get the end codes."""
+        w = np.asarray(weights, dtype=np.float64)
+        if np.isnan(w).any():
+            raise InputError("weights contain NaN")
+        return np.clip(np.rint((w / self.w_max + 1.0) * (2**self.bits - 1) / 2.0), 0, 2**self.bits - 1).astype(np.int64)
+
+    def levels(self) -> NDArray[np.float64]:
+        """All levels in rising order; only for bits <= 16."""
+        if self.bits > 16:
+            raise InputError(f"{self.bits} bits have too many levels to list; use value(codes)")
+        return self.value(np.arange(2**self.bits))
+
+    def value(self, codes: ArrayLike) -> NDArray[np.float64]:
+        """Weight of each code."""
+        return self.w_max * (2.0 * np.asarray(codes, dtype=np.float64) + 1.0 - 2.0**self.bits) / (2.0**self.bits - 1.0)
+
+    def quantize(self, weights: ArrayLike) -> NDArray[np.float64]:
+        """Nearest level of each weight."""
+        return self.value(self.codes(weights))
+
+    def conductance(self, weights: ArrayLike, *, unit_s: float) -> NDArray[np.float64]:
+        """Magnitude of the conductance, in siemens, that realizes each quantized weight; ``unit_s`` realizes weight 1."""
+        if not (np.isfinite(unit_s) and unit_s > 0):
+            raise InputError(f"unit_s = {unit_s!r}: the unit conductance must be a positive number of siemens")
+        return np.abs(self.quantize(weights)) * unit_s
