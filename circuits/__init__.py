@@ -1,0 +1,19 @@
+"""The bench: runs netlists in ngspice, measures, sweeps."""
+
+from .campaign import ENGINES
+from .characterize import characterize
+from .manifest import Manifest, load_manifest, neurons
+from .plans import GROUPS, KINDS, Plan, load_plans, make_plan
+
+__all__ = [
+    "ENGINES",
+    "GROUPS",
+    "KINDS",
+    "Manifest",
+    "Plan",
+    "characterize",
+    "load_manifest",
+    "load_plans",
+    "make_plan",
+    "neurons",
+]

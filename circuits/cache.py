@@ -1,0 +1,111 @@
+"""Finished runs by content hash, in one SQLite file: what makes campaigns resumable and unchanged reruns instant."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+
+from neuronsim.errors import OutputError
+from neuronsim.files import sha256_of
+
+from .deck import Job
+from .outcome import Outcome
+
+_VERSION = 1
+
+
+def default_path() -> Path:
+    """``$NEURONSIM_CACHE``, else ``$XDG_CACHE_HOME/neuronsim``, else ``~/.cache/neuronsim``; the file runs.sqlite in it."""
+    folder = os.environ.get("NEURONSIM_CACHE")
+    if not folder:
+        folder = os.path.join(
+            os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache"), "neuronsim"
+        )
+    return Path(folder) / "runs.sqlite"
+
+
+def key_of(job: Job, engine: str, version: str) -> str:
+    """Hash of everything that a result depends on: deck with models, options and noise, measurement, engine and version."""
+    parts = [
+        _VERSION,
+        engine,
+        version,
+        job.deck,
+        job.node,
+        job.reference,
+        repr(job.level_v),
+        job.edge,
+        repr(job.t_stop_s),
+    ]
+    return sha256_of(json.dumps([*parts, job.supplies, job.waveforms]))
+
+
+class Cache:
+    """A persistent map from :func:`key_of` to outcomes; every ``put`` is on disk when it returns.
+
+    Raises OutputError when the file cannot be written. A corrupt file is set aside as ``runs.sqlite.corrupt``.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path or default_path()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._open()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError) and "malformed" not in str(error):
+                raise OutputError(
+                    f"cannot open the cache {self.path}: {error}. Set NEURONSIM_CACHE to a folder you can write."
+                ) from None
+            self.path.replace(self.path.with_suffix(".sqlite.corrupt"))
+            self._open()
+        except OSError as error:
+            raise OutputError(
+                f"cannot open the cache {self.path}: {error}. Set NEURONSIM_CACHE to a folder you can write."
+            ) from None
+
+    def _open(self) -> None:
+        self._db = sqlite3.connect(self.path, timeout=60, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.execute("CREATE TABLE IF NOT EXISTS runs (key TEXT PRIMARY KEY, outcome TEXT NOT NULL)")
+
+    def get(self, key: str) -> tuple[Outcome, int, str] | None:
+        """(outcome, attempts, options) of a finished run, or None."""
+        row = self._db.execute("SELECT outcome FROM runs WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            return None
+        stored = json.loads(row[0])
+        outcome = Outcome(
+            spikes_s=tuple(stored["spikes_s"]),
+            energy_j=stored["energy_j"] if stored["energy_j"] is not None else float("nan"),
+            reason=stored["reason"],
+            message=stored["message"],
+            waveforms={name: np.asarray(values) for name, values in stored["waveforms"].items()},
+        )
+        return outcome, stored["attempts"], stored["options"]
+
+    def put(self, key: str, outcome: Outcome, attempts: int, options: str) -> None:
+        """Store one finished run."""
+        stored = {
+            "spikes_s": outcome.spikes_s,
+            "energy_j": outcome.energy_j if np.isfinite(outcome.energy_j) else None,
+            "reason": outcome.reason,
+            "message": outcome.message,
+            "attempts": attempts,
+            "options": options,
+            "waveforms": {name: values.tolist() for name, values in outcome.waveforms.items()},
+        }
+        try:
+            self._db.execute("INSERT OR REPLACE INTO runs VALUES (?, ?)", (key, json.dumps(stored)))
+        except sqlite3.OperationalError as error:
+            raise OutputError(
+                f"cannot write the cache {self.path}: {error}. Free space there; finished runs are kept."
+            ) from None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()

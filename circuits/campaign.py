@@ -1,0 +1,159 @@
+"""Many runs: worker processes that are killed and replaced, retries with safer options, cache, one row for every run.
+
+The default pool (pebble) kills a worker whose run exceeds its timeout. Any ``concurrent.futures.Executor`` (for
+example dask.distributed's ``Client.get_executor()``) can be given instead; then each run is an ``ngspice -b`` process
+with its own timeout, because a foreign executor cannot kill its workers.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from typing import Any
+
+from pebble import ProcessExpired, ProcessPool
+
+from neuronsim.errors import InputError, NeuronsimError, suggest
+
+from . import engine_cli, engine_shared
+from .cache import Cache, key_of
+from .deck import Job
+from .outcome import Outcome
+
+ENGINES = {engine_shared.NAME: engine_shared, engine_cli.NAME: engine_cli}
+_POISONED = 77
+_RUNS_PER_WORKER = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """Outcome of one run, how many attempts it took, and with which options ("default" or "safer") it was reached."""
+
+    outcome: Outcome
+    attempts: int
+    options: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A job and its variant with safer options."""
+
+    job: Job
+    safer: Callable[[], Job]
+
+
+def check_engine(engine: str) -> str:
+    """Return the name if it is known. Raises InputError otherwise."""
+    if engine not in ENGINES:
+        raise InputError(f"unknown engine '{engine}'.{suggest(engine, ENGINES)}")
+    return engine
+
+
+def _simulate(engine: str, job: Job, timeout_s: float) -> Outcome:
+    if engine_shared.poisoned:
+        os._exit(_POISONED)  # libngspice cannot be trusted after an error: a fresh process takes this job
+    return ENGINES[engine].run(job, timeout_s)
+
+
+def _version(engine: str) -> str:
+    return ENGINES[engine].version()
+
+
+def engine_version(engine: str) -> str:
+    """Version of an engine, asked in a process of its own. Raises MissingToolError when it is not installed."""
+    if engine == engine_shared.NAME:
+        engine_shared.library_path()
+        with ProcessPool(max_workers=1) as pool:
+            return pool.schedule(_version, args=(engine,), timeout=60).result()
+    return _version(engine)
+
+
+def run_all(
+    tasks: Sequence[Task],
+    *,
+    engine: str,
+    version: str,
+    jobs: int = 1,
+    timeout_s: float = 60.0,
+    cache: Cache | None = None,
+    executor: Executor | None = None,
+    retry_failed: bool = False,
+    on_done: Callable[[int], Any] = lambda index: None,
+) -> list[Result]:
+    """Run every task; results come back in the order of ``tasks`` whatever ``jobs`` is.
+
+    A run that does not converge is tried once more with safer options, one whose worker died once more in a fresh
+    worker; what fails for good is a Result with a reason. ``on_done(index)`` is called after each. Interrupting loses
+    nothing: finished runs are in the cache.
+    """
+    check_engine(engine)
+    results: list[Result | None] = [None] * len(tasks)
+    keys = [key_of(task.job, engine, version) for task in tasks]
+    open_indices: list[int] = []
+    for index, key in enumerate(keys):
+        stored = cache.get(key) if cache else None
+        if stored is not None and not (retry_failed and stored[0].reason):
+            results[index] = Result(outcome=stored[0], attempts=stored[1], options=stored[2])
+            on_done(index)
+        else:
+            open_indices.append(index)
+    if not open_indices:
+        return [result for result in results if result is not None]
+
+    done: queue.SimpleQueue[tuple[int, int, str, Future]] = queue.SimpleQueue()
+    pool = None if executor else ProcessPool(max_workers=jobs, max_tasks=_RUNS_PER_WORKER)
+
+    def submit(index: int, attempt: int, options: str) -> None:
+        job = tasks[index].job if options == "default" else tasks[index].safer()
+        if pool is not None:
+            # the command-line engine kills its own process; the pool's limit is then only the second line
+            limit = timeout_s if engine == engine_shared.NAME else timeout_s + 30
+            future: Future = pool.schedule(_simulate, args=(engine, job, timeout_s), timeout=limit)
+        else:
+            future = executor.submit(engine_cli.run, job, timeout_s)  # type: ignore[union-attr]
+        future.add_done_callback(lambda f: done.put((index, attempt, options, f)))
+
+    try:
+        waiting = len(open_indices)
+        for index in open_indices:
+            submit(index, 1, "default")
+        while waiting:
+            index, attempt, options, future = done.get()
+            outcome = _outcome(future, timeout_s)
+            if outcome is None:  # the worker was poisoned by an earlier deck; not this one's fault
+                submit(index, attempt, options)
+                continue
+            if attempt == 1 and outcome.reason in ("no_convergence", "crash"):
+                submit(index, 2, "safer" if outcome.reason == "no_convergence" else "default")
+                continue
+            results[index] = Result(outcome=outcome, attempts=attempt, options=options)
+            if cache:
+                cache.put(keys[index], outcome, attempt, options)
+            waiting -= 1
+            on_done(index)
+    except BaseException:
+        if pool is not None:
+            pool.stop()
+            pool.join()
+        raise
+    if pool is not None:
+        pool.close()
+        pool.join()
+    return [result for result in results if result is not None]
+
+
+def _outcome(future: Future, timeout_s: float) -> Outcome | None:
+    try:
+        return future.result()
+    except FutureTimeout:
+        return Outcome(reason="timeout", message=f"killed after {timeout_s:g} s")
+    except ProcessExpired as error:
+        if error.exitcode == _POISONED:
+            return None
+        return Outcome(reason="crash", message=f"the worker died (exit code {error.exitcode})")
+    except NeuronsimError:
+        raise

@@ -1,0 +1,119 @@
+"""From a run to the SPICE deck, as one self-contained text."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from neuronsim.errors import InputError
+
+from . import noise, stimulus
+from .manifest import Manifest
+from .netlist import Netlist, port_order
+from .run import Run
+
+ACCURATE = {"reltol": "1e-6", "abstol": "1e-15", "vntol": "1e-9", "chgtol": "1e-18"}
+SAFER = {"reltol": "1e-4", "method": "gear", "itl1": "500", "itl4": "200", "gmin": "1e-11"}
+DIGITAL = {"reltol": "1e-4"}
+NOISE_STEPS_PER_UNIT = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What an engine gets: the deck, the vectors to bring back, and how to read spikes from them."""
+
+    deck: str
+    node: str
+    reference: str | None
+    level_v: float
+    edge: str
+    t_stop_s: float
+    supplies: tuple[tuple[str, float], ...] = ()
+    waveforms: tuple[str, ...] = ()
+
+
+def _header(manifest: Manifest, netlist: Netlist, options: dict[str, str]) -> list[str]:
+    settings = " ".join(f"{key}={value}" for key, value in options.items())
+    return [f"* {manifest.name}, made by neuronsim", netlist.text, f".options {settings}"]
+
+
+def _parameters(manifest: Manifest, values: dict[str, float], names: set[str]) -> str:
+    return " ".join(f"{name}={values[name]:.12g}" for name in sorted(manifest.parameters) if name.lower() in names)
+
+
+def _noise_source(manifest: Manifest, run: Run, values: dict[str, float], unit_s: float) -> str:
+    spec = manifest.noise
+    if run.noise_seed < 0:
+        return "DC 0"
+    rng = np.random.default_rng([run.noise_seed, 0x6E6F])
+    if spec is None:
+        raise InputError(f"{manifest.name} has no [noise] in its manifest: the plan cannot put noise into it")
+    density = noise.diffusion(carrier_hz=values[spec.carrier], kappa=values[spec.kappa], lead_rad=values[spec.lead])
+    step_s = unit_s / NOISE_STEPS_PER_UNIT
+    # the noise port takes thresholds per unit of time
+    times, samples = noise.white_samples(rng, density=density * unit_s, window_s=run.window_s, step_s=step_s)
+    return stimulus.samples(times, samples)
+
+
+def _input_sources(
+    manifest: Manifest, run: Run, values: dict[str, float], unit_s: float, netlist: Netlist
+) -> list[str]:
+    spec, synapse = manifest.stimulus, manifest.synapse
+    if synapse is None:
+        return [f"Iin 0 {spec.port} DC {run.current_a:.12g}"]
+    ports, names = port_order(netlist, synapse.subcircuit, manifest.netlist_path)
+    errors = run.weight_errors or (0.0,) * len(run.weights)
+    lines = []
+    for i, (time_s, weight, error) in enumerate(zip(run.times_s, run.weights, errors, strict=True)):
+        if spec.kind == "step":
+            source = stimulus.step(time_s, spec.edge * unit_s, spec.low_v, spec.high_v)
+        else:
+            source = stimulus.pulse(time_s, spec.edge * unit_s, values[spec.width or ""], spec.low_v, spec.high_v)
+        nodes = " ".join(f"s{i}" if port == synapse.input.lower() else synapse.output for port in ports)
+        shared = " ".join(f"{name}={values[name]:.12g}" for name in synapse.shares if name.lower() in names)
+        lines += [f"Vs{i} s{i} 0 {source}"]
+        lines += [f"Xs{i} {nodes} {synapse.subcircuit} {synapse.weight}={weight * (1 + error):.15g} {shared}".rstrip()]
+    return lines
+
+
+def build(manifest: Manifest, netlist: Netlist, run: Run, *, safer: bool = False, step_scale: float = 1.0) -> Job:
+    """The deck of ``run``. ``safer`` uses options that converge more easily; ``step_scale`` scales the largest time step.
+
+    Raises InputError for a parameter out of range.
+    """
+    values = manifest.checked(run.parameters)
+    unit_s = values[manifest.time.unit]
+    max_step = unit_s / manifest.time.steps_per_unit
+    if manifest.time.carrier and manifest.time.steps_per_cycle:
+        max_step = min(max_step, 1.0 / (values[manifest.time.carrier] * manifest.time.steps_per_cycle))
+    max_step *= step_scale * (0.5 if safer else 1.0)
+    options = SAFER if safer else (DIGITAL if manifest.level == "switching" else ACCURATE)
+    ports, names = port_order(netlist, manifest.subcircuit, manifest.netlist_path)
+    lines = _header(manifest, netlist, options)
+    lines += _input_sources(manifest, run, values, unit_s, netlist)
+    lines += [f"Xneuron {' '.join(ports)} {manifest.subcircuit} {_parameters(manifest, values, names)}"]
+    if manifest.stimulus.reset:
+        lines += [f"Vreset {manifest.stimulus.reset} 0 DC 0"]
+    if manifest.noise:
+        lines += [f"Inoise 0 {manifest.noise.port} {_noise_source(manifest, run, values, unit_s)}"]
+    supplies = []
+    for port, parameter in (manifest.energy.supplies if manifest.energy else {}).items():
+        lines += [f"Vsupply_{port} {port} 0 DC {values[parameter]:.12g}"]
+        supplies.append((f"vsupply_{port}#branch", values[parameter]))
+    spike = manifest.spike
+    saved = dict.fromkeys([spike.node, *([spike.reference] if spike.reference else []), *manifest.waveforms.nodes])
+    currents = [f"i(vsupply_{port})" for port in (manifest.energy.supplies if manifest.energy else {})]
+    lines += [".save " + " ".join([*(f"v({node})" for node in saved), *currents])]
+    lines += [f".tran {max_step:.9g} {run.window_s:.12g} 0 {max_step:.9g} uic", ".end"]
+    return Job(
+        deck="\n".join(lines) + "\n",
+        node=spike.node,
+        reference=spike.reference,
+        level_v=spike.level_v if spike.level_v is not None else math.nan,
+        edge=spike.edge,
+        t_stop_s=run.window_s,
+        supplies=tuple(supplies),
+        waveforms=manifest.waveforms.nodes,
+    )

@@ -1,0 +1,296 @@
+"""The manifest: a TOML file beside each netlist that tells the bench what the neuron is and how to drive it."""
+
+from __future__ import annotations
+
+import importlib.resources
+import math
+import tomllib
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from neuronsim.errors import DataError, InputError, suggest
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Parameter(_Part):
+    """A number of the netlist or of the bench, in SI units, with its legal range and its mismatch.
+
+    ``sigma`` is the standard deviation of one chip's value: relative to the default, or absolute (in ``unit``) when
+    the default is 0.
+    """
+
+    default: float
+    unit: str
+    meaning: str
+    above: float | None = None
+    below: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    sigma: float = Field(default=0.0, ge=0)
+    sigma_meaning: str = ""
+
+    @model_validator(mode="after")
+    def _default_is_legal(self) -> Self:
+        problem = self.problem(self.default)
+        if problem:
+            raise ValueError(f"default {self.default:g} {problem}")
+        return self
+
+    def problem(self, value: float) -> str | None:
+        """What is wrong with ``value``, or None."""
+        if not math.isfinite(value):
+            return "is not a finite number"
+        for bound, bad, word in (
+            (self.above, lambda b: value <= b, "must be above"),
+            (self.minimum, lambda b: value < b, "must be at least"),
+            (self.below, lambda b: value >= b, "must be below"),
+            (self.maximum, lambda b: value > b, "must be at most"),
+        ):
+            if bound is not None and bad(bound):
+                return f"{word} {bound:g} {self.unit}"
+        return None
+
+
+class Synapse(_Part):
+    """Subcircuit of one input: its ports, the parameter that holds the weight, and those it shares with the neuron."""
+
+    subcircuit: str
+    input: str
+    output: str
+    weight: str
+    shares: tuple[str, ...] = ()
+
+
+class Stimulus(_Part):
+    """How an input reaches the circuit.
+
+    step: the line goes from low_v to high_v at the spike time and stays; pulse: it is high for ``width`` (name of a
+    parameter), centered on the spike time; current: a constant current into ``port``. ``edge``: rise time in time units.
+    """
+
+    kind: Literal["step", "pulse", "current"]
+    low_v: float = 0.0
+    high_v: float = 1.0
+    edge: float = Field(default=1e-3, gt=0, lt=1)
+    width: str | None = None
+    port: str | None = None
+    reset: str | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.kind == "pulse") != (self.width is not None):
+            raise ValueError("'width' belongs to kind = \"pulse\" and only to it")
+        if (self.kind == "current") != (self.port is not None):
+            raise ValueError("'port' belongs to kind = \"current\" and only to it")
+        return self
+
+
+class Spike(_Part):
+    """When the neuron counts as firing: ``node`` crosses ``level_v``, or the node ``reference``."""
+
+    node: str
+    level_v: float | None = None
+    reference: str | None = None
+    edge: Literal["rising", "falling"] = "rising"
+
+    @model_validator(mode="after")
+    def _one_level(self) -> Self:
+        if (self.level_v is None) == (self.reference is None):
+            raise ValueError("give either 'level_v' or 'reference', not both and not neither")
+        return self
+
+
+class Time(_Part):
+    """Time scale of the runs: ``unit`` names a parameter in seconds; steps per unit and, with a carrier, per cycle."""
+
+    unit: str
+    steps_per_unit: float = Field(default=50, gt=1)
+    carrier: str | None = None
+    steps_per_cycle: float | None = Field(default=None, gt=1)
+
+    @model_validator(mode="after")
+    def _carrier_complete(self) -> Self:
+        if (self.carrier is None) != (self.steps_per_cycle is None):
+            raise ValueError("'carrier' and 'steps_per_cycle' go together")
+        return self
+
+
+class PhaseNoise(_Part):
+    """White frequency noise of VCO3 and VCO4 at ``port``, computed from three parameters (see circuits.noise)."""
+
+    port: str
+    carrier: str
+    kappa: str
+    lead: str
+
+
+class Waveforms(_Part):
+    """Nodes worth looking at."""
+
+    nodes: tuple[str, ...]
+
+
+class Energy(_Part):
+    """Supply ports and the parameter that holds their voltage; energy is the integral of v * i over the run."""
+
+    supplies: dict[str, str]
+
+
+class Validity(_Part):
+    """Where the circuit does what its equation says; plans stay inside, except those that measure the edge.
+
+    summed_weight: largest sum of decayed weights (phase error of the detector) in unit weights; lowest_membrane: in
+    thresholds; current_a: lowest and highest input current of a rate neuron.
+    """
+
+    summed_weight: float | None = Field(default=None, gt=0)
+    lowest_membrane: float | None = None
+    current_a: tuple[float, float] | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.current_a is not None and not 0 < self.current_a[0] < self.current_a[1]:
+            raise ValueError("current_a must be two rising positive currents in amperes")
+        return self
+
+
+class Manifest(_Part):
+    """One neuron. See netlists/README.md for how to write one."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    summary: str
+    netlist: str
+    subcircuit: str
+    code: Literal["ttfs", "rate"]
+    level: Literal["averaged", "switching", "transistor", "behavioral"]
+    source: str = ""
+    ports: dict[str, str] = Field(min_length=1)
+    synapse: Synapse | None = None
+    stimulus: Stimulus
+    spike: Spike
+    time: Time
+    noise: PhaseNoise | None = None
+    waveforms: Waveforms = Waveforms(nodes=())
+    energy: Energy | None = None
+    validity: Validity = Validity()
+    parameters: dict[str, Parameter]
+    bench: dict[str, Parameter] = Field(default_factory=dict)
+    folder: Path = Field(default=Path(), exclude=True)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        both = set(self.parameters) & set(self.bench)
+        if both:
+            raise ValueError(f"{sorted(both)} stand under both [parameters] and [bench]")
+        if self.code == "ttfs" and (self.synapse is None or self.stimulus.kind == "current"):
+            raise ValueError('code = "ttfs" needs a [synapse] and a step or pulse stimulus')
+        if self.code == "rate" and self.validity.current_a is None:
+            raise ValueError('code = "rate" needs [validity] current_a = [lowest, highest]')
+        if self.code == "rate" and (self.synapse is not None or self.stimulus.kind != "current"):
+            raise ValueError('code = "rate" needs stimulus kind = "current" and no [synapse]')
+        ports = [
+            ("stimulus.port", self.stimulus.port),
+            ("stimulus.reset", self.stimulus.reset),
+            ("spike.node", self.spike.node),
+        ]
+        ports += [("spike.reference", self.spike.reference)]
+        ports += [("waveforms.nodes", node) for node in self.waveforms.nodes]
+        ports += [("energy.supplies", port) for port in (self.energy.supplies if self.energy else ())]
+        ports += [("synapse.output", self.synapse.output)] if self.synapse else []
+        ports += [("noise.port", self.noise.port)] if self.noise else []
+        for field, port in ports:
+            if port is not None and port not in self.ports:
+                raise ValueError(f"{field} = '{port}' is not one of the ports {list(self.ports)}")
+        known = self.all_parameters()
+        names = [
+            ("time.unit", self.time.unit),
+            ("time.carrier", self.time.carrier),
+            ("stimulus.width", self.stimulus.width),
+        ]
+        names += [("synapse.shares", name) for name in (self.synapse.shares if self.synapse else ())]
+        names += [("energy.supplies", name) for name in (self.energy.supplies.values() if self.energy else ())]
+        if self.noise:
+            names += [
+                ("noise.carrier", self.noise.carrier),
+                ("noise.kappa", self.noise.kappa),
+                ("noise.lead", self.noise.lead),
+            ]
+        for field, name in names:
+            if name is not None and name not in known:
+                raise ValueError(f"{field} = '{name}' is not one of the parameters {sorted(known)}")
+        return self
+
+    def all_parameters(self) -> dict[str, Parameter]:
+        """Netlist and bench parameters together."""
+        return {**self.parameters, **self.bench}
+
+    def defaults(self) -> dict[str, float]:
+        """Default value of every parameter."""
+        return {name: parameter.default for name, parameter in self.all_parameters().items()}
+
+    def checked(self, values: dict[str, float]) -> dict[str, float]:
+        """All parameters with ``values`` replacing defaults.
+
+        Raises InputError for an unknown name or a value outside its range.
+        """
+        known = self.all_parameters()
+        for name, value in values.items():
+            if name not in known:
+                raise InputError(f"{self.name} has no parameter '{name}'.{suggest(name, known)}")
+            problem = known[name].problem(value)
+            if problem:
+                raise InputError(f"{self.name}: parameter {name} = {value:g} {problem} ({known[name].meaning})")
+        return {**self.defaults(), **values}
+
+    @property
+    def netlist_path(self) -> Path:
+        """Where the netlist lies: beside the manifest."""
+        return self.folder / self.netlist
+
+
+def netlist_folder() -> Path:
+    """Folder of the netlists that come with neuronsim."""
+    return Path(str(importlib.resources.files("netlists")))
+
+
+def neurons(folder: Path | None = None) -> dict[str, Path]:
+    """Manifests by neuron name."""
+    return {path.stem: path for path in sorted((folder or netlist_folder()).glob("*.toml"))}
+
+
+def load_manifest(neuron: str | Path) -> Manifest:
+    """Read the manifest of a neuron by name, or of any ``.toml`` file by path.
+
+    Raises InputError for an unknown neuron (naming the nearest), DataError for a manifest with a missing, unknown,
+    contradictory or out-of-range field (naming it).
+    """
+    text = str(neuron)
+    known = neurons()
+    if text in known:
+        path = known[text]
+    elif text.endswith(".toml"):
+        path = Path(text)
+        if not path.is_file():
+            raise InputError(f"no manifest at {path}")
+    else:
+        raise InputError(f"unknown neuron '{text}'.{suggest(text, known)} Or give the path of a manifest (.toml).")
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not valid TOML: {error}") from None
+    if "folder" in raw:
+        raise DataError(f"{path}: field 'folder' is not known")
+    try:
+        manifest = Manifest.model_validate({**raw, "folder": path.resolve().parent})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "manifest"
+        known_fields = Manifest.model_fields
+        hint = suggest(where, known_fields) if first["type"] == "extra_forbidden" and len(first["loc"]) == 1 else ""
+        raise DataError(f"{path}: {where}: {first['msg']}.{hint}") from None
+    return manifest

@@ -1,0 +1,173 @@
+"""Reading a netlist: check that it is what its manifest says, that it is only a netlist, and flatten its includes."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from neuronsim.errors import DataError, InputError
+from neuronsim.files import sha256_of
+
+from .manifest import Manifest
+
+_UNITS = {
+    "t": 1e12,
+    "g": 1e9,
+    "meg": 1e6,
+    "k": 1e3,
+    "m": 1e-3,
+    "u": 1e-6,
+    "n": 1e-9,
+    "p": 1e-12,
+    "f": 1e-15,
+    "a": 1e-18,
+}
+_NUMBER = re.compile(r"^([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(meg|[tgkmunpfa])?[a-z]*$", re.IGNORECASE)
+_COMMANDS = re.compile(r"^\s*\.(control|endc|exec|csparam)\b|^\s*(shell|system)\b", re.IGNORECASE)
+_INCLUDE = re.compile(r"^\s*\.(include|inc|lib)\s+(\"[^\"]+\"|'[^']+'|\S+)\s*(\S+)?\s*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Netlist:
+    """Text of a neuron's netlist with its includes in place, and a digest of it."""
+
+    text: str
+    sha256: str
+
+
+def number(text: str) -> float | None:
+    """Value of a SPICE literal such as ``1k`` or ``2.5n``; None when it is not a plain number."""
+    if text.lower() in ("nan", "inf", "-inf", "+inf"):
+        return float(text)
+    match = _NUMBER.match(text)
+    return float(match[1]) * _UNITS.get((match[2] or "").lower(), 1.0) if match else None
+
+
+def _read(path: Path, root: Path, trust: bool, depth: int = 0) -> list[str]:
+    if depth > 16:
+        raise DataError(f"{path}: includes are nested more than 16 deep (does a file include itself?)")
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise DataError(
+            f"netlist {path} does not exist: correct 'netlist' in the manifest or the .include line"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"netlist {path} cannot be read as text: {error}") from None
+    flat: list[str] = []
+    for position, line in enumerate(lines, start=1):
+        where = f"{path}, line {position}"
+        if _COMMANDS.match(line) and not trust:
+            raise InputError(
+                f"{where}: '{line.strip()}' runs commands on this computer; a netlist from somebody else must not. "
+                "Remove it, or give --trust if you wrote it."
+            )
+        include = _INCLUDE.match(line)
+        if not include:
+            flat.append(line)
+            continue
+        target = Path(include[2].strip("\"'"))
+        full = (target if target.is_absolute() else path.parent / target).resolve()
+        if root not in full.parents and not trust:
+            raise InputError(
+                f"{where}: includes {target}, outside the netlist's folder {root}. Copy it there, or give --trust."
+            )
+        if include[1].lower() == "lib" and include[3]:
+            flat.append(f".lib '{full}' {include[3]}")
+        else:
+            flat += [f"* from {target}", *_read(full, root, trust, depth + 1)]
+    return flat
+
+
+def _check_resistors(lines: list[str], path: Path) -> None:
+    for line in lines:
+        fields = line.split()
+        if len(fields) >= 4 and fields[0][0].lower() == "r":
+            literal = fields[3].split("=")[-1].strip("{}")
+            value = number(literal)
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise DataError(
+                    f"{path}: resistor '{line.strip()}' has resistance {literal}: it must be a positive number of ohms"
+                )
+
+
+def _subcircuits(lines: list[str], path: Path) -> dict[str, tuple[list[str], set[str]]]:
+    """Name -> (ports, parameters) of every subcircuit, with continuation lines joined."""
+    joined: list[str] = []
+    for line in lines:
+        if line.startswith("+") and joined:
+            joined[-1] += " " + line[1:]
+        else:
+            joined.append(line)
+    found: dict[str, tuple[list[str], set[str]]] = {}
+    open_names: list[str] = []
+    for line in joined:
+        words = re.sub(r"\s*=\s*", "=", line).split()
+        if not words:
+            continue
+        card = words[0].lower()
+        if card == ".subckt":
+            if len(words) < 3:
+                raise DataError(f"{path}: does not parse: '{line.strip()}' has no name or no ports")
+            ports = [word.lower() for word in words[2:] if "=" not in word and word.lower() != "params:"]
+            parameters = {word.split("=")[0].lower() for word in words[2:] if "=" in word}
+            found[words[1].lower()] = (ports, parameters)
+            open_names.append(words[1].lower())
+        elif card == ".ends":
+            if not open_names:
+                raise DataError(f"{path}: does not parse: '.ends' without '.subckt'")
+            open_names.pop()
+    if open_names:
+        raise DataError(f"{path}: does not parse: subcircuit '{open_names[-1]}' is never closed with .ends")
+    return found
+
+
+def read_netlist(manifest: Manifest, *, trust: bool = False) -> Netlist:
+    """Read, check and flatten the netlist of ``manifest``.
+
+    Raises InputError for commands and for includes outside its folder (unless ``trust``), DataError when it does not
+    parse, lacks the subcircuit, a port or a parameter of the manifest, or has a resistor that is not positive.
+    """
+    path = manifest.netlist_path
+    lines = _read(path, manifest.folder.resolve(), trust)
+    _check_resistors(lines, path)
+    subcircuits = _subcircuits(lines, path)
+
+    def require(name: str, ports: list[str], parameters: set[str], exact: bool) -> None:
+        if name.lower() not in subcircuits:
+            raise DataError(f"{path} has no subcircuit '{name}'; it has {sorted(subcircuits) or 'none'}")
+        has_ports, has_parameters = subcircuits[name.lower()]
+        missing = [port for port in ports if port.lower() not in has_ports]
+        if missing:
+            raise DataError(f"{path}: subcircuit '{name}' has no port '{missing[0]}'; its ports are {has_ports}")
+        surplus = [port for port in has_ports if port not in [p.lower() for p in ports]]
+        if exact and surplus:
+            raise DataError(f"{path}: port '{surplus[0]}' of subcircuit '{name}' is not in the manifest's [ports]")
+        unknown = sorted(p for p in parameters if p.lower() not in has_parameters)
+        if unknown:
+            raise DataError(
+                f"{path}: subcircuit '{name}' has no parameter '{unknown[0]}'; it has {sorted(has_parameters)}"
+            )
+
+    require(
+        manifest.subcircuit, list(manifest.ports), set(manifest.parameters) - _synapse_only(manifest, subcircuits), True
+    )
+    if manifest.synapse:
+        synapse = manifest.synapse
+        require(synapse.subcircuit, [synapse.input, synapse.output], {synapse.weight, *synapse.shares}, True)
+    text = "\n".join(lines)
+    return Netlist(text=text, sha256=sha256_of(text))
+
+
+def _synapse_only(manifest: Manifest, subcircuits: dict[str, tuple[list[str], set[str]]]) -> set[str]:
+    """Shared parameters that the synapse has and the neuron itself does not."""
+    if manifest.synapse is None or manifest.subcircuit.lower() not in subcircuits:
+        return set()
+    return {name for name in manifest.synapse.shares if name.lower() not in subcircuits[manifest.subcircuit.lower()][1]}
+
+
+def port_order(netlist: Netlist, subcircuit: str, path: Path) -> tuple[list[str], set[str]]:
+    """Ports in the order of the ``.subckt`` line, and the parameter names."""
+    return _subcircuits(netlist.text.splitlines(), path)[subcircuit.lower()]

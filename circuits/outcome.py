@@ -1,0 +1,95 @@
+"""What came of one SPICE run, and how an engine's messages are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .deck import Job
+from .measure import crossings, resample
+
+REASONS = ("bad_parameter", "bad_netlist", "no_convergence", "timeout", "crash", "no_result")
+WAVEFORM_SAMPLES = 400
+
+_SIGNS = (
+    (
+        "bad_netlist",
+        ("unknown subckt", "unable to find definition of model", "could not find a valid modelname", "unknown device"),
+    ),
+    ("bad_netlist", ("too few parameters for subcircuit", "too few nodes", "mif-error", "unknown model type")),
+    (
+        "bad_parameter",
+        ("undefined parameter", "expression err", "cannot compute substitute", "formula() error", "undefined number"),
+    ),
+    ("bad_parameter", ("numparam", "is not positive", "division by zero", "parameter value out of range")),
+    (
+        "no_convergence",
+        ("timestep too small", "no convergence", "singular matrix", "iteration limit", "convergence failed"),
+    ),
+    (
+        "no_convergence",
+        ("transient op failed", "gmin stepping failed", "source stepping failed", "simulation(s) aborted"),
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """Result of one run: spike times (possibly none) and energy, or a reason why there is none."""
+
+    spikes_s: tuple[float, ...] = ()
+    energy_j: float = float("nan")
+    reason: str = ""
+    message: str = ""
+    waveforms: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+
+
+def reason_of(messages: str) -> str:
+    """The reason that ngspice's messages speak of."""
+    lower = messages.lower()
+    for reason, signs in _SIGNS:
+        if any(sign in lower for sign in signs):
+            return reason
+    return "no_result"
+
+
+def first_complaint(messages: str) -> str:
+    """The first line of the messages that names the trouble, for people."""
+    for line in messages.splitlines():
+        if any(
+            word in line.lower()
+            for word in ("err", "fail", "too small", "unknown", "unable", "singular", "undefined", "cannot")
+        ):
+            return line.strip()[:200]
+    return messages.strip()[:200]
+
+
+def failed(reason: str, messages: str) -> Outcome:
+    """An outcome without a result."""
+    return Outcome(reason=reason, message=first_complaint(messages))
+
+
+def measured(job: Job, vectors: dict[str, NDArray[np.float64]], messages: str) -> Outcome:
+    """Read spikes, energy and plot waveforms off the vectors; a run that stopped early has failed."""
+    time = vectors.get("time")
+    signal = vectors.get(job.node)
+    if time is None or signal is None or time.size < 3:
+        return failed(reason_of(messages), messages)
+    if time[-1] < job.t_stop_s * (1 - 1e-6) or not np.isfinite(signal).all():
+        reason = reason_of(messages)
+        return failed("no_convergence" if reason == "no_result" else reason, messages or f"stopped at {time[-1]:g} s")
+    level = vectors[job.reference] if job.reference else job.level_v
+    energy = float("nan")
+    if job.supplies:
+        energy = sum(-volts * float(np.trapezoid(vectors[name], time)) for name, volts in job.supplies)
+    shown = {}
+    if job.waveforms:
+        shown = {"time": np.linspace(time[0], time[-1], WAVEFORM_SAMPLES)}
+        shown |= {name: resample(time, vectors[name], WAVEFORM_SAMPLES) for name in job.waveforms if name in vectors}
+    return Outcome(
+        spikes_s=tuple(float(t) for t in crossings(time, signal - level, edge=job.edge)),
+        energy_j=energy,
+        waveforms=shown,
+    )

@@ -1,0 +1,75 @@
+"""What every plan is: a frozen, keyword-only object that can be written as TOML and lists the runs of one experiment."""
+
+from __future__ import annotations
+
+import zlib
+from abc import abstractmethod
+from typing import ClassVar
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from neuronsim.errors import InputError
+
+from ..manifest import Manifest
+from ..run import Run
+
+
+class Plan(BaseModel):
+    """Base of all plans. ``kind`` is its name; ``code`` the kind of neuron it is for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    kind: ClassVar[str]
+    code: ClassVar[str]
+    summary: ClassVar[str]
+
+    @abstractmethod
+    def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
+        """The runs, drawn from ``seed`` alone. ``parameters`` replace defaults of the manifest."""
+
+    def rng(self, seed: int, *more: int) -> np.random.Generator:
+        """A generator that depends on the plan's kind, the seed and nothing else."""
+        return np.random.default_rng([seed, zlib.crc32(self.kind.encode()), *more])
+
+    def unit_s(self, manifest: Manifest, parameters: dict[str, float]) -> float:
+        """Time unit of the neuron in seconds."""
+        return manifest.checked(parameters)[manifest.time.unit]
+
+
+class TTFSPlan(Plan):
+    """A plan for a neuron that fires once. Times are in units of the neuron's time constant."""
+
+    code: ClassVar[str] = "ttfs"
+    settle: float = Field(default=5.0, gt=0, le=100, description="how long to watch after the last input, in tau")
+
+
+def membrane_extremes(times: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """Largest phase error |sum w e^{-(t - t_i)}| and lowest membrane potential of equation 3, at and after the inputs."""
+    order = np.argsort(times)
+    t, w = times[order], weights[order]
+    elapsed = np.maximum(t[:, None] - t[None, :], 0.0)
+    causal = t[None, :] <= t[:, None]
+    error = np.where(causal, w[None, :] * np.exp(-elapsed), 0.0).sum(axis=1)
+    membrane = np.where(causal, w[None, :] * (1 - np.exp(-elapsed)), 0.0).sum(axis=1)
+    return float(np.abs(error).max()), float(min(membrane.min(), w.sum(), 0.0))
+
+
+def require_valid(manifest: Manifest, times: np.ndarray, weights: np.ndarray) -> str | None:
+    """Why a stimulus lies outside the manifest's validity range, or None."""
+    error, lowest = membrane_extremes(times, weights)
+    limit = manifest.validity
+    if limit.summed_weight is not None and error > limit.summed_weight:
+        return f"summed weight {error:.3g} is above {limit.summed_weight:g}, where the detector leaves its linear range"
+    if limit.lowest_membrane is not None and lowest < limit.lowest_membrane:
+        return f"membrane potential {lowest:.3g} is below {limit.lowest_membrane:g} thresholds"
+    return None
+
+
+def check_valid(kind: str, manifest: Manifest, times: np.ndarray, weights: np.ndarray) -> None:
+    """Raise InputError when a stimulus lies outside the validity range of the neuron."""
+    problem = require_valid(manifest, times, weights)
+    if problem:
+        raise InputError(
+            f"plan '{kind}' leaves the validity range of {manifest.name}: {problem}. Lower its weights or spread its times; "
+            "plan 'saturation' measures what lies outside."
+        )

@@ -1,0 +1,54 @@
+"""Rate against input current of a rate-coded neuron."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from neuronsim.errors import InputError
+
+from ..manifest import Manifest
+from ..run import Run
+from .base import Plan
+
+
+class FICurve(Plan):
+    """Constant currents, logarithmically spaced over the manifest's validity range, some of them random in it."""
+
+    kind: ClassVar[str] = "fi"
+    code: ClassVar[str] = "rate"
+    summary: ClassVar[str] = "firing rate against input current (f-I curve)"
+    points: int = Field(default=40, ge=4, le=10_000)
+    low_a: float | None = Field(default=None, gt=0)
+    high_a: float | None = Field(default=None, gt=0)
+    window: float = Field(default=60.0, gt=1, le=1e5, description="length of a run in the neuron's time unit")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.low_a is not None and self.high_a is not None and self.low_a >= self.high_a:
+            raise ValueError(f"low_a = {self.low_a:g} must be below high_a = {self.high_a:g}")
+        return self
+
+    def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
+        """See the base class."""
+        low, high = manifest.validity.current_a or (0.0, 0.0)
+        for name, value in (("low_a", self.low_a), ("high_a", self.high_a)):
+            if value is not None and not low <= value <= high:
+                raise InputError(
+                    f"plan 'fi': {name} = {value:g} A leaves the validity range of {manifest.name}, {low:g} to {high:g} A"
+                )
+        currents = np.geomspace(self.low_a or low, self.high_a or high, self.points)
+        unit = self.unit_s(manifest, parameters)
+        return [
+            Run(
+                plan=self.kind,
+                trial=trial,
+                level=float(current),
+                window_s=self.window * unit,
+                current_a=float(current),
+                parameters=parameters,
+            )
+            for trial, current in enumerate(currents)
+        ]

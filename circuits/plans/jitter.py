@@ -1,0 +1,62 @@
+"""Input jitter: upper half of table 3 of paper 004."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from ..manifest import Manifest
+from ..run import Run
+from .base import TTFSPlan, check_valid
+
+
+class Jitter(TTFSPlan):
+    """Each input time t_i becomes t_i (1 + j n), n standard normal; one draw per trial and level.
+
+    Level 0 is the unperturbed stimulus: its spike time is the desired one, and its distance from equation 4 the
+    numerical floor of the deck. The paper gives neither times, weights, distribution nor number of trials.
+    """
+
+    kind: ClassVar[str] = "jitter"
+    summary: ClassVar[str] = "output jitter for jittered input times (paper 004, table 3)"
+    settle: float = Field(default=4.0, gt=0, le=100)
+    trials: int = Field(default=200, ge=2, le=100_000)
+    levels: tuple[float, ...] = (0.01, 0.03, 0.05, 0.07, 0.09)
+    times: tuple[float, ...] = (0.3, 0.6)
+    weights: tuple[float, ...] = (0.55, 0.55)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if len(self.times) != len(self.weights) or not self.times:
+            raise ValueError("times and weights must have the same length, at least 1")
+        if any(not 0 < level < 0.3 for level in self.levels):
+            raise ValueError("levels are relative jitter as a fraction, above 0 and below 0.3 (1 % is 0.01)")
+        if sum(self.weights) <= 1:
+            raise ValueError(f"the weights sum to {sum(self.weights):g}: the neuron never fires (above 1 is needed)")
+        return self
+
+    def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
+        """See the base class."""
+        unit = self.unit_s(manifest, parameters)
+        times = np.array(self.times)
+        check_valid(self.kind, manifest, times, np.array(self.weights))
+        found = []
+        for number, level in enumerate((0.0, *self.levels)):
+            for trial in range(self.trials):
+                draw = self.rng(seed, trial, number).standard_normal(times.size)
+                found.append(
+                    Run(
+                        plan=self.kind,
+                        trial=trial,
+                        level=level,
+                        window_s=(times.max() + self.settle) * unit,
+                        times_s=tuple(np.maximum(times * (1 + level * draw), 0.0) * unit),
+                        weights=self.weights,
+                        nominal_times_s=tuple(times * unit),
+                        nominal_weights=self.weights,
+                        parameters=parameters,
+                    )
+                )
+        return found

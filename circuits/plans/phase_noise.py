@@ -1,0 +1,36 @@
+"""Temporal noise: the same stimulus again and again under fresh oscillator noise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+from pydantic import Field
+
+from neuronsim.errors import InputError
+
+from ..manifest import Manifest
+from ..run import Run
+from .base import TTFSPlan
+from .transfer import Transfer
+
+
+class PhaseNoise(TTFSPlan):
+    """``trials`` random stimuli, each once without noise and ``repeats`` times under seeded phase noise (see circuits.noise)."""
+
+    kind: ClassVar[str] = "phase_noise"
+    summary: ClassVar[str] = "spike-time spread under seeded oscillator phase noise"
+    trials: int = Field(default=20, ge=2, le=10_000)
+    repeats: int = Field(default=20, ge=2, le=10_000)
+
+    def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
+        """See the base class."""
+        if manifest.noise is None:
+            raise InputError(f"plan 'phase_noise' needs a [noise] port, which {manifest.name} does not have")
+        stimuli = Transfer(trials=self.trials, silent=0.0, settle=self.settle).runs(manifest, parameters, seed + 1)
+        found = []
+        for run in stimuli:
+            found.append(replace(run, plan=self.kind, level=0.0))
+            seeds = self.rng(seed, run.trial).integers(0, 2**31 - 1, self.repeats)
+            found += [replace(run, plan=self.kind, level=1.0, noise_seed=int(s)) for s in seeds]
+        return found

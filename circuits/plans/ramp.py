@@ -1,0 +1,46 @@
+"""Threshold ramp: the rest frequencies of VCO3 and VCO4 differ."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from neuronsim.errors import InputError
+
+from ..manifest import Manifest
+from ..run import Run
+from .base import TTFSPlan, check_valid
+
+
+class Ramp(TTFSPlan):
+    """One stimulus under threshold ramps of ``levels`` thresholds per tau (netlist parameter ``ramp``)."""
+
+    kind: ClassVar[str] = "ramp"
+    summary: ClassVar[str] = "spike time against the threshold ramp set by I_th"
+    levels: tuple[float, ...] = Field(default=(-0.05, -0.03, -0.02, -0.01, 0.0, 0.01, 0.02, 0.03, 0.05), min_length=1)
+    times: tuple[float, ...] = (0.3, 0.6)
+    weights: tuple[float, ...] = (0.9, 0.8)
+
+    def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
+        """See the base class. Deterministic: the seed is not used."""
+        if "ramp" not in manifest.parameters:
+            raise InputError(f"plan 'ramp' sweeps the parameter 'ramp', which {manifest.name} does not have")
+        unit = self.unit_s(manifest, parameters)
+        times, weights = np.array(self.times), np.array(self.weights)
+        check_valid(self.kind, manifest, times, weights)
+        return [
+            Run(
+                plan=self.kind,
+                trial=0,
+                level=level,
+                window_s=(times.max() + self.settle) * unit,
+                times_s=tuple(times * unit),
+                weights=self.weights,
+                nominal_times_s=tuple(times * unit),
+                nominal_weights=self.weights,
+                parameters={**parameters, "ramp": level},
+            )
+            for level in self.levels
+        ]

@@ -1,0 +1,51 @@
+"""Leaving the linear range of the phase detector."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from ..manifest import Manifest
+from ..run import Run
+from .base import TTFSPlan
+
+
+class Saturation(TTFSPlan):
+    """Two strong excitatory inputs close together after a strong inhibition, scaled up until the detector folds back.
+
+    The stimulus is an inhibitory input at t = 0.05 tau and an equal pair of excitatory ones at 0.4 and 0.45 tau whose
+    sum exceeds it by ``level``: the summed phase error at the last input is then close to ``level`` unit weights.
+    Without inhibition the neuron would fire long before the error is large.
+    """
+
+    kind: ClassVar[str] = "saturation"
+    summary: ClassVar[str] = "spike time as the phase error leaves the linear range of the XOR detector"
+    levels: tuple[float, ...] = Field(default=(1.5, 2.5, 3.5, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0, 8.0), min_length=1)
+    inhibition: float = Field(default=1.5, ge=0, le=5)
+
+    def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
+        """See the base class. Deterministic: the seed is not used."""
+        unit = self.unit_s(manifest, parameters)
+        times = np.array([0.05, 0.4, 0.45])
+        t = tuple(times * unit)
+        found = []
+        for trial, level in enumerate(self.levels):
+            remaining = self.inhibition * np.exp(times[0] - times[2])
+            pair = (level + remaining) / (1 + np.exp(times[1] - times[2]))
+            weights = (-self.inhibition, float(pair), float(pair))
+            found.append(
+                Run(
+                    plan=self.kind,
+                    trial=trial,
+                    level=level,
+                    window_s=(times.max() + self.settle) * unit,
+                    times_s=t,
+                    weights=weights,
+                    nominal_times_s=t,
+                    nominal_weights=weights,
+                    parameters=parameters,
+                )
+            )
+        return found

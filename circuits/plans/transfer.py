@@ -1,0 +1,104 @@
+"""Random stimuli: spike time against input times and signed weights."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from neuronsim.errors import InputError
+
+from ..manifest import Manifest
+from ..run import Run
+from .base import TTFSPlan, require_valid
+
+_TRIES = 10_000
+
+
+def draw_stimulus(
+    rng: np.random.Generator,
+    manifest: Manifest,
+    *,
+    inputs: tuple[int, int],
+    last_time: float,
+    weight: tuple[float, float],
+    margin: float,
+    silent: bool,
+    kind: str,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Times (in tau) and weights whose total lies ``margin`` above the threshold (or below it, if ``silent``).
+
+    Raises InputError when no such stimulus lies in the validity range of the neuron.
+    """
+    problem: str | None = "no draw had a total weight on the wanted side of the threshold"
+    for _ in range(_TRIES):
+        n = int(rng.integers(inputs[0], inputs[1] + 1))
+        times = np.sort(rng.uniform(0.02, last_time, n))
+        weights = rng.uniform(*weight, n)
+        total = weights.sum()
+        if (total > 1 - margin) if silent else (total < 1 + margin):
+            continue
+        invalid = require_valid(manifest, times, weights)
+        if invalid is None:
+            return times, weights
+        problem = invalid
+    raise InputError(f"plan '{kind}' cannot draw a stimulus within the validity range of {manifest.name}: {problem}")
+
+
+class Transfer(TTFSPlan):
+    """Random times uniform in (0, last_time) tau and signed weights uniform in ``weight``, 2 to 8 inputs.
+
+    A fraction ``silent`` of the stimuli has a total weight below 1 - margin and must not fire; the others have at
+    least 1 + margin, because the spike time of equation 4 diverges at a total of 1.
+    """
+
+    kind: ClassVar[str] = "transfer"
+    summary: ClassVar[str] = "spike time for random times and signed weights, 2 to 8 inputs"
+    trials: int = Field(default=200, ge=1, le=100_000)
+    inputs: tuple[int, int] = (2, 8)
+    last_time: float = Field(default=2.0, gt=0.02, le=50, description="latest input time, in tau")
+    weight: tuple[float, float] = (-0.4, 1.2)
+    margin: float = Field(default=0.2, gt=0, lt=1)
+    silent: float = Field(default=0.1, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not 1 <= self.inputs[0] <= self.inputs[1] <= 64:
+            raise ValueError(f"inputs = {list(self.inputs)} must rise and lie within 1 and 64")
+        if not self.weight[0] < self.weight[1]:
+            raise ValueError(f"weight = {list(self.weight)} must rise")
+        if self.inputs[1] * self.weight[1] < 1 + self.margin:
+            raise ValueError("no stimulus of this plan can reach the threshold: raise weight or inputs")
+        return self
+
+    def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
+        """See the base class."""
+        unit = self.unit_s(manifest, parameters)
+        found = []
+        for trial in range(self.trials):
+            rng = self.rng(seed, trial)
+            times, weights = draw_stimulus(
+                rng,
+                manifest,
+                inputs=self.inputs,
+                last_time=self.last_time,
+                weight=self.weight,
+                margin=self.margin,
+                silent=bool(rng.random() < self.silent),
+                kind=self.kind,
+            )
+            t, w = tuple(times * unit), tuple(weights)
+            found.append(
+                Run(
+                    plan=self.kind,
+                    trial=trial,
+                    window_s=(self.last_time + self.settle) * unit,
+                    times_s=t,
+                    weights=w,
+                    nominal_times_s=t,
+                    nominal_weights=w,
+                    parameters=parameters,
+                )
+            )
+        return found

@@ -1,0 +1,30 @@
+"""One row of a campaign before it is simulated: the stimulus, the circuit's parameters, and what it belongs to."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A single SPICE run.
+
+    ``times_s`` and ``weights`` are what the circuit gets, ``nominal_*`` what was meant (they differ in jitter and
+    quantization plans). ``weight_errors`` are relative mismatch of the synapses, hidden from the dataset's ``weight``
+    as they are from a network. ``noise_seed`` -1: no noise. ``chip`` -1: no mismatch.
+    """
+
+    plan: str
+    trial: int
+    window_s: float
+    level: float = math.nan
+    chip: int = -1
+    noise_seed: int = -1
+    times_s: tuple[float, ...] = ()
+    weights: tuple[float, ...] = ()
+    nominal_times_s: tuple[float, ...] = ()
+    nominal_weights: tuple[float, ...] = ()
+    weight_errors: tuple[float, ...] = ()
+    current_a: float = math.nan
+    parameters: dict[str, float] = field(default_factory=dict)
