@@ -14,7 +14,8 @@ The neuron of a TTFS card, in units of tau (t counted from the release of reset)
     sigma_t^2 = (sigma_v^2 + diffusion_v^2 * t) / v'(t)^2 + floor^2
 
 g is the time integral of the error response of the type-I loop K / (s^2/w_lf + s + K) with the pole-calibrated
-gain K = (1 - 1/r)/tau, normalized to g(inf) = 1 (paper 004, equations 1 to 3, for r -> inf).
+gain K = (1 - 1/r)/tau, normalized to g(inf) = 1 (paper 004, equations 1 to 3, for r -> inf). v' is the slope of v relative to the
+threshold, dv/dt - ramp.
 """
 
 from __future__ import annotations
@@ -166,6 +167,7 @@ class Provenance(_Part):
     parameters: dict[str, float] = Field(description="netlist parameters, SI units")
     seed: int
     versions: dict[str, str]
+    calibration: dict[str, float] = Field(default_factory=dict, description="options of calibrate: held_out, seed, confidence")
 
 
 class ModelCard(_Part):

@@ -1,0 +1,47 @@
+"""neuronsim: from a neuron circuit to a calibrated model card. See README.md for the whole chain.
+
+Importing this package loads nothing heavy: each public name loads its module on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .calibration import calibrate
+    from .card import ModelCard, RateCard, TTFSCard
+    from .closed_form import spike_time
+    from .quantizer import ConductanceBank
+
+    __version__: str
+
+__all__ = ["ConductanceBank", "ModelCard", "RateCard", "TTFSCard", "__version__", "calibrate", "spike_time"]
+
+_HOME = {
+    "calibrate": "calibration",
+    "ConductanceBank": "quantizer",
+    "ModelCard": "card",
+    "RateCard": "card",
+    "TTFSCard": "card",
+    "spike_time": "closed_form",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return version("neuronsim")
+        except PackageNotFoundError:
+            return "0+source"
+    if name not in _HOME:
+        raise AttributeError(f"module 'neuronsim' has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,5 @@
+"""``python -m neuronsim``: the command line."""
+
+from neuronsim.cli import main
+
+main()

@@ -1,0 +1,87 @@
+"""The ideal n-LIF neuron in closed form (paper 004, equations 3 and 4), with its gradient.
+
+    sum_{i: t_i < t} w_i (1 - e^{-(t - t_i)/tau}) = threshold          solved for the first t
+
+In z = e^{t/tau} this is z = sum_C w_i z_i / (sum_C w_i - threshold) over the causal set C = {i: t_i < t} (equation 4).
+Weights are *normalized*: one unit weight alone lifts v to 1. The paper's equation 3,
+dv/dt = sum_i W_i e^{-(t - t_i)/tau}, has the dimensional weight W_i = w_i / tau and the same threshold.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import checks
+
+
+def spike_time(
+    times: ArrayLike, weights: ArrayLike, *, tau: float = 1.0, threshold: float = 1.0
+) -> NDArray[np.float64]:
+    """First output spike time of the ideal n-LIF neuron.
+
+    sum_{i: t_i < t} w_i (1 - e^{-(t - t_i)/tau}) = threshold  (paper 004, equations 3 and 4, normalized weights).
+
+    ``times`` and ``weights``: shape (..., n), broadcast to each other; time in the unit of ``tau``, +inf for a silent
+    input; weights signed. Returns shape (...), +inf where the neuron stays silent. Events are walked in time order, so
+    the result is the *first* crossing whatever the signs; only time differences enter, so times of thousands of tau
+    are safe.
+
+    Raises InputError for NaN, shapes that do not broadcast, weights that are not finite, tau <= 0 or threshold <= 0.
+    """
+    t, w = checks.spikes(times, weights)
+    tau_, theta = (
+        float(checks.positive("tau", tau, "time constant")),
+        float(checks.positive("threshold", threshold, "level")),
+    )
+    order = np.argsort(t, axis=-1, kind="stable")
+    # Events first: the loop below runs over inputs and is vectorized over rows.
+    t = np.moveaxis(np.take_along_axis(t, order, axis=-1), -1, 0)
+    w = np.moveaxis(np.take_along_axis(w, order, axis=-1), -1, 0)
+    out = np.full(t.shape[1:], np.inf)
+    v, current = (
+        np.zeros_like(out),
+        np.zeros_like(out),
+    )  # membrane, and synaptic current tau dv/dt, just after each event
+    open_rows = np.ones(out.shape, dtype=bool)
+    for k in range(t.shape[0]):
+        open_rows &= np.isfinite(t[k])
+        if not open_rows.any():
+            break
+        current = current + w[k]
+        following = t[k + 1] if k + 1 < t.shape[0] else np.full_like(out, np.inf)
+        with np.errstate(invalid="ignore"):
+            gap = np.where(open_rows, (following - t[k]) / tau_, 0.0)
+        rise = -current * np.expm1(-gap)
+        # A current that reaches the threshold only asymptotically (equality at gap = inf) never fires.
+        fires = open_rows & (theta - v <= rise) & (theta - v < current)
+        if fires.any():
+            with np.errstate(divide="ignore", invalid="ignore"):
+                wait = -np.log1p(-(theta - v) / current)
+                out = np.where(fires, t[k] + tau_ * np.minimum(wait, gap), out)
+            open_rows &= ~fires
+        v = v + rise
+        current = current * np.exp(-gap)
+    return out
+
+
+def spike_time_gradient(
+    times: ArrayLike, weights: ArrayLike, *, tau: float = 1.0, threshold: float = 1.0
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Gradient of :func:`spike_time`: (dt_out/dt_i, dt_out/dw_i), both of shape (..., n).
+
+    With D = sum_C w_j e^{-(t_out - t_j)/tau} > 0:  dt_out/dt_i = w_i e^{-(t_out - t_i)/tau} / D  and
+    dt_out/dw_i = -tau (1 - e^{-(t_out - t_i)/tau}) / D  for causal inputs (t_i < t_out), 0 for all others and for rows
+    that stay silent. The first sums to 1 over the inputs: delaying every input delays the output as much.
+
+    Raises InputError as :func:`spike_time` does.
+    """
+    t, w = checks.spikes(times, weights)
+    out = spike_time(t, w, tau=tau, threshold=threshold)[..., None]
+    causal = (t < out) & np.isfinite(out)
+    with np.errstate(invalid="ignore"):
+        age = np.where(causal, (out - t) / tau, 0.0)
+    current = np.where(causal, w * np.exp(-age), 0.0)
+    total = current.sum(axis=-1, keepdims=True)
+    total = np.where(total > 0, total, 1.0)
+    return current / total, np.where(causal, tau * np.expm1(-age), 0.0) / total

@@ -1,0 +1,51 @@
+"""The integrated synaptic kernel g of the phase-domain n-LIF neuron, in units of tau.
+
+    g(t) = 1 - p e^{-t} + q e^{-(r-1) t},   p = (r-1)^2 / (r (r-2)),   q = p - 1 = 1 / (r (r-2)),   t > 0, else 0
+
+r = w_lf tau is the ratio of the loop filter's corner to the dominant pole; r -> inf (None) gives the ideal kernel
+1 - e^{-t} (paper 004, equation 3, normalized to g(inf) = 1). It is the same g as in :mod:`neuronsim.card`, multiplied out;
+the second pole changes it only by q, about 1/r^2, which is why r = 200 is as good as ideal.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .errors import InputError
+
+
+def coefficients(
+    second_pole_ratio: ArrayLike | None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return (r, p, q) as arrays; None and inf mean the ideal kernel, (inf, 1, 0).
+
+    Raises InputError for r <= 2, where the second pole is no longer the faster one, or NaN.
+    """
+    r = np.asarray(np.inf if second_pole_ratio is None else second_pole_ratio, dtype=np.float64)
+    if not np.all(r > 2):
+        raise InputError(
+            f"second_pole_ratio = {r[~(r > 2)].flat[0]:g} is out of range: r = w_lf * tau must be above 2 (None: "
+            "ideal kernel)"
+        )
+    q = 1.0 / (r * (r - 2.0))
+    return r, 1.0 + q, q
+
+
+def kernel(t: ArrayLike, second_pole_ratio: ArrayLike | None = None) -> NDArray[np.float64]:
+    """g at times ``t`` (any shape, in tau, +-inf allowed); broadcasts with ``second_pole_ratio``."""
+    r, p, q = coefficients(second_pole_ratio)
+    t = np.maximum(np.asarray(t, dtype=np.float64), 0.0)
+    with np.errstate(invalid="ignore"):
+        fast = np.where(q > 0, np.expm1(-(np.where(q > 0, r, 2.0) - 1.0) * t), 0.0)
+    return -p * np.expm1(-t) + q * fast
+
+
+def kernel_slope(t: ArrayLike, second_pole_ratio: ArrayLike | None = None) -> NDArray[np.float64]:
+    """dg/dt at times ``t`` (in tau): the synaptic current of a unit weight; 0 for t <= 0."""
+    r, p, q = coefficients(second_pole_ratio)
+    t = np.asarray(t, dtype=np.float64)
+    after = np.maximum(t, 0.0)
+    finite_r = np.where(q > 0, r, 2.0)
+    slope = p * np.exp(-after) - q * (finite_r - 1.0) * np.exp(-(finite_r - 1.0) * after)
+    return np.where(t > 0, slope, 0.0)

@@ -1,0 +1,150 @@
+"""Frozen spread from chip to chip (plan 'mismatch'): a random-effects model, fitted by maximum likelihood.
+
+Every chip c is one draw of a relative gain error a, a ramp error b and a relative error e_i of each synapse; the same
+stimuli s are run on every chip. At the measured spike time t the calibrated membrane misses the threshold by
+
+    y_cs = v(t) - 1 - ramp t/tau = -a_c V_cs + b_c t_cs/tau - sum_i e_ci x_csi + rest
+    x_csi = gain w_i g((t - t_i)/tau),  V = sum_i x_i
+
+(the nominal chip's residual, the kernel's own error, is subtracted). The covariance over a chip's stimuli,
+
+    C = s_a^2 V V' + s_b^2 t t' + s_e^2 sum_i x_i x_i' + s_0^2 1,
+
+separates gain, ramp, synapses and estimation noise by their different patterns. All four are Gaussian, as in the
+card.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from .bootstrap import newton_replicates, sigma_estimate, spread
+from .card import Estimate
+from .errors import DataError
+from .kernel import kernel as g
+from .kernel_fit import KernelFit
+from .stimulus_rows import StimulusRows
+
+MIN_CHIPS = 8
+MIN_STIMULI = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class MismatchFit:
+    """Standard deviations over chips."""
+
+    gain_sigma: Estimate
+    ramp_sigma: Estimate
+    weight_sigma: Estimate
+
+
+def _residual(
+    rows: StimulusRows, kernel: KernelFit
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """(y, late, x) at the measured times: x has one column per synapse."""
+    at = rows.out - kernel.delay
+    with np.errstate(invalid="ignore"):
+        age = (at[:, None] - rows.times) / kernel.tau
+    x = kernel.gain * rows.weights * g(np.where(np.isnan(age), -np.inf, age), kernel.ratio)
+    late = at / kernel.tau
+    return x.sum(axis=1) - 1.0 - kernel.ramp * late, late, x
+
+
+def _table(rows: StimulusRows, kernel: KernelFit) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    """Per chip and stimulus: y, late (chips, stimuli), x (chips, stimuli, inputs), and which entries exist."""
+    quiet = rows[rows.noise_seed == -1]
+    # A stimulus that fires on some chips only shows just those with a high gain: it would bias every variance.
+    noise_free = quiet[~np.isin(quiet.trial, quiet.trial[~quiet.fired])]
+    y, late, x = _residual(noise_free, kernel)
+    chips = np.unique(noise_free.chip[noise_free.chip >= 0])
+    trials = np.unique(noise_free.trial)
+    shape = (chips.size, trials.size)
+    ys, lates, xs = np.zeros(shape), np.zeros(shape), np.zeros((*shape, x.shape[1]))
+    there = np.zeros(shape, dtype=bool)
+    drawn = noise_free.chip >= 0
+    row, column = np.searchsorted(chips, noise_free.chip[drawn]), np.searchsorted(trials, noise_free.trial[drawn])
+    ys[row, column], lates[row, column], xs[row, column], there[row, column] = y[drawn], late[drawn], x[drawn], True
+    base = np.full(trials.size, np.nan)
+    base[np.searchsorted(trials, noise_free.trial[~drawn])] = y[~drawn]
+    # Without a nominal run of a stimulus the mean over chips has to do.
+    mean = np.divide((ys * there).sum(axis=0), there.sum(axis=0), out=np.zeros(trials.size), where=there.any(axis=0))
+    ys = np.where(there, ys - np.where(np.isnan(base), mean, base), 0.0)
+    keep = there.sum(axis=1) >= 2
+    return ys[keep], lates[keep], xs[keep], there[keep]
+
+
+def _solve(
+    theta: NDArray[np.float64], y: NDArray[np.float64], parts: NDArray[np.float64], there: NDArray[np.bool_]
+) -> tuple[float, NDArray, NDArray]:
+    """Negative log likelihood, C^-1 and dL/dC = (C^-1 - C^-1 y y' C^-1)/2, per chip (chips, stimuli, stimuli)."""
+    covariance = np.tensordot(theta, parts, axes=1)
+    diagonal = np.arange(there.shape[1])
+    covariance[:, diagonal, diagonal] += ~there  # an absent run contributes nothing
+    inverse = np.linalg.inv(covariance)
+    solved = (inverse @ y[:, :, None])[:, :, 0]
+    value = 0.5 * float((np.linalg.slogdet(covariance)[1] + (y * solved).sum(axis=1)).sum())
+    return value, inverse, 0.5 * (inverse - solved[:, :, None] * solved[:, None, :])
+
+
+def fit_mismatch(rows: StimulusRows, kernel: KernelFit, *, seed: int, confidence: float = 0.95) -> MismatchFit:
+    """Fit the three standard deviations.
+
+    Raises DataError when fewer than 8 chips with 4 different stimuli are left.
+    """
+    y, late, x, there = _table(rows, kernel)
+    chips, stimuli = y.shape if y.size else (0, 0)
+    if chips < MIN_CHIPS or stimuli < MIN_STIMULI:
+        raise DataError(
+            f"plan 'mismatch' left {chips} chips and {stimuli} stimuli that fire on all of them; at least "
+            f"{MIN_CHIPS} chips and {MIN_STIMULI} "
+            "stimuli are needed to tell gain, ramp and synapses apart"
+        )
+    total = x.sum(axis=2)
+    mask = there[:, :, None] & there[:, None, :]
+    parts = np.stack(
+        [
+            total[:, :, None] * total[:, None, :],
+            late[:, :, None] * late[:, None, :],
+            np.einsum("csi,cui->csu", x, x),
+            np.broadcast_to(np.eye(stimuli), (chips, stimuli, stimuli)),
+        ]
+    )
+    parts = parts * mask
+    scale = max(float((y**2).sum() / there.sum()), 1e-24)
+    y = y / np.sqrt(scale)
+
+    def objective(theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        value, _, by_covariance = _solve(theta, y, parts, there)
+        return value, np.tensordot(parts, by_covariance, axes=3)
+
+    bounds = [(0.0, None), (0.0, None), (0.0, None), (1e-6, None)]
+    best = minimize(
+        objective,
+        [0.2, 0.2, 0.2, 0.2],
+        jac=True,
+        bounds=bounds,
+        method="L-BFGS-B",
+        options={"ftol": 1e-11, "maxiter": 300},
+    )
+    theta = best.x
+    _, inverse, by_covariance = _solve(theta, y, parts, there)
+    gradient = np.einsum("cij,kcij->ck", by_covariance, parts)
+    scaled = inverse @ parts
+    information = 0.5 * np.einsum("kcij,lcji->ckl", scaled, scaled)
+    replicates = newton_replicates(information, -gradient, np.random.default_rng(seed))
+    total_information = information.sum(axis=0)
+    unit = np.sqrt(np.maximum(np.diagonal(total_information), 1e-300))
+    variances = np.diagonal(np.linalg.pinv(total_information / np.outer(unit, unit), hermitian=True)) / unit**2
+    boot = spread(replicates)
+    # Gaussian theory is the floor: with few chips a bootstrap misses the tails it never saw.
+    error = np.maximum(np.where(np.isfinite(boot), boot, 0.0), np.sqrt(np.maximum(variances, 0.0)))
+    variance = theta * scale
+    error = error * scale
+    synapses = int((np.abs(x).max(axis=1) > 0).sum())
+    freedom = (chips - 1, chips - 1, synapses - 1)
+    estimates = [sigma_estimate(variance[k], error[k], freedom[k], confidence) for k in range(3)]
+    return MismatchFit(gain_sigma=estimates[0], ramp_sigma=estimates[1], weight_sigma=estimates[2])

@@ -1,0 +1,149 @@
+"""Temporal noise from repeated noisy runs of the same stimulus (plan 'phase_noise').
+
+Each trial has a noise-free reference that fires at t_0. A noisy repeat that fires at t shows, at the comparator, the
+deviation
+
+    n = v(t) - v(t_0) - ramp (t - t_0)/tau        (v' (t - t_0) to first order)
+    E n^2 = sigma_v^2 + diffusion_v^2 t_0/tau
+
+with v the calibrated membrane: working in v keeps runs in which the membrane grazes the threshold from dominating. The
+two coefficients are fitted to n^2 by non-negative least squares, weighted by the inverse square of the fit (n^2 is
+chi-square), the intervals by resampling whole trials.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+from scipy.stats import norm, t
+
+from .bootstrap import newton_replicates, proportion, sigma_estimate, spread
+from .card import Estimate
+from .errors import DataError
+from .kernel_fit import KernelFit
+from .solver import membrane
+from .stimulus_rows import StimulusRows
+
+MIN_TRIALS = 5
+MIN_REPEATS = 30
+#: a spike is due when it comes even with the threshold raised by this many sigma, within the window
+_MARGIN = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoiseFit:
+    """Temporal noise of the comparator and the oscillators, and missing spikes."""
+
+    sigma_v: Estimate
+    diffusion_v: Estimate
+    missing: Estimate
+    not_fitted: dict[str, str]
+
+
+def deviations(rows: StimulusRows, reference: NDArray[np.float64], kernel: KernelFit) -> NDArray[np.float64]:
+    """n of each row (NaN where it or its reference is silent)."""
+    both = rows.fired & np.isfinite(reference)
+    n = np.full(len(rows), np.nan)
+
+    def above_threshold(at: NDArray[np.float64]) -> NDArray[np.float64]:
+        part = rows[both]
+        at = at[both] - kernel.delay
+        v = membrane(part.times, part.weights, at, tau=kernel.tau, second_pole_ratio=kernel.ratio, gain=kernel.gain)
+        return v - kernel.ramp * at / kernel.tau
+
+    n[both] = above_threshold(rows.out) - above_threshold(reference)
+    return n
+
+
+def references(rows: StimulusRows) -> tuple[StimulusRows, NDArray[np.float64]]:
+    """The noisy rows, and the noise-free spike time of the same trial and chip for each (NaN where there is none)."""
+    quiet = rows[rows.noise_seed == -1]
+    noisy = rows[rows.noise_seed >= 0]
+    time_of = {
+        (int(trial), int(chip)): out for trial, chip, out in zip(quiet.trial, quiet.chip, quiet.out, strict=True)
+    }
+    keys = zip(noisy.trial, noisy.chip, strict=True)
+    return noisy, np.array([time_of.get((int(trial), int(chip)), np.nan) for trial, chip in keys], dtype=np.float64)
+
+
+def fit_noise(rows: StimulusRows, kernel: KernelFit, *, seed: int, confidence: float = 0.95) -> NoiseFit:
+    """Fit both noise coefficients, and count missing spikes.
+
+    Raises DataError when fewer than 5 trials with a reference, or fewer than 30 noisy spikes, are left.
+    """
+    noisy, reference = references(rows)
+    n = deviations(noisy, reference, kernel)
+    used = np.isfinite(n)
+    _enough(noisy, used)
+    # A stimulus that only just fires loses its late repeats and so looks quieter than it is: keep those clearly due.
+    due = _due(noisy, reference, kernel, float(np.sqrt(np.nanmean(n**2))))
+    if due[used].sum() >= MIN_REPEATS and np.unique(noisy.trial[used & due]).size >= MIN_TRIALS:
+        used &= due
+    missing = proportion(int((due & ~noisy.fired).sum()), int(due.sum()), confidence)
+    square, late, trial = n[used] ** 2, (reference[used] - kernel.delay) / kernel.tau, noisy.trial[used]
+    not_fitted: dict[str, str] = {}
+    if square.max() == 0.0:
+        exact = Estimate.exact(0.0)
+        return NoiseFit(sigma_v=exact, diffusion_v=exact, missing=missing, not_fitted=not_fitted)
+    design = np.stack([np.ones_like(late), late], axis=1)
+    columns = [0, 1]
+    if late.std() < 0.02 * late.mean():
+        columns = [0]
+        not_fitted["timing_noise.diffusion_v"] = (
+            f"kept at 0: the reference spike times spread by only {100 * late.std() / late.mean():.2g} %, so "
+            "accumulated "
+            "noise cannot be told from sigma_v; vary the stimuli"
+        )
+    value, error = _components(design[:, columns], square, trial, seed)
+    trials = np.unique(trial).size
+    # The bootstrap saw only so many trials: widen by the ratio of the t to the normal quantile.
+    widen = t.ppf(0.5 + confidence / 2, trials - len(columns)) / norm.ppf(0.5 + confidence / 2)
+    freedom = square.size - len(columns)
+    estimates = [sigma_estimate(v, e * widen, freedom, confidence) for v, e in zip(value, error, strict=True)]
+    if len(columns) == 1:
+        estimates.append(Estimate.exact(0.0))
+    return NoiseFit(sigma_v=estimates[0], diffusion_v=estimates[1], missing=missing, not_fitted=not_fitted)
+
+
+def _enough(noisy: StimulusRows, used: NDArray[np.bool_]) -> None:
+    trials = np.unique(noisy.trial[used]).size
+    if trials < MIN_TRIALS or used.sum() < MIN_REPEATS:
+        raise DataError(
+            f"plan 'phase_noise' left {int(used.sum())} noisy spikes in {trials} trials with a noise-free reference "
+            f"(noise_seed -1); at least {MIN_REPEATS} spikes in {MIN_TRIALS} trials are needed"
+        )
+
+
+def _due(noisy: StimulusRows, reference: NDArray[np.float64], kernel: KernelFit, sigma: float) -> NDArray[np.bool_]:
+    """Rows whose reference fired and which would fire in the window even with the threshold raised by 5 ``sigma``."""
+    return np.isfinite(reference) & np.isfinite(kernel.predict(noisy, threshold=1.0 + _MARGIN * sigma))
+
+
+def _components(
+    design: NDArray[np.float64], square: NDArray[np.float64], trial: NDArray[np.int64], seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Unconstrained estimates where positive, else those of the constrained fit; and standard errors (by trial)."""
+    scale = square.mean()
+    y = square / scale
+    weight = np.ones_like(y)
+    for _ in range(20):
+        root = np.sqrt(weight)
+        value = nnls(design * root[:, None], y * root)[0]
+        weight = 1.0 / np.maximum(design @ value, 1e-3) ** 2
+    information = weight[:, None, None] * design[:, :, None] * design[:, None, :]
+    score = weight[:, None] * design * (y - design @ value)[:, None]
+    trials, index = np.unique(trial, return_inverse=True)
+    p = design.shape[1]
+    by_trial_i, by_trial_s = np.zeros((trials.size, p, p)), np.zeros((trials.size, p))
+    np.add.at(by_trial_i, index, information)
+    np.add.at(by_trial_s, index, score)
+    total = by_trial_i.sum(axis=0)
+    replicates = newton_replicates(by_trial_i, by_trial_s, np.random.default_rng(seed))
+    model = np.sqrt(np.diagonal(2.0 * np.linalg.pinv(total)))  # Gaussian noise: Var n^2 = 2 (E n^2)^2
+    error = np.maximum(np.where(np.isfinite(spread(replicates)), spread(replicates), 0.0), model)
+    free = value + np.linalg.pinv(total) @ by_trial_s.sum(axis=0)
+    # Where a coefficient sits at 0 the unconstrained estimate (negative) gives the honest upper bound of its interval.
+    return np.where(value > 0, value, np.minimum(free, 0.0)) * scale, error * scale

@@ -1,0 +1,86 @@
+"""calibrate on synthetic rate neurons."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import neuronsim
+from neuronsim.card import RateCard
+from neuronsim.errors import DataError
+
+
+def card_of(data) -> RateCard:
+    card = neuronsim.calibrate(data)
+    assert isinstance(card, RateCard)
+    return card
+
+
+@pytest.mark.parametrize(("rheobase", "refractory"), [(0.0, 0.0), (5e-9, 0.0), (5e-9, 2e-8), (0.0, 2e-8)])
+def test_noise_free_curve_is_recovered(make_rate, rheobase, refractory):
+    card = card_of(make_rate(rheobase=rheobase, refractory=refractory))
+    assert card.charge_per_spike_c.value == pytest.approx(1e-14, rel=1e-6)
+    assert card.rheobase_a.value == pytest.approx(rheobase, rel=1e-5, abs=1e-14)
+    assert card.refractory_s.value == pytest.approx(refractory, rel=1e-5, abs=1e-13)
+    assert card.quality.p95_error < 1e-6
+    assert card.quality.spike_agreement == 1.0
+    assert card.code == "rate"
+
+
+def test_intervals_contain_the_truth(make_rate):
+    hits = np.zeros(3)
+    for k in range(60):
+        rng = np.random.default_rng(k)
+        truth = (10 ** rng.uniform(-15, -13), rng.choice([0.0, 3e-9]), rng.choice([0.0, 5e-8]))
+        data = make_rate(
+            charge=truth[0], rheobase=truth[1], refractory=truth[2], noise=10 ** rng.uniform(-4, -2), seed=k
+        )
+        card = card_of(data)
+        estimates = (card.charge_per_spike_c, card.rheobase_a, card.refractory_s)
+        hits += [e.low <= t <= e.high for t, e in zip(truth, estimates, strict=True)]
+    assert np.all(hits >= 0.9 * 60), hits
+
+
+def test_jitter_and_threshold_mismatch(make_rate):
+    card = card_of(make_rate(rheobase=3e-9, jitter=0.05, chips=30, mismatch=0.04))
+    assert card.isi_jitter.low <= 0.05 <= card.isi_jitter.high
+    assert card.isi_jitter.value == pytest.approx(0.05, rel=0.1)
+    assert card.threshold_mismatch.low <= 0.04 <= card.threshold_mismatch.high
+    assert "isi_jitter" not in card.not_fitted
+
+
+def test_what_is_not_measured_is_named(make_rate):
+    card = card_of(make_rate())
+    assert card.isi_jitter.value == card.threshold_mismatch.value == 0.0
+    assert "mismatch" in card.not_fitted["threshold_mismatch"]
+    assert "noise" in card.not_fitted["isi_jitter"]
+    assert "energy" in card.not_fitted
+
+
+def silent(data):
+    data["rate_hz"].values[:] = 0.0
+    return data
+
+
+def without_fi(data):
+    data["plan"].values[:] = "other"
+    return data
+
+
+def narrow(data):
+    data["input_current_a"].values[:] = np.linspace(1.0, 1.01, data.sizes["run"]) * 1e-8
+    return data
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (silent, "silent at all 40 currents"),
+        (lambda data: data.isel(run=slice(0, 6)), "6 runs with a rate .*at least 10"),
+        (without_fi, "plan 'fi' is not in the dataset"),
+        (narrow, "no spread"),
+    ],
+)
+def test_refusals(make_rate, spoil, words):
+    with pytest.raises(DataError, match=words):
+        neuronsim.calibrate(spoil(make_rate()))
