@@ -1,0 +1,113 @@
+"""What a page is made of: sections of pictures, tables, notes and preformatted text, each naming its file."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from ..files import sha256_file
+
+_NUMBER = re.compile(r"^[\s\d.,×⁻⁰¹²³⁴⁵⁶⁷⁸⁹∞–±+\-\[\]…%]*([yzafpnµmkMGT]?(s|V|A|J|W|Hz|Ω|F|C|rad|bit|√s))?[\s\]]*$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A file a number came from: its path as the reader sees it, and the SHA-256 of its content."""
+
+    path: str
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path, relative_to: Path) -> Source:
+        """Source of an existing file, its path relative to the folder of the page."""
+        return cls(path=Path(os.path.relpath(path, relative_to)).as_posix(), sha256=sha256_file(path))
+
+    def __str__(self) -> str:
+        return f"{self.path} (sha256 {self.sha256[:12]})" if self.sha256 else self.path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """An SVG drawing with its caption."""
+
+    kind: ClassVar[str] = "picture"
+    svg: str
+    caption: str
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Rows of text under a header; ``shade`` (rows, columns) in 0..1 colors cells, ``folded`` hides rows."""
+
+    kind: ClassVar[str] = "table"
+    caption: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    source: str = ""
+    shade: Sequence[Sequence[float]] | None = None
+    folded: bool = False
+
+    @property
+    def numeric(self) -> list[bool]:
+        """Which columns hold numbers only (they are right-aligned)."""
+        columns = zip(*self.rows, strict=True)
+        flags = [all(_NUMBER.match(cell) for cell in column) for column in columns]
+        return flags or [False] * len(self.header)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """A paragraph; ``warning`` marks what a reader must not overlook."""
+
+    kind: ClassVar[str] = "note"
+    text: str
+    warning: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """Preformatted text (a plan, an experiment)."""
+
+    kind: ClassVar[str] = "text"
+    caption: str
+    text: str
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tiles:
+    """Headline figures: (label, value, detail) each."""
+
+    kind: ClassVar[str] = "tiles"
+    items: Sequence[tuple[str, str, str]]
+    source: str = ""
+
+
+Block = Picture | Table | Note | Text | Tiles
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A titled part of the page; ``short`` stands for the title in the list of contents."""
+
+    title: str
+    short: str = ""
+    anchor: str
+    blocks: Sequence[Block]
+    intro: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """A whole document. ``facts`` are label-value pairs shown under the title."""
+
+    title: str
+    kicker: str
+    lead: str
+    facts: Sequence[tuple[str, str]] = field(default_factory=tuple)
+    sections: Sequence[Section] = field(default_factory=tuple)

@@ -1,0 +1,99 @@
+"""The datasheet of a characterized neuron: one HTML file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import xarray as xr
+
+from .. import dataset as schema
+from ..card import ModelCard, RateCard, TTFSCard
+from ..errors import InputError
+from .blocks import Page, Section, Source
+from .render import write_page
+from .sections_bench import conditions, provenance, status, waveforms
+from .sections_card import card_section
+from .sections_rate import fi_section
+from .sections_sweeps import energy_section, mismatch_section, phase_noise_section, ramp_section, saturation_section
+from .sections_ttfs import table3_section, transfer_section
+
+
+def measured_sections(dataset: xr.Dataset, source: str, card: ModelCard | None = None) -> list[Section]:
+    """The sections of every plan that ``dataset`` holds, in the order from waveform to table 3 and beyond."""
+    ttfs_card = card if isinstance(card, TTFSCard) else None
+    rate_card = card if isinstance(card, RateCard) else None
+    found: list[Section | None] = [waveforms(dataset, source)]
+    if dataset.attrs["code"] == "ttfs":
+        found += [
+            transfer_section(dataset, source),
+            table3_section(dataset, "jitter", source),
+            table3_section(dataset, "quantization", source),
+            saturation_section(dataset, source),
+            ramp_section(dataset, source),
+            phase_noise_section(dataset, source, ttfs_card),
+            mismatch_section(dataset, source),
+        ]
+    else:
+        found.append(fi_section(dataset, source, rate_card))
+    found.append(energy_section(dataset, source))
+    return [section for section in found if section is not None]
+
+
+def write_datasheet(dataset: xr.Dataset | Path | str, out: Path | str, *, card: ModelCard | None = None) -> Path:
+    """Write the datasheet of ``dataset`` (a dataset in memory or its netCDF file) as self-contained HTML to ``out``.
+
+    ``card``: its model card, drawn over the measured values where both speak of the same thing, and listed.
+    Returns ``out``. The same input gives the same bytes.
+
+    Raises InputError when there is no such file or the card is of another neuron or code, DataError when the dataset is
+    corrupt or of another schema, OutputError when ``out`` cannot be written.
+    """
+    out = Path(out)
+    source, digest = "", ""
+    if isinstance(dataset, xr.Dataset):
+        data = schema.check(dataset)
+    else:
+        path = Path(dataset)
+        data = schema.load(path)
+        origin = Source.of(path, out.parent)
+        source, digest = str(origin), origin.sha256
+    if card is not None:
+        check_card(card, data)
+    sections = [conditions(data, source), status(data, source), *measured_sections(data, source, card)]
+    if isinstance(card, TTFSCard | RateCard):
+        sections.append(card_section(card, f"model card with digest {card.digest[:12] or 'none'}"))
+    sections.append(provenance(data, source, digest))
+    return write_page(_page(data, sections), out)
+
+
+def check_card(card: ModelCard, dataset: xr.Dataset) -> None:
+    """Raise InputError when ``card`` is not one of the neuron in ``dataset``."""
+    code = getattr(card, "code", None)
+    if card.neuron != dataset.attrs["neuron"] or code != dataset.attrs["code"]:
+        raise InputError(
+            f"the card is of neuron '{card.neuron}' ({code}), the dataset of '{dataset.attrs['neuron']}' "
+            f"({dataset.attrs['code']}): give the card that was calibrated from this dataset"
+        )
+
+
+def _page(data: xr.Dataset, sections: list[Section]) -> Page:
+    attrs = data.attrs
+    plans = list(dict.fromkeys(str(name) for name in data["plan"].values))
+    failed = int((data["status"].values != "ok").sum())
+    codes = {"ttfs": "time to first spike", "rate": "firing rate"}
+    facts = [
+        ("code", codes[attrs["code"]]),
+        ("engine", f"{attrs['engine']} {attrs['engine_version']}"),
+        ("runs", f"{data.sizes['run']} ({failed} failed)"),
+        ("plans", ", ".join(plans)),
+        ("seed", str(attrs["seed"])),
+        ("neuronsim", str(json.loads(attrs["versions"]).get("neuronsim", "–"))),
+    ]
+    lead = str(
+        attrs.get(
+            "summary",
+            attrs.get("title", "Measured in SPICE; every figure below is computed from the dataset named under it."),
+        )
+    )
+    return Page(title=str(attrs["neuron"]), kicker="neuron datasheet", lead=lead, facts=facts, sections=sections)

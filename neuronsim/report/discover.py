@@ -1,0 +1,79 @@
+"""Finding what a report can be made of, by the content of the files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import DataError, InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Files for a report, sorted by path: datasets (netCDF), cards (JSON), run folders, evaluations (JSON)."""
+
+    datasets: tuple[Path, ...] = ()
+    cards: tuple[Path, ...] = ()
+    runs: tuple[Path, ...] = ()
+    evaluations: tuple[Path, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """True when there is nothing to report."""
+        return not (self.datasets or self.cards or self.runs or self.evaluations)
+
+
+def discover(folder: Path | str) -> Parts:
+    """Search ``folder`` and everything below it, hidden folders left out.
+
+    Datasets: ``*.nc``. Cards and evaluations: ``*.json`` with their fields; other JSON is passed over. Training runs:
+    folders with ``run.json`` or ``metrics.csv``.
+
+    Raises InputError when there is no such folder or nothing in it to report, DataError naming a corrupt JSON file.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(
+            f"no folder at {folder}: give the one that holds datasets, cards, training runs or evaluations"
+        )
+    datasets, cards, runs, evaluations = [], [], set(), []
+    for path in sorted(p for p in folder.rglob("*") if p.suffix in (".nc", ".json", ".csv") and p.is_file()):
+        if any(part.startswith(".") for part in path.relative_to(folder).parts):
+            continue
+        if path.suffix == ".nc":
+            datasets.append(path)
+        elif path.name in ("run.json", "metrics.csv"):
+            runs.add(path.parent)
+        elif path.suffix == ".json":
+            kind = _kind(path)
+            if kind == "card":
+                cards.append(path)
+            elif kind == "evaluation":
+                evaluations.append(path)
+    parts = Parts(
+        datasets=tuple(datasets), cards=tuple(cards), runs=tuple(sorted(runs)), evaluations=tuple(evaluations)
+    )
+    if parts.empty:
+        raise InputError(
+            f"nothing to report in {folder}: it holds no dataset (*.nc), model card, training run or evaluation. "
+            "Run 'neuronsim characterize', 'calibrate', 'train' or 'evaluate' with --out in it first"
+        )
+    return parts
+
+
+def _kind(path: Path) -> str | None:
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DataError(
+            f"{path} is corrupt or not JSON ({error}): make it again or remove it from the folder"
+        ) from None
+    if not isinstance(content, dict):
+        return None
+    if "conditions" in content and "checkpoint_sha256" in content:
+        return "evaluation"
+    if "quality" in content and "provenance" in content and "neuron" in content:
+        return "card"
+    return None

@@ -1,0 +1,158 @@
+"""Example waveforms: what goes into the neuron, what its nodes do, and when it fires."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .style import BLUE, GREEN, INK, MUTED, SERIES, VERMILION, drawn, figure
+from .units import prefix_for, quantity
+
+_PANELS = (
+    ("membrane", ("mem", "membrane", "v", "vm", "vmem", "thr", "threshold", "vth")),
+    ("phase", ("err", "error", "phase_error", "pd", "lf", "phi")),
+    ("logic", ("out", "spike", "q", "up", "set", "xor")),
+)
+_NAMES = {
+    "mem": "membrane potential",
+    "membrane": "membrane potential",
+    "vm": "membrane potential",
+    "thr": "threshold",
+    "threshold": "threshold",
+    "vth": "threshold",
+    "pd": "phase detector",
+    "lf": "loop filter",
+    "err": "phase error",
+    "phase_error": "phase error",
+    "phi": "VCO2 phase",
+    "out": "output",
+    "spike": "output",
+    "up": "UP (XOR output)",
+}
+
+
+def traces(dataset: xr.Dataset) -> int:
+    """How many waveforms the dataset holds."""
+    return int(dataset.sizes.get("trace", 0)) if "waveform_time_s" in dataset else 0
+
+
+def nodes(dataset: xr.Dataset) -> list[str]:
+    """Names of the recorded nodes, in the order of the file."""
+    names = [str(n) for n in dataset.data_vars if str(n).startswith("waveform_") and str(n) != "waveform_time_s"]
+    return [name.removeprefix("waveform_") for name in names]
+
+
+def title(dataset: xr.Dataset, trace: int) -> str:
+    """What one trace shows, in words: plan, trial, and when it fired."""
+    row = dataset.isel(run=int(dataset["trace_run"].values[trace]))
+    text = f"plan {row['plan'].item()}, trial {int(row['trial'])}"
+    if dataset.attrs["code"] == "rate":
+        return f"{text}, input {quantity(row['input_current_a'].item(), 'A')}, {quantity(row['rate_hz'].item(), 'Hz')}"
+    if np.isfinite(row["level"].item()):
+        text += f", level {row['level'].item():g}"
+    spike = row["spike_time_s"].item()
+    return f"{text}, " + (f"spike at {quantity(spike, 's', 5)}" if np.isfinite(spike) else "silent")
+
+
+@drawn
+def waveform(dataset: xr.Dataset, trace: int) -> Figure:
+    """One trace: input spikes with their weights on top, then the nodes, the output spike marked through all."""
+    row = dataset.isel(run=int(dataset["trace_run"].values[trace]))
+    time = dataset["waveform_time_s"].values[trace]
+    keep = np.isfinite(time)
+    scale, unit = prefix_for(time, "s")
+    ttfs = dataset.attrs["code"] == "ttfs"
+    groups = _grouped(nodes(dataset))
+    ratios = ([0.7] if ttfs else []) + [
+        1.6 if kind == "membrane" else 0.7 if kind == "logic" else 1.1 for kind, _ in groups
+    ]
+    drawing = figure(height=0.6 + 1.05 * sum(ratios))
+    axes = np.atleast_1d(drawing.subplots(len(ratios), 1, sharex=True, height_ratios=ratios))
+    spikes = _output_spikes(row, ttfs)
+    if ttfs:
+        _draw_inputs(axes[0], row, scale)
+    for place, (kind, names) in zip(axes[int(ttfs) :], groups, strict=True):
+        for index, name in enumerate(names):
+            variable = dataset[f"waveform_{name}"]
+            node = name.removesuffix("_v")
+            threshold = node in ("thr", "threshold", "vth")
+            label = _short(str(variable.attrs.get("long_name", "")), node)
+            color = MUTED if threshold else GREEN if kind == "logic" else SERIES[index % len(SERIES)]
+            place.plot(
+                time[keep] / scale, variable.values[trace][keep], "--" if threshold else "-", color=color, label=label
+            )
+        place.set_ylabel(_axis_label(dataset, names))
+        _legend_beside(place)
+    for place in axes:
+        for spike in spikes:
+            # Many spikes would bury the trace: mark them at the upper edge only.
+            place.axvline(
+                spike / scale,
+                ymin=0.0 if len(spikes) == 1 else 0.92,
+                color=VERMILION,
+                linewidth=1.0,
+                linestyle=(0, (4, 2)),
+            )
+    if ttfs and len(spikes):
+        axes[0].annotate(
+            "output spike",
+            (spikes[0] / scale, 1.0),
+            xycoords=("data", "axes fraction"),
+            color=VERMILION,
+            xytext=(3, 2),
+            textcoords="offset points",
+            fontsize=8.5,
+        )
+    axes[-1].set_xlabel(f"time ({unit})")
+    axes[-1].set_xlim(time[keep].min() / scale, time[keep].max() / scale)
+    return drawing
+
+
+def _short(description: str, node: str) -> str:
+    """What the node is, in few words: the description up to its first colon or comma, wrapped, else the usual name."""
+    words = re.split(r"[:,;(]", description)[0].strip() or _NAMES.get(node, node)
+    return textwrap.fill(words, 24)
+
+
+def _grouped(names: list[str]) -> list[tuple[str, list[str]]]:
+    groups: list[tuple[str, list[str]]] = []
+    left = list(names)
+    for kind, members in _PANELS:
+        found = [name for name in left if name.removesuffix("_v") in members]
+        if found:
+            groups.append((kind, found))
+            left = [name for name in left if name not in found]
+    return groups + [("other", [name]) for name in left]
+
+
+def _axis_label(dataset: xr.Dataset, names: list[str]) -> str:
+    units = {str(dataset[f"waveform_{name}"].attrs.get("units", "V")) for name in names}
+    return " / ".join(sorted(units)) if units else "V"
+
+
+def _output_spikes(row: xr.Dataset, ttfs: bool) -> np.ndarray:
+    spikes = np.atleast_1d(row["spike_time_s" if ttfs else "spike_times_s"].values)
+    return spikes[np.isfinite(spikes)]
+
+
+def _draw_inputs(place: Axes, row: xr.Dataset, scale: float) -> None:
+    times, weights = row["input_time_s"].values, row["weight"].values
+    real = np.isfinite(times)
+    times, weights = times[real] / scale, weights[real]
+    for sign, color, label in ((weights >= 0, BLUE, "excitatory"), (weights < 0, INK, "inhibitory")):
+        if sign.any():
+            place.vlines(times[sign], 0, weights[sign], color=color, linewidth=2.0)
+            place.plot(times[sign], weights[sign], "o", color=color, markersize=3.5, label=label)
+    place.axhline(0, color=MUTED, linewidth=0.6)
+    place.margins(y=0.25)
+    place.set_ylabel("weight")
+    _legend_beside(place)
+
+
+def _legend_beside(place: Axes) -> None:
+    place.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2, handlelength=1.4)

@@ -1,0 +1,168 @@
+"""Section of a model card: every value with its interval, what could not be fitted, and how well it predicts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import numpy as np
+from pydantic import BaseModel
+
+from ..card import Estimate, ModelCard, Range, RateCard, TTFSCard
+from .blocks import Block, Note, Section, Table, Text
+from .sections_bench import toml_text
+from .units import percent, percents, prefix_for, pretty, quantity, trimmed, unit_of
+
+_FRACTIONS = {"mismatch_sigma", "gain_sigma", "isi_jitter", "threshold_mismatch", "missing_probability"}
+_UNITS = {
+    "ramp_per_tau": "threshold/τ",
+    "ramp_sigma_per_tau": "threshold/τ",
+    "xor_limit_weight": "unit weights",
+    "sigma_v": "threshold",
+    "diffusion_v": "threshold/√τ",
+    "second_pole_ratio": "",
+    "gain": "",
+    "valid_time_tau": "τ",
+    "valid_weight": "",
+    "valid_inputs": "",
+}
+_GROUPS = {
+    "kernel": "Kernel",
+    "weights": "Weights",
+    "timing_noise": "Temporal noise (one draw per spike)",
+    "frozen": "Frozen spread (one draw per chip)",
+    "energy": "Energy",
+}
+
+
+def shown(name: str, value: float) -> str:
+    """One card value with its unit, by the name of its field."""
+    if name in _FRACTIONS:
+        return percent(value, 4)
+    if name in _UNITS:
+        return f"{trimmed(value, 4)} {_UNITS[name]}".strip()
+    return quantity(value, unit_of(name))
+
+
+def card_section(card: TTFSCard | RateCard, source: str, anchor: str = "card") -> Section:
+    """The whole card as tables."""
+    blocks: list[Block] = []
+    if card.edited:
+        blocks.append(
+            Note(
+                text='This card was edited by hand (digest "unsigned"): its values are not what calibration found.',
+                warning=True,
+            )
+        )
+    rows: list[tuple[str, ...]] = []
+    for field, info in type(card).model_fields.items():
+        value = getattr(card, field)
+        if isinstance(value, Estimate):
+            rows.append(("", *_estimate(field, value), info.description or ""))
+        elif field in _GROUPS and value is None:
+            rows.append((_GROUPS[field], "", "none", "", info.description or ""))
+        elif field in _GROUPS and isinstance(value, BaseModel):
+            rows += _part(_GROUPS[field], value)
+    blocks.append(
+        Table(
+            caption="Calibrated values with their 95 % confidence intervals.",
+            source=source,
+            rows=rows,
+            header=("group", "value", "estimate", "95 % interval", "meaning"),
+        )
+    )
+    q = card.quality
+    blocks.append(
+        Table(
+            caption="Prediction of runs that were not used in the fit.",
+            source=source,
+            rows=[
+                (
+                    str(q.n_fit),
+                    str(q.n_held_out),
+                    percent(q.median_error),
+                    percent(q.p95_error),
+                    percent(q.spike_agreement, 4),
+                )
+            ],
+            header=("runs fitted", "runs held out", "median error", "p95 error", "spike / no-spike agreement"),
+        )
+    )
+    if card.not_fitted:
+        blocks.append(
+            Table(
+                caption="Not fitted, and why.",
+                header=("value", "reason"),
+                rows=sorted(card.not_fitted.items()),
+                source=source,
+            )
+        )
+    blocks.append(
+        Table(
+            caption="The card holds within these ranges.",
+            header=("range", "from", "to"),
+            rows=_ranges(card),
+            source=source,
+        )
+    )
+    p = card.provenance
+    origin = [
+        ("digest", card.digest),
+        ("dataset sha256", p.dataset_sha256),
+        ("netlist sha256", p.netlist_sha256),
+        ("engine", f"{p.engine} {p.engine_version}"),
+        ("seed", str(p.seed)),
+        ("parameters", ", ".join(f"{k} = {trimmed(v, 6)}" for k, v in p.parameters.items())),
+        *[(f"calibration {pretty(k)}", f"{v:g}") for k, v in p.calibration.items()],
+        ("versions", ", ".join(f"{k} {v}" for k, v in sorted(p.versions.items()))),
+    ]
+    blocks.append(Table(caption="Origin of the card.", header=("what", "value"), rows=origin, source=source))
+    if p.plans:
+        blocks.append(
+            Text(
+                caption="Plans it was calibrated from.", text=toml_text(json.loads(json.dumps(p.plans))), source=source
+            )
+        )
+    return Section(
+        title=f"Model card of {card.neuron} ({card.code})", short=f"Card of {card.neuron}", anchor=anchor, blocks=blocks
+    )
+
+
+def shown_range(name: str, low: float, high: float) -> str:
+    """Two card values with their common unit once: "-0.0001 … 0.0001 threshold/τ"."""
+    if name in _FRACTIONS:
+        return percents(low, high, 4)
+    if name in _UNITS:
+        return f"{trimmed(low, 4)} … {trimmed(high, 4)} {_UNITS[name]}".strip()
+    scale, unit = prefix_for(np.array([low, high]), unit_of(name))
+    return f"{trimmed(low / scale, 4)} … {trimmed(high / scale, 4)} {unit}".strip()
+
+
+def _estimate(name: str, value: Estimate) -> tuple[str, str, str]:
+    exact = value.low == value.high
+    interval = "exact" if exact else shown_range(name, value.low, value.high)
+    return _label(name), shown(name, value.value), interval
+
+
+def _label(name: str) -> str:
+    return name.replace("_", " ") if name in _UNITS else pretty(name)
+
+
+def _part(group: str, part: BaseModel) -> list[tuple[str, ...]]:
+    rows = []
+    for index, (name, info) in enumerate(type(part).model_fields.items()):
+        value, label = getattr(part, name), group if index == 0 else ""
+        if value is None:
+            rows.append((label, _label(name), "not fitted", "", info.description or ""))
+        else:
+            rows.append((label, *_estimate(name, value), info.description or ""))
+    return rows
+
+
+def _ranges(card: ModelCard) -> list[tuple[str, str, str]]:
+    found: Mapping[str, object] = {name: getattr(card, name) for name in type(card).model_fields}
+    return [
+        (_label(n).removeprefix("valid ").removesuffix(" tau"), shown(n, r.low), shown(n, r.high))
+        for n, r in found.items()
+        if isinstance(r, Range)
+    ]

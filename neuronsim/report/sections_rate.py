@@ -1,0 +1,95 @@
+"""Section of a rate-coded neuron: firing rate against input current."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from ..card import RateCard
+from ..dataset import select
+from ..rate import rate as rate_of
+from .blocks import Block, Picture, Section, Table
+from .plots_sweeps import fi_curve
+from .statistics import Array, row_parameter
+from .units import percent, quantity
+
+
+def card_rate(card: RateCard, current_a: Array) -> Array:
+    """Firing rate in hertz that the card predicts at ``current_a`` (see :class:`.RateCard`)."""
+    return rate_of(
+        current_a,
+        charge_per_spike=card.charge_per_spike_c.value,
+        rheobase=card.rheobase_a.value,
+        refractory=card.refractory_s.value,
+    )
+
+
+def netlist_rate(rows: xr.Dataset, current_a: Array) -> Array | None:
+    """Firing rate (n,) in hertz that the netlist's own parameters imply; None where it does not have them.
+
+    Charge per spike cmem * vth, rheobase vth / rleak (0 without leak), refractory time t_ref (:mod:`neuronsim.rate`).
+    """
+    capacitance, threshold = row_parameter(rows, "cmem"), row_parameter(rows, "vth")
+    if capacitance is None or threshold is None or rows.sizes["run"] == 0:
+        return None
+    leak, refractory = row_parameter(rows, "rleak"), row_parameter(rows, "t_ref")
+    return rate_of(
+        current_a,
+        charge_per_spike=capacitance[0] * threshold[0],
+        rheobase=0.0 if leak is None else threshold[0] / leak[0],
+        refractory=0.0 if refractory is None else refractory[0],
+    )
+
+
+def fi_section(dataset: xr.Dataset, source: str, card: RateCard | None) -> Section | None:
+    """The f-I curve, its table, and the card's curve over it. None when the plan was not run."""
+    rows = select(dataset, "fi")
+    if rows.sizes["run"] == 0:
+        return None
+    current, rate = rows["input_current_a"].values, rows["rate_hz"].values
+    known = np.isfinite(current) & np.isfinite(rate)
+    current, rate = current[known], rate[known]
+    positive = current[current > 0]
+    blocks: list[Block] = []
+    curves = {}
+    if positive.size:
+        grid = np.geomspace(positive.min(), positive.max(), 300)
+        theory = netlist_rate(rows, grid)
+        if theory is not None:
+            curves["theory from the netlist parameters"] = (grid, theory)
+        if card is not None:
+            curves["card"] = (grid, card_rate(card, grid))
+    if (rate > 0).any():
+        blocks.append(
+            Picture(
+                svg=fi_curve(current, rate, curves), caption="Firing rate over constant input current.", source=source
+            )
+        )
+    spikes = rows["spike_times_s"].values[known]
+    models = {} if card is None else {"card": card_rate(card, np.unique(current))}
+    theory = netlist_rate(rows, np.unique(current))
+    if theory is not None:
+        models = {"theory": theory, **models}
+    listed = []
+    for index, at in enumerate(np.unique(current)):
+        here = current == at
+        mean, jitter = float(rate[here].mean()), _interval_variation(spikes[here])
+        row = [quantity(at, "A"), str(int(here.sum())), quantity(mean, "Hz"), str(int(np.isfinite(spikes[here]).sum()))]
+        row.append(percent(jitter) if np.isfinite(jitter) else "–")
+        for values in models.values():
+            model = float(values[index])
+            row += [quantity(model, "Hz"), percent(mean / model - 1) if model > 0 else "–"]
+        listed.append(tuple(row))
+    header = ["current", "runs", "rate", "spikes", "CV of the interval"]
+    for name in models:
+        header += [name, f"measured / {name} − 1"]
+    caption = "Firing rate from the mean inter-spike interval."
+    blocks.append(Table(caption=caption, header=header, rows=listed, source=source, folded=len(listed) > 60))
+    return Section(title="f-I curve", anchor="fi", blocks=blocks)
+
+
+def _interval_variation(spikes: Array) -> float:
+    """Coefficient of variation of the inter-spike intervals, pooled over runs (n, spike); NaN below three intervals."""
+    intervals = np.diff(spikes, axis=1)
+    intervals = intervals[np.isfinite(intervals)]
+    return float(intervals.std(ddof=1) / intervals.mean()) if intervals.size >= 3 else float("nan")

@@ -1,0 +1,278 @@
+"""Sections about the sweeps of the bench: detector saturation, threshold ramp, phase noise, mismatch, energy."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+import xarray as xr
+
+from ..card import TTFSCard
+from ..dataset import select
+from .blocks import Block, Note, Picture, Section, Table
+from .plots_sweeps import mismatch, phase_noise, ramp, saturation
+from .statistics import (
+    Array,
+    Summary,
+    equation_4,
+    loop_solution,
+    reference_by_trial,
+    relative_error,
+    row_parameter,
+    slope_at,
+    tau_s,
+)
+from .units import percent, quantity, trimmed
+
+_NO_TAU = "The netlist has no parameter tau, so equation 4 cannot be compared with these runs."
+
+
+def saturation_section(dataset: xr.Dataset, source: str) -> Section | None:
+    """Shift of the spike time as the summed phase error leaves the linear range of the XOR detector."""
+    rows = select(dataset, "saturation")
+    if rows.sizes["run"] == 0:
+        return None
+    if tau_s(rows) is None:
+        return Section(title="Detector saturation", anchor="saturation", blocks=[Note(text=_NO_TAU, warning=True)])
+    measured, theory, level = rows["spike_time_s"].values, equation_4(rows), rows["level"].values
+    both = np.isfinite(measured) & np.isfinite(theory)
+    shift = (measured[both] - theory[both]) / theory[both]
+    folded = loop_solution(rows, saturated=True)
+    expected = (folded[both] - theory[both]) / theory[both]
+    kphi, span = row_parameter(rows, "kphi"), row_parameter(rows, "xor_range")
+    limit = None if kphi is None or span is None else float(span[0] / kphi[0])
+    blocks: list[Block] = []
+    if both.any():
+        blocks.append(
+            Picture(
+                svg=saturation(level[both], shift, expected, limit),
+                source=source,
+                caption=(
+                    "Spike time against equation 4 over the peak summed phase error. Right of the mark the triangular "
+                    "characteristic of the XOR detector folds back."
+                ),
+            )
+        )
+    rows_out = []
+    for at in np.unique(level[np.isfinite(level)]):
+        here = level == at
+        s = Summary.of(relative_error(measured[here], theory[here]))
+        lost = int(np.sum(np.isfinite(measured[here]) != np.isfinite(theory[here])))
+        exact = relative_error(measured[here], folded[here])
+        rows_out.append(
+            (
+                trimmed(at, 3),
+                str(s.n),
+                percent(s.median),
+                percent(s.p95),
+                str(lost),
+                percent(float(np.median(exact))) if exact.size else "–",
+            )
+        )
+    blocks.append(
+        Table(
+            caption="|Relative error| against equation 4 by peak phase error. Lost: only one of the two fires.",
+            header=("peak (unit weights)", "runs", "median", "p95", "lost", "median against the folding detector"),
+            rows=rows_out,
+            source=source,
+        )
+    )
+    if limit is not None and kphi is not None:
+        text = f"Linear range of the detector: {trimmed(limit, 4)} unit weights of {trimmed(kphi[0], 4)} rad each."
+        blocks.append(Note(text=text))
+    return Section(title="Detector saturation", anchor="saturation", blocks=blocks)
+
+
+def ramp_section(dataset: xr.Dataset, source: str) -> Section | None:
+    """Shift of the spike time under a threshold ramp (rest frequencies of VCO3 and VCO4 differ)."""
+    rows = select(dataset, "ramp")
+    if rows.sizes["run"] == 0:
+        return None
+    measured, level = rows["spike_time_s"].values, rows["level"].values
+    flat = reference_by_trial(rows, level == 0)
+    reference = np.where(np.isnan(flat), equation_4(rows), flat)
+    both = np.isfinite(measured) & np.isfinite(reference)
+    shift = (measured[both] - reference[both]) / reference[both]
+    theory = loop_solution(rows, ramp=level, ideal=True)
+    blocks: list[Block] = []
+    if both.any():
+        expected = np.where(np.isfinite(theory[both]), (theory[both] - reference[both]) / reference[both], np.nan)
+        blocks.append(
+            Picture(
+                svg=ramp(level[both], shift, expected),
+                source=source,
+                caption=(
+                    "Spike-time shift against the run of the same trial without ramp. A ramp is what "
+                    "different rest frequencies of VCO3 and VCO4 look like to the neuron."
+                ),
+            )
+        )
+    rows_out = []
+    for at in np.unique(level[np.isfinite(level)]):
+        here = both & (level == at)
+        if not here.any():
+            continue
+        moved = (measured[here] - reference[here]) / reference[here]
+        residual = relative_error(measured[here], theory[here])
+        rows_out.append(
+            (
+                percent(at),
+                str(int(here.sum())),
+                percent(float(np.median(moved))),
+                percent(float(np.mean(moved))),
+                percent(float(np.median(residual))) if residual.size else "–",
+            )
+        )
+    header = ("ramp per τ", "runs", "median shift", "mean shift", "median |error| against Lambert W")
+    blocks.append(Table(caption="Spike-time shift by ramp.", header=header, rows=rows_out, source=source))
+    return Section(title="Threshold ramp", anchor="ramp", blocks=blocks)
+
+
+def phase_noise_section(dataset: xr.Dataset, source: str, card: TTFSCard | None) -> Section | None:
+    """Spread of the spike time over repeated runs of one stimulus, referred to the threshold through the slope."""
+    rows = select(dataset, "phase_noise")
+    if rows.sizes["run"] == 0:
+        return None
+    title, anchor = "Phase noise", "phase_noise"
+    tau = tau_s(rows)
+    if tau is None:
+        return Section(title=title, anchor=anchor, blocks=[Note(text=_NO_TAU, warning=True)])
+    groups: dict[tuple[float, int, bytes], list[int]] = defaultdict(list)
+    quiet = rows["noise_seed"].values < 0
+    for row in np.flatnonzero(np.isfinite(rows["spike_time_s"].values) & ~quiet):
+        stimulus = rows["input_time_s"].values[row].tobytes() + rows["weight"].values[row].tobytes()
+        groups[float(rows["level"].values[row]), int(rows["chip"].values[row]), stimulus].append(int(row))
+    repeated = [members for members in groups.values() if len(members) >= 5]
+    if not repeated:
+        text = "No stimulus was repeated at least five times with noise, so the spread of the spike time is unknown."
+        return Section(title=title, anchor=anchor, blocks=[Note(text=text, warning=True)])
+    spikes = rows["spike_time_s"].values
+    first = np.array([members[0] for members in repeated])
+    mean = np.array([spikes[members].mean() for members in repeated])
+    sigma = np.array([spikes[members].std(ddof=1) for members in repeated]) / tau[first]
+    slope = slope_at(rows.isel(run=first), mean)
+    rising = slope > 0
+    first, mean, sigma, slope = first[rising], mean[rising], sigma[rising], slope[rising]
+    when, level = mean / tau[first], rows["level"].values[first]
+    level = np.where(np.isfinite(level), level, 0.0)
+    predicted = card_sigma_tau(card, when, slope) if card is not None else None
+    caption = (
+        "Left: spread of the spike time of repeated runs; additive noise at the threshold gives a line of slope one. "
+        "Right: the same "
+        "referred to the threshold; accumulated oscillator phase noise grows with time as σ² ∝ t."
+    )
+    floors = _noise_free_repeat(rows, quiet)
+    rows_out = []
+    for at in np.unique(level):
+        here = level == at
+        referred = (sigma * slope)[here]
+        rows_out.append(
+            (
+                trimmed(at, 3),
+                str(int(here.sum())),
+                str(sum(len(repeated[i]) for i in np.flatnonzero(rising)[here])),
+                quantity(float(np.median(sigma[here] * tau[first[here]])), "s", 3),
+                percent(float(np.sqrt(np.mean(referred**2)))),
+            )
+        )
+    blocks: list[Block] = [
+        Picture(svg=phase_noise(sigma, slope, when, level, predicted), caption=caption, source=source),
+        Table(
+            caption="Spike-time spread by noise level.",
+            source=source,
+            rows=rows_out,
+            header=("noise level", "stimuli", "runs", "median σ of the spike time", "rms noise at the threshold"),
+        ),
+        Note(text=floors),
+    ]
+    return Section(title=title, anchor=anchor, blocks=blocks)
+
+
+def card_sigma_tau(card: TTFSCard, when_tau: Array, slope: Array) -> Array:
+    """sigma_t in tau that the card predicts at ``when_tau`` and ``slope`` (thresholds per tau)."""
+    noise, floor = card.timing_noise, card.timing_noise.floor_s.value / card.kernel.tau_s.value
+    return np.sqrt((noise.sigma_v.value**2 + noise.diffusion_v.value**2 * when_tau) / slope**2 + floor**2)
+
+
+def _noise_free_repeat(rows: xr.Dataset, quiet: np.ndarray) -> str:
+    calm = rows.isel(run=np.flatnonzero(quiet))
+    error = relative_error(calm["spike_time_s"].values, equation_4(calm))
+    if error.size == 0:
+        return "The dataset has no noise-free run of this plan: the numerical floor of the deck is unknown."
+    mean = percent(float(error.mean()))
+    return f"Numerical floor: {error.size} noise-free runs of this deck differ from equation 4 by {mean} in the mean."
+
+
+def mismatch_section(dataset: xr.Dataset, source: str) -> Section | None:
+    """Spread of the spike time from chip to chip."""
+    rows = select(dataset, "mismatch")
+    if rows.sizes["run"] == 0:
+        return None
+    chip, measured = rows["chip"].values, rows["spike_time_s"].values
+    nominal = reference_by_trial(rows, chip < 0)
+    has_nominal = bool(np.isfinite(nominal).any())
+    if not has_nominal:
+        nominal = _mean_by_trial(rows["trial"].values, measured)
+    both = np.isfinite(measured) & np.isfinite(nominal) & (chip >= 0)
+    shifts = np.array(
+        [np.mean((measured[both & (chip == c)] / nominal[both & (chip == c)]) - 1) for c in np.unique(chip[both])],
+        dtype=np.float64,
+    )
+    if shifts.size == 0:
+        text = "No chip has a spike to compare."
+        return Section(title="Mismatch", anchor="mismatch", blocks=[Note(text=text, warning=True)])
+    against = "the chip without mismatch" if has_nominal else "the mean over chips"
+    spread = float(shifts.std(ddof=1)) if shifts.size > 1 else float("nan")
+    row = (
+        str(shifts.size),
+        percent(float(shifts.mean())),
+        percent(spread),
+        percent(float(shifts[np.argmax(np.abs(shifts))])),
+        str(int(np.sum(~np.isfinite(measured) & (chip >= 0)))),
+    )
+    blocks: list[Block] = [
+        Picture(
+            svg=mismatch(shifts),
+            caption=f"Mean relative spike-time shift of each chip against {against}.",
+            source=source,
+        ),
+        Table(
+            caption="Chip-to-chip spread.",
+            header=("chips", "mean shift", "σ", "worst chip", "silent runs"),
+            rows=[row],
+            source=source,
+        ),
+    ]
+    return Section(title="Mismatch", anchor="mismatch", blocks=blocks)
+
+
+def _mean_by_trial(trial: np.ndarray, values: Array) -> Array:
+    means = {
+        int(t): float(np.mean(values[(trial == t) & np.isfinite(values)]))
+        for t in np.unique(trial)
+        if np.isfinite(values[trial == t]).any()
+    }
+    return np.array([means.get(int(t), np.nan) for t in trial])
+
+
+def energy_section(dataset: xr.Dataset, source: str) -> Section | None:
+    """Energy of the successful runs by plan; None when the netlist draws none."""
+    rows_out = []
+    for plan in dict.fromkeys(str(name) for name in dataset["plan"].values):
+        rows = select(dataset, plan)
+        energy = rows["energy_j"].values
+        energy = energy[np.isfinite(energy)]
+        if energy.size:
+            p10, p50, p90 = np.percentile(energy, [10, 50, 90])
+            rows_out.append(
+                (plan, str(energy.size), quantity(p50, "J"), f"{quantity(p10, 'J')} … {quantity(p90, 'J')}")
+            )
+    if not rows_out:
+        return None
+    table = Table(
+        caption="Energy from the supplies over the whole window of a run.",
+        rows=rows_out,
+        source=source,
+        header=("plan", "runs", "median", "10–90 %"),
+    )
+    return Section(title="Energy", anchor="energy", blocks=[table])

@@ -1,0 +1,145 @@
+"""Figures of merit over a dataset's rows: spike-time errors, their distribution, and bootstrap intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..closed_form import spike_time
+from ..saturated import first_crossing_saturated
+from ..solver import first_crossing, slope
+
+Array = NDArray[np.float64]
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """Distribution of one figure over ``n`` runs; ``low`` and ``high``: 95 % bootstrap interval of the mean."""
+
+    n: int
+    mean: float
+    low: float
+    high: float
+    median: float
+    p10: float
+    p90: float
+    p95: float
+    worst: float
+
+    @classmethod
+    def of(cls, values: Array, seed: int = 0) -> Summary:
+        """Summary of finite ``values`` (n,); all NaN when there are none."""
+        values = np.asarray(values, dtype=np.float64)
+        if values.size == 0:
+            return cls(n=0, **dict.fromkeys(("mean", "low", "high", "median", "p10", "p90", "p95", "worst"), np.nan))
+        low, high = mean_interval(values, seed)
+        p10, median, p90, p95 = np.percentile(values, [10, 50, 90, 95])
+        return cls(
+            n=values.size,
+            mean=float(values.mean()),
+            low=low,
+            high=high,
+            median=float(median),
+            p10=float(p10),
+            p90=float(p90),
+            p95=float(p95),
+            worst=float(values.max()),
+        )
+
+
+def mean_interval(values: Array, seed: int = 0) -> tuple[float, float]:
+    """95 % percentile-bootstrap interval of the mean of ``values`` (n,), from a generator seeded with ``seed``."""
+    if values.size < 2:
+        return float(values.mean()), float(values.mean())
+    generator = np.random.default_rng(seed)
+    chunks = [
+        values[generator.integers(0, values.size, (100, values.size))].mean(axis=1) for _ in range(RESAMPLES // 100)
+    ]
+    low, high = np.percentile(np.concatenate(chunks), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def row_parameter(dataset: xr.Dataset, *names: str, default: float | None = None) -> Array | None:
+    """Per-row values (run,) of the first netlist parameter of ``names`` that the dataset has, else ``default``."""
+    for name in names:
+        if f"parameter_{name}" in dataset:
+            return dataset[f"parameter_{name}"].values.astype(np.float64)
+    return None if default is None else np.full(dataset.sizes["run"], default)
+
+
+def tau_s(dataset: xr.Dataset) -> Array | None:
+    """Synaptic time constant of each row in seconds, or None when the netlist has no such parameter."""
+    return row_parameter(dataset, "tau", "tau_s")
+
+
+def equation_4(dataset: xr.Dataset, *, nominal: bool = False) -> Array:
+    """Spike time (run,) in seconds by equation 4 of paper 004 for the stimulus of each row; inf = silent in the window.
+
+    ``nominal``: for the stimulus that was meant instead of the one the circuit got. NaN where the dataset has no tau.
+    """
+    tau = tau_s(dataset)
+    if tau is None or dataset.sizes["run"] == 0:
+        return np.full(dataset.sizes["run"], np.nan)
+    theta = row_parameter(dataset, "theta", default=1.0)
+    times = dataset["nominal_time_s" if nominal else "input_time_s"].values / tau[:, None]
+    weights = dataset["nominal_weight" if nominal else "weight"].values / np.asarray(theta)[:, None]
+    weights = np.where(np.isfinite(times), weights, 0.0)
+    result = np.asarray(spike_time(times, weights), dtype=np.float64) * tau
+    return np.where(result > dataset["window_s"].values, np.inf, result)
+
+
+def loop_solution(
+    dataset: xr.Dataset, *, ramp: Array | float = 0.0, saturated: bool = False, ideal: bool = False
+) -> Array:
+    """Exact spike time (run,) in seconds of the second-order loop for each row's stimulus; inf = silent in the window.
+
+    ``ramp``: thresholds per tau. ``ideal``: infinitely fast loop filter. ``saturated``: with the triangular detector.
+    NaN where the netlist lacks the parameters (tau; r; kphi and xor_range for ``saturated``).
+    """
+    unknown = np.full(dataset.sizes["run"], np.nan)
+    tau, r = tau_s(dataset), row_parameter(dataset, "r")
+    theta = row_parameter(dataset, "theta", default=1.0)
+    if tau is None or theta is None or (r is None and not ideal) or unknown.size == 0:
+        return unknown
+    times = dataset["input_time_s"].values
+    weights = np.where(np.isfinite(times), dataset["weight"].values, 0.0)
+    ratio = None if ideal else r
+    if saturated:
+        step, limit = row_parameter(dataset, "kphi"), row_parameter(dataset, "xor_range")
+        if step is None or limit is None:
+            return unknown
+        result = first_crossing_saturated(
+            times, weights, xor_limit=limit / step, tau=tau, second_pole_ratio=ratio, ramp=ramp, threshold=theta
+        )
+    else:
+        result = first_crossing(times, weights, tau=tau, second_pole_ratio=ratio, ramp=ramp, threshold=theta)
+    return np.where(result > dataset["window_s"].values, np.inf, result)
+
+
+def slope_at(dataset: xr.Dataset, when_s: Array) -> Array:
+    """Slope (run,) of the ideal membrane, thresholds per tau, at ``when_s``: sum of w_i e^{-(t - t_i)/tau}, t_i < t."""
+    tau, theta = tau_s(dataset), row_parameter(dataset, "theta", default=1.0)
+    if tau is None or theta is None:
+        return np.full(when_s.shape, np.nan)
+    times = dataset["input_time_s"].values
+    weights = np.where(np.isfinite(times), dataset["weight"].values, 0.0)
+    return slope(times, weights, when_s, tau=tau) * tau / theta
+
+
+def relative_error(measured: Array, desired: Array) -> Array:
+    """|t_measured - t_desired| / t_desired over the pairs where both are spikes."""
+    both = np.isfinite(measured) & np.isfinite(desired) & (desired > 0)
+    return np.abs(measured[both] - desired[both]) / desired[both]
+
+
+def reference_by_trial(dataset: xr.Dataset, is_floor: NDArray[np.bool_]) -> Array:
+    """For each row, the spike time of the floor row with its trial number (run,); NaN where there is none."""
+    trials, spikes = dataset["trial"].values, dataset["spike_time_s"].values
+    first: dict[int, float] = {}
+    for row in np.flatnonzero(is_floor):
+        first.setdefault(int(trials[row]), float(spikes[row]))
+    return np.array([first.get(int(trial), np.nan) for trial in trials])

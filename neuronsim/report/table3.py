@@ -1,0 +1,96 @@
+"""Table 3 of paper 004: output spike-time jitter against input jitter and against weight quantization."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from .statistics import Summary, equation_4, loop_solution, reference_by_trial, relative_error
+from .units import trimmed
+
+PAPER: dict[str, dict[float, float]] = {
+    "jitter": {0.01: 0.00024, 0.03: 0.00189, 0.05: 0.00397, 0.07: 0.00789, 0.09: 0.00997},
+    "quantization": {4: 0.00957, 8: 0.00268, 16: 0.00008, 24: 0.00004, 32: 0.00004},
+}
+"""Output jitter as fractions, by level (jitter: fraction of the input time; quantization: bits)."""
+
+MOST_BITS = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level:
+    """Single-trial output jitter at one level. ``lost``: trials in which just one of measured and desired is silent."""
+
+    level: float
+    label: str
+    errors: NDArray[np.float64]
+    lost: int
+    summary: Summary
+    paper: float | None
+
+    @property
+    def paper_percentile(self) -> float:
+        """Percentile of our single-trial distribution at which the paper's value lies; NaN without either."""
+        if self.paper is None or self.errors.size == 0:
+            return np.nan
+        return 100.0 * float(np.mean(self.errors <= self.paper))
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputJitter:
+    """All levels of one plan. ``floor``, ``numerical_floor``: error of the unperturbed runs of the same deck against
+    equation 4 and against the exact solution of the second-order loop (empty where its parameters are unknown)."""
+
+    plan: str
+    levels: tuple[Level, ...]
+    floor: Summary
+    numerical_floor: Summary
+    reference: str
+
+
+def output_jitter(rows: xr.Dataset, plan: str) -> OutputJitter:
+    """Distributions of |t_measured - t_desired| / t_desired over the successful ``rows`` of ``plan``.
+
+    t_desired is the spike time of the run of the same trial with the unperturbed stimulus (level 0; for quantization
+    also more than 32 bits), and where a trial has none, equation 4 on the nominal stimulus.
+    """
+    level = rows["level"].values
+    is_floor = (level == 0) | ((plan == "quantization") & (level > MOST_BITS))
+    measured, theory = rows["spike_time_s"].values, equation_4(rows, nominal=True)
+    paired = reference_by_trial(rows, is_floor)
+    desired = np.where(np.isnan(paired), theory, paired)
+    unpaired = int(np.sum(np.isnan(paired) & ~is_floor))
+    levels = []
+    for value in np.unique(level[~is_floor & np.isfinite(level)]):
+        at = level == value
+        errors = relative_error(measured[at], desired[at])
+        levels.append(
+            Level(
+                level=float(value),
+                label=f"{trimmed(100 * value, 3)} %" if plan == "jitter" else f"{value:g} bit",
+                errors=errors,
+                lost=int(np.sum(np.isfinite(measured[at]) != np.isfinite(desired[at]))),
+                summary=Summary.of(errors),
+                paper=_paper(plan, float(value)),
+            )
+        )
+    if unpaired == 0:
+        reference = "the same deck with the unperturbed stimulus of the same trial"
+    elif unpaired == int(np.sum(~is_floor)):
+        reference = "equation 4 on the nominal stimulus (the dataset has no unperturbed runs)"
+    else:
+        reference = f"the unperturbed run of the same trial, and equation 4 in {unpaired} runs whose trial has none"
+    floor = Summary.of(relative_error(measured[is_floor], theory[is_floor]))
+    calm = rows.isel(run=np.flatnonzero(is_floor))
+    numerical = Summary.of(relative_error(calm["spike_time_s"].values, loop_solution(calm)))
+    return OutputJitter(plan=plan, levels=tuple(levels), floor=floor, numerical_floor=numerical, reference=reference)
+
+
+def _paper(plan: str, level: float) -> float | None:
+    for known, value in PAPER[plan].items():
+        if np.isclose(known, level, rtol=1e-6):
+            return value
+    return None
