@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from neuronsim import dataset as schema
@@ -24,6 +23,7 @@ from .deck import build
 from .manifest import Manifest, load_manifest
 from .netlist import Netlist, read_netlist
 from .plans import Plan, load_plans
+from .rows import assemble
 from .run import Run
 
 _PACKAGES = ("neuronsim", "numpy", "PySpice", "xarray")
@@ -31,7 +31,7 @@ _PACKAGES = ("neuronsim", "numpy", "PySpice", "xarray")
 
 def characterize(
     neuron: str | Path | Manifest,
-    plans: str | list[str] | Sequence[Plan],
+    plans: str | Sequence[str | Plan],
     *,
     out: Path | str | None = None,
     seed: int = 0,
@@ -56,13 +56,7 @@ def characterize(
     (no ngspice), OutputError.
     """
     manifest = neuron if isinstance(neuron, Manifest) else load_manifest(neuron)
-    chosen = (
-        load_plans(plans) if isinstance(plans, str) else [p if isinstance(p, Plan) else load_plans(p)[0] for p in plans]
-    )
-    if isinstance(plans, list) and all(isinstance(p, str) for p in plans):
-        chosen = load_plans([str(p) for p in plans])
-    if not chosen:
-        raise InputError("no plan given")
+    chosen = load_plans(plans)
     for plan in chosen:
         if plan.code != manifest.code:
             raise InputError(
@@ -91,18 +85,10 @@ def characterize(
         )
     store = Cache() if cache is True else (cache or None)
     counter = _Counter(len(tasks), progress)
+    how = {"engine": engine, "version": version, "timeout_s": timeout_s, "cache": store, "executor": executor}
     try:
-        results = run_all(
-            tasks,
-            engine=engine,
-            version=version,
-            jobs=jobs or os.cpu_count() or 1,
-            timeout_s=timeout_s,
-            cache=store,
-            executor=executor,
-            retry_failed=retry_failed,
-            on_done=counter,
-        )
+        _probe(manifest, runs, run_all(tasks[:1], **how)[0])
+        results = run_all(tasks, jobs=jobs or os.cpu_count() or 1, retry_failed=retry_failed, on_done=counter, **how)
     finally:
         if store is not None and cache is True:
             store.close()
@@ -119,7 +105,7 @@ def characterize(
         "defaults": json.dumps({**manifest.defaults(), **overrides}, sort_keys=True),
         "versions": json.dumps({name: importlib.metadata.version(name) for name in _PACKAGES}, sort_keys=True),
     }
-    dataset = _dataset(manifest, runs, results, provenance)
+    dataset = assemble(manifest, runs, results, provenance)
     if out is not None:
         schema.save(dataset, out)
     return dataset
@@ -149,77 +135,17 @@ def _runs_with_waveforms(runs: list[Run]) -> set[int]:
     return set(first.values())
 
 
+def _probe(manifest: Manifest, runs: list[Run], first: Result) -> None:
+    """Stop before a campaign that cannot work: a netlist that does not even load is the netlist's fault, not a row's."""
+    reason = first.outcome.reason
+    everywhere = all(run.parameters == runs[0].parameters for run in runs)
+    if reason == "bad_netlist" or (reason == "bad_parameter" and everywhere):
+        raise DataError(
+            f"ngspice does not take {manifest.netlist_path}: {first.outcome.message}. Correct the netlist or its parameters."
+        )
+
+
 def _refuse_useless(manifest: Manifest, results: list[Result]) -> None:
-    """A netlist that does not even load is the netlist's fault, not a row's."""
-    if all(result.outcome.reason == "bad_netlist" for result in results):
-        raise DataError(f"ngspice does not take {manifest.netlist_path}: {results[0].outcome.message}")
     if all(result.outcome.reason for result in results):
         reasons = sorted({f"{result.outcome.reason} ({result.outcome.message})" for result in results})
         raise DataError(f"all {len(results)} runs of {manifest.name} failed: {'; '.join(reasons[:3])}")
-
-
-def _pad(rows: list[tuple[float, ...]], fill: float) -> np.ndarray:
-    width = max((len(row) for row in rows), default=0)
-    padded = np.full((len(rows), max(width, 1)), fill)
-    for i, row in enumerate(rows):
-        padded[i, : len(row)] = row
-    return padded
-
-
-def _dataset(manifest: Manifest, runs: list[Run], results: list[Result], provenance: dict[str, Any]) -> xr.Dataset:
-    outcomes = [result.outcome for result in results]
-    ok = np.array([not outcome.reason for outcome in outcomes])
-
-    def column(values: list, units: str = "", name: str = "") -> tuple:
-        attributes = {key: value for key, value in (("units", units), ("long_name", name)) if value}
-        array = np.array(values, dtype=object if values and isinstance(values[0], str) else None)
-        return (("run",), array.astype(str) if array.dtype == object else array, attributes)
-
-    data: dict[str, tuple] = {
-        "plan": column([run.plan for run in runs]),
-        "status": column(["ok" if good else "failed" for good in ok]),
-        "reason": column([outcome.reason for outcome in outcomes]),
-        "message": column([outcome.message for outcome in outcomes]),
-        "options": column([result.options for result in results]),
-        "trial": column([run.trial for run in runs]),
-        "chip": column([run.chip for run in runs]),
-        "attempts": column([result.attempts for result in results]),
-        "noise_seed": column([run.noise_seed for run in runs]),
-        "level": column([run.level for run in runs], name="swept quantity of the plan"),
-        "window_s": column([run.window_s for run in runs], "s", "time watched"),
-        "energy_j": column([outcome.energy_j for outcome in outcomes], "J", "energy from the supplies"),
-    }
-    for name, parameter in manifest.all_parameters().items():
-        values = [manifest.checked(run.parameters)[name] for run in runs]
-        data[f"parameter_{name}"] = column(values, parameter.unit, parameter.meaning)
-    if manifest.code == "ttfs":
-        first = [outcome.spikes_s[0] if outcome.spikes_s else np.inf for outcome in outcomes]
-        inputs = ("run", "input")
-        data |= {
-            "spike_time_s": (("run",), np.where(ok, first, np.nan), {"units": "s", "long_name": "first output spike"}),
-            "input_time_s": (inputs, _pad([run.times_s for run in runs], np.inf), {"units": "s"}),
-            "weight": (inputs, _pad([run.weights for run in runs], 0.0), {"units": "1"}),
-            "nominal_time_s": (inputs, _pad([run.nominal_times_s for run in runs], np.inf), {"units": "s"}),
-            "nominal_weight": (inputs, _pad([run.nominal_weights for run in runs], 0.0), {"units": "1"}),
-        }
-    else:
-        spikes = [outcome.spikes_s for outcome in outcomes]
-        rates = [(len(s) - 1) / (s[-1] - s[0]) if len(s) > 1 else 0.0 for s in spikes]
-        data |= {
-            "input_current_a": (("run",), np.array([run.current_a for run in runs]), {"units": "A"}),
-            "spike_times_s": (("run", "spike"), _pad(list(spikes), np.nan), {"units": "s"}),
-            "rate_hz": (
-                ("run",),
-                np.where(ok, rates, np.nan),
-                {"units": "Hz", "long_name": "1 / mean inter-spike interval"},
-            ),
-        }
-    traces = [i for i, outcome in enumerate(outcomes) if outcome.waveforms]
-    if traces:
-        dims = ("trace", "sample")
-        data["trace_run"] = (("trace",), np.array(traces))
-        data["waveform_time_s"] = (dims, np.stack([outcomes[i].waveforms["time"] for i in traces]), {"units": "s"})
-        for node in manifest.waveforms.nodes:
-            values = np.stack([outcomes[i].waveforms[node] for i in traces])
-            data[f"waveform_{node}_v"] = (dims, values, {"units": "V", "long_name": manifest.ports[node]})
-    return schema.check(xr.Dataset(data, attrs={"schema_version": schema.SCHEMA_VERSION, **provenance}))

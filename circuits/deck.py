@@ -11,7 +11,7 @@ from neuronsim.errors import InputError
 
 from . import noise, stimulus
 from .manifest import Manifest
-from .netlist import Netlist, port_order
+from .netlist import Netlist
 from .run import Run
 
 ACCURATE = {"reltol": "1e-6", "abstol": "1e-15", "vntol": "1e-9", "chgtol": "1e-18"}
@@ -63,7 +63,7 @@ def _input_sources(
     spec, synapse = manifest.stimulus, manifest.synapse
     if synapse is None:
         return [f"Iin 0 {spec.port} DC {run.current_a:.12g}"]
-    ports, names = port_order(netlist, synapse.subcircuit, manifest.netlist_path)
+    ports, names = netlist.subcircuits[synapse.subcircuit.lower()]
     errors = run.weight_errors or (0.0,) * len(run.weights)
     lines = []
     for i, (time_s, weight, error) in enumerate(zip(run.times_s, run.weights, errors, strict=True)):
@@ -90,7 +90,7 @@ def build(manifest: Manifest, netlist: Netlist, run: Run, *, safer: bool = False
         max_step = min(max_step, 1.0 / (values[manifest.time.carrier] * manifest.time.steps_per_cycle))
     max_step *= step_scale * (0.5 if safer else 1.0)
     options = SAFER if safer else (DIGITAL if manifest.level == "switching" else ACCURATE)
-    ports, names = port_order(netlist, manifest.subcircuit, manifest.netlist_path)
+    ports, names = netlist.subcircuits[manifest.subcircuit.lower()]
     lines = _header(manifest, netlist, options)
     lines += _input_sources(manifest, run, values, unit_s, netlist)
     lines += [f"Xneuron {' '.join(ports)} {manifest.subcircuit} {_parameters(manifest, values, names)}"]

@@ -56,7 +56,7 @@ def _start() -> Any:
                     """The binding, with ngspice's messages kept for us."""
 
                     def send_char(self, message: str, ngspice_id: int) -> int:
-                        _messages.append(message)
+                        _messages.append(message.removeprefix("stdout ").removeprefix("stderr "))
                         return 0
 
                 _instance = Quiet.new_instance()
@@ -116,6 +116,21 @@ def _vectors() -> dict[str, NDArray[np.float64]]:
     return found
 
 
+def bare(job: Job) -> None:
+    """ngspice alone: load, run and forget a deck without reading anything back (the floor of what a run costs)."""
+    _start()
+    _messages.clear()
+    _load(job.deck)
+    _command("run")
+    _forget()
+
+
+def _forget() -> None:
+    # without these a process slows down with every run
+    _command("destroy all")
+    _command("remcirc")
+
+
 def run(job: Job, timeout_s: float | None = None) -> Outcome:
     """Simulate one job in this process. A hard timeout is the worker pool's task; ``timeout_s`` is not used here."""
     global poisoned
@@ -128,6 +143,5 @@ def run(job: Job, timeout_s: float | None = None) -> Outcome:
     outcome = measured(job, vectors, "\n".join(_messages))
     if outcome.reason:
         poisoned = True
-    _command("destroy all")
-    _command("remcirc")
+    _forget()
     return outcome

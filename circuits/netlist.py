@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from neuronsim.errors import DataError, InputError
@@ -31,10 +31,14 @@ _INCLUDE = re.compile(r"^\s*\.(include|inc|lib)\s+(\"[^\"]+\"|'[^']+'|\S+)\s*(\S
 
 @dataclass(frozen=True, kw_only=True)
 class Netlist:
-    """Text of a neuron's netlist with its includes in place, and a digest of it."""
+    """Text of a neuron's netlist with its includes in place, a digest of it, and (ports, parameters) of each subcircuit.
+
+    Ports are in the order of the ``.subckt`` line; names are in lower case, as SPICE does not tell case.
+    """
 
     text: str
     sha256: str
+    subcircuits: dict[str, tuple[list[str], set[str]]] = field(repr=False, compare=False)
 
 
 def number(text: str) -> float | None:
@@ -158,7 +162,7 @@ def read_netlist(manifest: Manifest, *, trust: bool = False) -> Netlist:
         synapse = manifest.synapse
         require(synapse.subcircuit, [synapse.input, synapse.output], {synapse.weight, *synapse.shares}, True)
     text = "\n".join(lines)
-    return Netlist(text=text, sha256=sha256_of(text))
+    return Netlist(text=text, sha256=sha256_of(text), subcircuits=subcircuits)
 
 
 def _synapse_only(manifest: Manifest, subcircuits: dict[str, tuple[list[str], set[str]]]) -> set[str]:
@@ -166,8 +170,3 @@ def _synapse_only(manifest: Manifest, subcircuits: dict[str, tuple[list[str], se
     if manifest.synapse is None or manifest.subcircuit.lower() not in subcircuits:
         return set()
     return {name for name in manifest.synapse.shares if name.lower() not in subcircuits[manifest.subcircuit.lower()][1]}
-
-
-def port_order(netlist: Netlist, subcircuit: str, path: Path) -> tuple[list[str], set[str]]:
-    """Ports in the order of the ``.subckt`` line, and the parameter names."""
-    return _subcircuits(netlist.text.splitlines(), path)[subcircuit.lower()]

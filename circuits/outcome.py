@@ -15,15 +15,19 @@ WAVEFORM_SAMPLES = 400
 
 _SIGNS = (
     (
-        "bad_netlist",
-        ("unknown subckt", "unable to find definition of model", "could not find a valid modelname", "unknown device"),
-    ),
-    ("bad_netlist", ("too few parameters for subcircuit", "too few nodes", "mif-error", "unknown model type")),
-    (
         "bad_parameter",
-        ("undefined parameter", "expression err", "cannot compute substitute", "formula() error", "undefined number"),
+        ("undefined parameter", "cannot compute substitute", "expression err", "parameter (inf)", "parameter (nan)"),
     ),
-    ("bad_parameter", ("numparam", "is not positive", "division by zero", "parameter value out of range")),
+    ("bad_parameter", ("parameter (-nan)", "parameter (-inf)", "formula() error")),
+    (
+        "bad_netlist",
+        (
+            "circuit not parsed",
+            "unknown subckt",
+            "there aren't any circuits loaded",
+            "too few parameters for subcircuit",
+        ),
+    ),
     (
         "no_convergence",
         ("timestep too small", "no convergence", "singular matrix", "iteration limit", "convergence failed"),
@@ -33,6 +37,7 @@ _SIGNS = (
         ("transient op failed", "gmin stepping failed", "source stepping failed", "simulation(s) aborted"),
     ),
 )
+_COMPLAINTS = ("error on line", "err", "fail", "too small", "unknown", "unable", "singular", "undefined", "cannot")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,14 +61,13 @@ def reason_of(messages: str) -> str:
 
 
 def first_complaint(messages: str) -> str:
-    """The first line of the messages that names the trouble, for people."""
-    for line in messages.splitlines():
-        if any(
-            word in line.lower()
-            for word in ("err", "fail", "too small", "unknown", "unable", "singular", "undefined", "cannot")
-        ):
-            return line.strip()[:200]
-    return messages.strip()[:200]
+    """The first line of the messages that names the trouble, with the netlist line it belongs to, for people."""
+    lines = [line.strip() for line in messages.splitlines() if line.strip()]
+    for i, line in enumerate(lines):
+        if any(word in line.lower() for word in _COMPLAINTS):
+            more = lines[i + 1 : i + 3] if line.lower().startswith("error on line") else []
+            return " ".join([line, *(" ".join(extra.split()) for extra in more)])[:240]
+    return (lines[-1] if lines else "ngspice said nothing")[:240]
 
 
 def failed(reason: str, messages: str) -> Outcome:

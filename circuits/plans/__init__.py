@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -41,14 +42,19 @@ def make_plan(kind: str, fields: dict, where: str = "") -> Plan:
         raise InputError(f"{where}plan '{kind}'{': ' + field if field else ''}: {first['msg']}.{hint}") from None
 
 
-def load_plans(names: str | Path | list[str]) -> list[Plan]:
+def load_plans(wanted: str | Path | Sequence[str | Plan]) -> list[Plan]:
     """Plans by name, group name, comma-separated list of these, or path of a TOML file with one table per plan.
+
+    Plan objects in a list stay as they are.
 
     Raises InputError for an unknown name (naming the nearest), DataError for a file that is not valid TOML.
     """
     plans: list[Plan] = []
-    for name in names if isinstance(names, list) else str(names).split(","):
-        name = name.strip()
+    for item in str(wanted).split(",") if isinstance(wanted, (str, Path)) else wanted:
+        if isinstance(item, Plan):
+            plans.append(item)
+            continue
+        name = item.strip()
         if name.endswith(".toml"):
             path = Path(name)
             if not path.is_file():
@@ -62,6 +68,8 @@ def load_plans(names: str | Path | list[str]) -> list[Plan]:
             plans += [make_plan(kind, table, f"{path}: ") for kind, table in tables.items()]
         else:
             plans += [make_plan(kind, {}) for kind in GROUPS.get(name, (name,))]
+    if not plans:
+        raise InputError("no plan given")
     twice = [plan.kind for i, plan in enumerate(plans) if plan.kind in [p.kind for p in plans[:i]]]
     if twice:
         raise InputError(f"plan '{twice[0]}' is asked for twice")

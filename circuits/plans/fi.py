@@ -15,7 +15,7 @@ from .base import Plan
 
 
 class FICurve(Plan):
-    """Constant currents, logarithmically spaced over the manifest's validity range, some of them random in it."""
+    """Constant currents, logarithmically spaced over the manifest's validity range."""
 
     kind: ClassVar[str] = "fi"
     code: ClassVar[str] = "rate"
@@ -23,7 +23,9 @@ class FICurve(Plan):
     points: int = Field(default=40, ge=4, le=10_000)
     low_a: float | None = Field(default=None, gt=0)
     high_a: float | None = Field(default=None, gt=0)
-    window: float = Field(default=60.0, gt=1, le=1e5, description="length of a run in the neuron's time unit")
+    window: float = Field(
+        default=60.0, gt=1, le=1e5, description="length of the run at the lowest current, in time units"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -46,7 +48,7 @@ class FICurve(Plan):
                 plan=self.kind,
                 trial=trial,
                 level=float(current),
-                window_s=self.window * unit,
+                window_s=self.window * unit * max(currents[0] / current, 0.15),  # fewer seconds for as many spikes
                 current_a=float(current),
                 parameters=parameters,
             )

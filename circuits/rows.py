@@ -1,0 +1,82 @@
+"""From finished runs to the dataset: one row for every run, failed or not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from neuronsim import dataset as schema
+
+from .campaign import Result
+from .manifest import Manifest
+from .run import Run
+
+
+def _pad(rows: list[tuple[float, ...]], fill: float) -> np.ndarray:
+    width = max((len(row) for row in rows), default=0)
+    padded = np.full((len(rows), max(width, 1)), fill)
+    for i, row in enumerate(rows):
+        padded[i, : len(row)] = row
+    return padded
+
+
+def assemble(manifest: Manifest, runs: list[Run], results: list[Result], provenance: dict[str, Any]) -> xr.Dataset:
+    """The dataset (schema: :mod:`neuronsim.dataset`) of finished runs, failed ones included."""
+    outcomes = [result.outcome for result in results]
+    ok = np.array([not outcome.reason for outcome in outcomes])
+
+    def column(values: list, units: str = "", name: str = "") -> tuple:
+        attributes = {key: value for key, value in (("units", units), ("long_name", name)) if value}
+        array = np.array(values, dtype=object if values and isinstance(values[0], str) else None)
+        return (("run",), array.astype(str) if array.dtype == object else array, attributes)
+
+    data: dict[str, tuple] = {
+        "plan": column([run.plan for run in runs]),
+        "status": column(["ok" if good else "failed" for good in ok]),
+        "reason": column([outcome.reason for outcome in outcomes]),
+        "message": column([outcome.message for outcome in outcomes]),
+        "options": column([result.options for result in results]),
+        "trial": column([run.trial for run in runs]),
+        "chip": column([run.chip for run in runs]),
+        "attempts": column([result.attempts for result in results]),
+        "noise_seed": column([run.noise_seed for run in runs]),
+        "level": column([run.level for run in runs], name="swept quantity of the plan"),
+        "window_s": column([run.window_s for run in runs], "s", "time watched"),
+        "energy_j": column([outcome.energy_j for outcome in outcomes], "J", "energy from the supplies"),
+    }
+    for name, parameter in manifest.all_parameters().items():
+        values = [manifest.checked(run.parameters)[name] for run in runs]
+        data[f"parameter_{name}"] = column(values, parameter.unit, parameter.meaning)
+    if manifest.code == "ttfs":
+        first = [outcome.spikes_s[0] if outcome.spikes_s else np.inf for outcome in outcomes]
+        inputs = ("run", "input")
+        data |= {
+            "spike_time_s": (("run",), np.where(ok, first, np.nan), {"units": "s", "long_name": "first output spike"}),
+            "input_time_s": (inputs, _pad([run.times_s for run in runs], np.inf), {"units": "s"}),
+            "weight": (inputs, _pad([run.weights for run in runs], 0.0), {"units": "1"}),
+            "nominal_time_s": (inputs, _pad([run.nominal_times_s for run in runs], np.inf), {"units": "s"}),
+            "nominal_weight": (inputs, _pad([run.nominal_weights for run in runs], 0.0), {"units": "1"}),
+        }
+    else:
+        spikes = [outcome.spikes_s for outcome in outcomes]
+        rates = [(len(s) - 1) / (s[-1] - s[0]) if len(s) > 1 else 0.0 for s in spikes]
+        data |= {
+            "input_current_a": (("run",), np.array([run.current_a for run in runs]), {"units": "A"}),
+            "spike_times_s": (("run", "spike"), _pad(list(spikes), np.nan), {"units": "s"}),
+            "rate_hz": (
+                ("run",),
+                np.where(ok, rates, np.nan),
+                {"units": "Hz", "long_name": "1 / mean inter-spike interval"},
+            ),
+        }
+    traces = [i for i, outcome in enumerate(outcomes) if outcome.waveforms]
+    if traces:
+        dims = ("trace", "sample")
+        data["trace_run"] = (("trace",), np.array(traces))
+        data["waveform_time_s"] = (dims, np.stack([outcomes[i].waveforms["time"] for i in traces]), {"units": "s"})
+        for node in manifest.waveforms.nodes:
+            values = np.stack([outcomes[i].waveforms[node] for i in traces])
+            data[f"waveform_{node}_v"] = (dims, values, {"units": "V", "long_name": manifest.ports[node]})
+    return schema.check(xr.Dataset(data, attrs={"schema_version": schema.SCHEMA_VERSION, **provenance}))

@@ -1,0 +1,120 @@
+"""Manifests say what is wrong with them."""
+
+import tomllib
+
+import pytest
+
+from circuits import load_manifest, neurons
+from circuits.manifest import netlist_folder
+from circuits.netlist import read_netlist
+from neuronsim.errors import DataError, InputError
+
+
+@pytest.fixture
+def copy_of(tmp_path):
+    """Copies an installed neuron into a folder of its own and changes its manifest or netlist text."""
+
+    def copy(name="pll_nlif_averaged", manifest=(), netlist=()):
+        toml = (netlist_folder() / f"{name}.toml").read_text()
+        lib = (netlist_folder() / f"{name}.lib").read_text()
+        for old, new in manifest:
+            assert old in toml, old
+            toml = toml.replace(old, new)
+        for old, new in netlist:
+            assert old in lib, old
+            lib = lib.replace(old, new)
+        (tmp_path / f"{name}.lib").write_text(lib)
+        path = tmp_path / f"{name}.toml"
+        path.write_text(toml)
+        return path
+
+    return copy
+
+
+def test_every_installed_neuron_is_consistent():
+    assert {"pll_nlif_averaged", "pll_nlif_pwm", "if_behavioral", "lif_behavioral"} <= set(neurons())
+    for name in neurons():
+        manifest = load_manifest(name)
+        assert manifest.name == name
+        assert len(read_netlist(manifest).sha256) == 64
+
+
+def test_unknown_neuron_names_the_nearest():
+    with pytest.raises(InputError, match="Did you mean 'pll_nlif_averaged'"):
+        load_manifest("pll_nlif_avraged")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (('code = "ttfs"\n', ""), "code: Field required"),
+        (('code = "ttfs"', 'code = "rank"'), "code: Input should be 'ttfs' or 'rate'"),
+        (('summary = "', 'sumary = "x"\nsummary = "'), "sumary.*Did you mean 'summary'"),
+        (('reference = "thr"', 'reference = "thr"\nlevel_v = 1.0'), "either 'level_v' or 'reference'"),
+        (('kind = "step"', 'kind = "pulse"'), "'width' belongs to kind"),
+        (('node = "mem"', 'node = "membrane"'), "'membrane' is not one of the ports"),
+        (('unit = "tau"', 'unit = "taus"'), "'taus' is not one of the parameters"),
+        (("default = 50e-9", "default = -50e-9"), "must be above 0"),
+        (("default = 50e-9", "default = nan"), "finite number"),
+        (("[bench.f0]", "[bench.tau]"), "under both"),
+        (("[ports]", "[ports"), "not valid TOML"),
+    ],
+)
+def test_bad_manifest_is_refused_with_its_field(copy_of, change, says):
+    path = copy_of(manifest=[change])
+    with pytest.raises(DataError, match=says) as caught:
+        load_manifest(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "says"),
+    [
+        ((".ends pll_nlif_averaged", ""), DataError, "never closed"),
+        ((".subckt pll_nlif_averaged", ".subckt other"), DataError, "no subcircuit 'pll_nlif_averaged'"),
+        (("sum rst noise mem", "sum rst mem"), DataError, "no port 'noise'"),
+        (("lf tau=50n r=200", "lf tau=50n"), DataError, "no parameter 'r'"),
+        (("Rlf pd lf 1k", "Rlf pd lf 0"), DataError, "resistance 0"),
+        (("Rlf pd lf 1k", "Rlf pd lf -1k"), DataError, "resistance -1k"),
+        (("Rlf pd lf 1k", "Rlf pd lf nan"), DataError, "resistance nan"),
+        (("* comparator and latch", ".control"), InputError, "--trust"),
+        (("* comparator and latch", "shell rm x"), InputError, "--trust"),
+        (("* comparator and latch", ".include /etc/passwd"), InputError, "outside the netlist's folder"),
+        (("* comparator and latch", ".include ../far.lib"), InputError, "outside the netlist's folder"),
+        (("* comparator and latch", ".include missing.lib"), DataError, "does not exist"),
+        (("* comparator and latch", ".include pll_nlif_averaged.lib"), DataError, "includes are nested"),
+    ],
+)
+def test_bad_netlist_is_refused(copy_of, change, kind, says):
+    manifest = load_manifest(copy_of(netlist=[change]))
+    with pytest.raises(kind, match=says):
+        read_netlist(manifest)
+
+
+def test_trust_allows_what_was_refused(copy_of, tmp_path):
+    (tmp_path.parent / "far.lib").write_text("* far away\n")
+    manifest = load_manifest(copy_of(netlist=[("* comparator and latch", ".include ../far.lib")]))
+    assert "far away" in read_netlist(manifest, trust=True).text
+
+
+def test_manifest_missing_netlist(copy_of):
+    path = copy_of()
+    path.with_suffix(".lib").unlink()
+    with pytest.raises(DataError, match="does not exist"):
+        read_netlist(load_manifest(path))
+
+
+def test_parameters_out_of_range():
+    manifest = load_manifest("lif_behavioral")
+    with pytest.raises(InputError, match="rleak = 0 must be above 0 ohm"):
+        manifest.checked({"rleak": 0.0})
+    with pytest.raises(InputError, match="Did you mean 'rleak'"):
+        manifest.checked({"rlek": 1.0})
+    with pytest.raises(InputError, match="not a finite number"):
+        manifest.checked({"rleak": float("nan")})
+
+
+def test_manifest_survives_toml():
+    raw = tomllib.loads((netlist_folder() / "pll_nlif_pwm.toml").read_text())
+    manifest = load_manifest("pll_nlif_pwm")
+    assert manifest.parameters["f0"].default == raw["parameters"]["f0"]["default"] == 1e9

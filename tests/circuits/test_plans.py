@@ -1,0 +1,117 @@
+"""Plans are data: they reject contradictions and depend on their seed only."""
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from circuits import KINDS, load_manifest, load_plans, make_plan
+from circuits.plans import FICurve, Jitter, Mismatch, Quantization, Saturation, Transfer
+from circuits.plans.base import membrane_extremes
+from neuronsim.errors import DataError, InputError
+
+AVERAGED = load_manifest("pll_nlif_averaged")
+
+
+def test_groups_lists_and_files(tmp_path):
+    assert [plan.kind for plan in load_plans("table3,transfer")] == ["jitter", "quantization", "transfer"]
+    path = tmp_path / "mine.toml"
+    path.write_text("[transfer]\ntrials = 3\n[jitter]\nlevels = [0.02]\n")
+    mine = load_plans(str(path))
+    assert mine == [Transfer(trials=3), Jitter(levels=(0.02,))]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "says"),
+    [
+        ("[transfr]\n", InputError, "Did you mean 'transfer'"),
+        ("[transfer]\ntrails = 3\n", InputError, "trails.*Did you mean 'trials'"),
+        ("[transfer]\ntrials = 0\n", InputError, "trials.*greater than or equal to 1"),
+        ("[transfer]\nweight = [1.0, 0.5]\n", InputError, "must rise"),
+        ("[jitter]\nlevels = [9]\n", InputError, "as a fraction"),
+        ("[jitter]\nweights = [0.3, 0.3]\n", InputError, "never fires"),
+        ("[quantization]\nlevels = [64]\n", InputError, "1 to 32"),
+        ("trials = 3\n", InputError, "one table per plan"),
+        ("[transfer\n", DataError, "not valid TOML"),
+    ],
+)
+def test_bad_plan_file(tmp_path, text, kind, says):
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    with pytest.raises(kind, match=says):
+        load_plans(str(path))
+
+
+def test_unknown_and_repeated_plans():
+    with pytest.raises(InputError, match="Did you mean 'quantization'"):
+        load_plans("quantisation")
+    with pytest.raises(InputError, match="asked for twice"):
+        load_plans("table3,jitter")
+    with pytest.raises(InputError, match="no plan file"):
+        load_plans("nowhere.toml")
+
+
+def test_plans_are_frozen_and_survive_plain_data():
+    for kind, plan in KINDS.items():
+        made = plan()
+        assert make_plan(kind, made.model_dump()) == made
+        with pytest.raises(ValidationError):
+            made.settle = 3.0  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", [k for k, p in KINDS.items() if p.code == "ttfs"])
+def test_runs_depend_on_the_seed_only(kind):
+    plan = KINDS[kind](**({"trials": 4} if "trials" in KINDS[kind].model_fields else {}))
+    assert plan.runs(AVERAGED, {}, 3) == plan.runs(AVERAGED, {}, 3)
+    if kind not in ("ramp", "saturation"):
+        assert plan.runs(AVERAGED, {}, 3) != plan.runs(AVERAGED, {}, 4)
+
+
+def test_transfer_stimuli_are_what_they_say():
+    runs = Transfer(trials=300).runs(AVERAGED, {}, 0)
+    totals = np.array([sum(run.weights) for run in runs])
+    assert {len(run.times_s) for run in runs} == set(range(2, 9))
+    assert (np.abs(totals - 1) >= 0.2).all()
+    assert 0.03 < (totals < 1).mean() < 0.2
+    assert any(min(run.weights) < 0 for run in runs)
+    assert all(membrane_extremes(np.array(r.times_s) / 50e-9, np.array(r.weights))[0] <= 5 for r in runs)
+
+
+def test_quantization_uses_the_same_weights_at_every_level():
+    runs = Quantization(trials=5).runs(AVERAGED, {}, 0)
+    by_trial = [run.nominal_weights for run in runs if run.trial == 2]
+    assert len(by_trial) == 6
+    assert len(set(by_trial)) == 1
+    four_bits = [run for run in runs if run.level == 4]
+    assert all(
+        abs(w - n) <= 1 / 15 + 1e-12 for run in four_bits for w, n in zip(run.weights, run.nominal_weights, strict=True)
+    )
+
+
+def test_mismatch_hides_its_errors():
+    runs = Mismatch(chips=3, trials=3).runs(AVERAGED, {}, 0)
+    nominal, chips = [r for r in runs if r.chip < 0], [r for r in runs if r.chip >= 0]
+    assert (len(nominal), len(chips)) == (3, 9)
+    assert all(r.weights == r.nominal_weights for r in chips)
+    assert len({r.parameters["theta"] for r in chips}) == 3
+    assert len({r.weight_errors[:2] for r in chips}) == 3
+
+
+def test_saturation_reaches_its_level():
+    runs = Saturation(levels=(5.0, 8.0)).runs(AVERAGED, {}, 0)
+    for run in runs:
+        error, _ = membrane_extremes(np.array(run.times_s) / 50e-9, np.array(run.weights))
+        assert error == pytest.approx(run.level)
+
+
+def test_outside_the_validity_range():
+    with pytest.raises(InputError, match="validity range of pll_nlif_averaged"):
+        Jitter(times=(0.3, 0.31), weights=(4.0, 4.0)).runs(AVERAGED, {}, 0)
+    with pytest.raises(InputError, match="validity range"):
+        Transfer(weight=(5.5, 6.0), silent=0.0).runs(AVERAGED, {}, 0)
+    with pytest.raises(InputError, match=r"low_a = 1e-09 A leaves the validity range"):
+        FICurve(low_a=1e-9).runs(load_manifest("if_behavioral"), {}, 0)
+
+
+def test_plans_that_the_neuron_cannot_do():
+    with pytest.raises(InputError, match=r"needs a \[noise\] port"):
+        KINDS["phase_noise"]().runs(load_manifest("pll_nlif_pwm"), {}, 0)
