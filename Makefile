@@ -1,0 +1,90 @@
+# neuronsim: every target sets up what it needs first (ngspice, a virtual environment in .venv) and does nothing twice.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+JOBS ?= $(shell nproc)
+OUT ?= build
+
+NEURON ?= pll_nlif_averaged
+PLAN ?=
+DATASET ?= $(OUT)/$(NEURON)/$(NEURON).nc
+CARD ?= $(OUT)/$(NEURON)/card.json
+EXPERIMENT ?= demo_mnist_4bit
+RUN ?= $(OUT)/runs/$(EXPERIMENT)
+DATA_DIR ?= $(NEURONSIM_DATA)
+
+INSTALLED := $(VENV)/.installed
+DATA_OPTION = $(if $(DATA_DIR),--data-dir $(DATA_DIR))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup ngspice demo characterize calibrate train evaluate report test check format bench clean
+
+help:  ## Show this list
+	@echo "neuronsim: from a neuron circuit in ngspice to a network's accuracy under that circuit's noise"
+	@echo
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "Variables: NEURON PLAN DATASET CARD EXPERIMENT RUN OUT JOBS DATA_DIR; for example"
+	@echo "  make characterize NEURON=if_behavioral PLAN=fi JOBS=2"
+
+setup: ngspice $(INSTALLED)  ## Install ngspice and the virtual environment
+	@$(BIN)/neuronsim doctor
+
+ngspice:
+	@if ! command -v ngspice >/dev/null || ! ldconfig -p | grep -q libngspice; then \
+	  if [ "$$(id -u)" = 0 ]; then run=; elif command -v sudo >/dev/null; then run=sudo; else \
+	    echo "ngspice is missing. As root: apt-get install ngspice libngspice0" >&2; exit 3; fi; \
+	  echo "installing ngspice (Debian packages ngspice, libngspice0)"; \
+	  $$run apt-get update -qq && $$run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq ngspice libngspice0 >/dev/null; \
+	fi
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@if ! $(PYTHON) -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	  if [ "$$(id -u)" = 0 ]; then run=; elif command -v sudo >/dev/null; then run=sudo; else \
+	    echo "Python 3.11 or newer with venv is missing. As root: apt-get install python3-venv" >&2; exit 3; fi; \
+	  echo "installing Python (Debian package python3-venv)"; \
+	  $$run apt-get update -qq && $$run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null; \
+	fi
+	@test -x $(BIN)/python || { echo "making a virtual environment in $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "installing neuronsim and what it needs (a few minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip 2>&1 | grep -v WARNING || true
+	@set -o pipefail; $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' 2>&1 | { grep -v '^WARNING' || true; }
+	@touch $@
+
+demo: ngspice $(INSTALLED)  ## The whole chain once, from netlist to report (OUT/demo/report.html)
+	$(BIN)/neuronsim demo --out $(OUT)/demo --jobs $(JOBS) $(DATA_OPTION)
+
+characterize: ngspice $(INSTALLED)  ## Run NEURON's netlist in ngspice under PLAN: dataset and datasheet
+	$(BIN)/neuronsim characterize $(NEURON) $(if $(PLAN),--plan $(PLAN)) --out $(DATASET) --jobs $(JOBS)
+
+calibrate: $(INSTALLED)  ## Fit a model CARD to DATASET
+	$(BIN)/neuronsim calibrate $(DATASET) --out $(CARD)
+
+train: $(INSTALLED)  ## Train EXPERIMENT into RUN
+	$(BIN)/neuronsim train $(EXPERIMENT) --out $(RUN) --jobs $(JOBS) $(DATA_OPTION)
+
+evaluate: $(INSTALLED)  ## Accuracy of RUN, clean, quantized and under CARD
+	$(BIN)/neuronsim evaluate $(RUN) $(if $(wildcard $(CARD)),--card $(CARD)) $(DATA_OPTION)
+
+report: $(INSTALLED)  ## Bind everything in OUT into one HTML page
+	$(BIN)/neuronsim report $(OUT)
+
+test: ngspice $(INSTALLED)  ## Run the tests
+	$(BIN)/python -m pytest
+
+check: ngspice $(INSTALLED)  ## Format check, lint, types and tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/python -m pytest
+
+format: $(INSTALLED)  ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: ngspice $(INSTALLED)  ## Measure speed and accuracy; update tests/benchmarks/results.json and the README
+	$(BIN)/python tests/benchmarks/measure.py --jobs $(JOBS)
+
+clean:  ## Remove build results (not .venv and not the cache of SPICE runs)
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache

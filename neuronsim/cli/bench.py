@@ -1,0 +1,158 @@
+"""``neuronsim characterize`` and ``neuronsim calibrate``: from netlist to card."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .common import Jobs, Quiet, Seed, console, saved, settings
+
+Neuron = Annotated[
+    str, typer.Argument(help="Name of a neuron ('neuronsim list neurons') or path of a manifest (.toml).")
+]
+
+
+def run_bench(
+    neuron: str,
+    plan: str | None,
+    out: Path,
+    *,
+    seed: int,
+    jobs: int | None,
+    quiet: bool,
+    engine: str = "ngspice-shared",
+    timeout_s: float = 60.0,
+    parameters: dict[str, float] | None = None,
+    trust: bool = False,
+    use_cache: bool = True,
+    retry_failed: bool = False,
+) -> Path:
+    """Characterize with a progress bar; returns the dataset's path and prints what failed."""
+    from circuits import characterize, load_manifest, load_plans
+    from neuronsim.progress import bar
+    from neuronsim.report import write_datasheet
+
+    manifest = load_manifest(neuron)
+    chosen = load_plans(plan or ("card,table3" if manifest.code == "ttfs" else "fi"))
+    with bar(f"characterize {manifest.name}", 1, shown=not quiet) as shown:
+        data = characterize(
+            manifest,
+            chosen,
+            out=out,
+            seed=seed,
+            jobs=jobs,
+            engine=engine,
+            timeout_s=timeout_s,
+            parameters=parameters,
+            trust=trust,
+            cache=use_cache,
+            retry_failed=retry_failed,
+            progress=shown.move,
+        )
+    saved("dataset", out)
+    reasons = Counter(str(reason) for reason in data["reason"].values if reason)
+    total = data.sizes["run"]
+    counted = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+    console.print(
+        f"{total} runs, {total - sum(reasons.values())} ok" + (f", [yellow]failed: {counted}[/]" if reasons else "")
+    )
+    saved("datasheet", write_datasheet(out, out.with_suffix(".html")))
+    return out
+
+
+def characterize_command(
+    neuron: Neuron,
+    plan: Annotated[
+        str | None,
+        typer.Option(
+            help="Plans, comma-separated: names, groups (table3, card) or TOML files; see 'neuronsim list plans'. "
+            "Default: card,table3 for a TTFS neuron, fi for a rate neuron."
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Dataset to write (.nc). Default: build/NEURON/NEURON.nc")] = None,
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Replace a netlist parameter, e.g. --set tau=25n."),
+    ] = None,
+    engine: Annotated[
+        str, typer.Option(help="ngspice-shared (PySpice, in worker processes) or ngspice-cli (ngspice -b).")
+    ] = "ngspice-shared",
+    timeout: Annotated[
+        float, typer.Option(help="Seconds after which a run is killed and becomes a failed row.")
+    ] = 60.0,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Allow .control, shell and far includes in the netlist: it is code.")
+    ] = False,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Simulate everything again.")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Simulate rows again that failed before.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Characterize a neuron in ngspice: run PLANs on its netlist, write a dataset (netCDF) and a datasheet (HTML).
+
+    Finished runs are cached by content, so an interrupted command goes on where it stopped and an unchanged one takes
+    seconds. A run that hangs, crashes or does not converge becomes a row with a reason.
+
+    Example: neuronsim characterize pll_nlif_averaged --plan table3 --jobs 2
+    """
+    name = Path(neuron).stem
+    path = out or Path("build") / name / f"{name}.nc"
+    run_bench(
+        neuron,
+        plan,
+        path,
+        seed=seed,
+        jobs=jobs,
+        quiet=quiet,
+        engine=engine,
+        timeout_s=timeout,
+        parameters=settings(set_ or []),
+        trust=trust,
+        use_cache=not no_cache,
+        retry_failed=retry_failed,
+    )
+
+
+def run_calibration(dataset: Path, out: Path, *, seed: int, held_out: float = 0.3) -> Path:
+    """Calibrate and print the card's quality."""
+    from neuronsim import calibrate
+
+    with console.status(f"calibrate {dataset.name}"):
+        card = calibrate(dataset, out=out, seed=seed, held_out=held_out)
+    quality = card.quality
+    saved("card", out)
+    console.print(
+        f"held-out error: median {100 * quality.median_error:.2g} %, 95th percentile {100 * quality.p95_error:.2g} % "
+        f"({quality.n_held_out} runs not used in the fit)"
+    )
+    for name, why in card.not_fitted.items():
+        console.print(f"[yellow]not fitted[/] {name}: {why}")
+    return out
+
+
+def calibrate_command(
+    dataset: Annotated[Path, typer.Argument(help="Dataset (.nc) that 'neuronsim characterize' wrote.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Card to write (.json). Default: card.json beside the dataset.")
+    ] = None,
+    held_out: Annotated[
+        float, typer.Option(help="Fraction of the runs that the fit does not see and its error is measured on.")
+    ] = 0.3,
+    seed: Seed = 0,
+) -> None:
+    """Fit a model card to a dataset: kernel, weights, noise and mismatch with 95 % intervals and held-out error.
+
+    Example: neuronsim calibrate build/pll_nlif_averaged/pll_nlif_averaged.nc
+    """
+    from neuronsim.report import write_datasheet
+
+    card = run_calibration(dataset, out or dataset.with_name("card.json"), seed=seed, held_out=held_out)
+    from neuronsim import ModelCard
+
+    saved("datasheet", write_datasheet(dataset, dataset.with_suffix(".html"), card=ModelCard.load(card)))

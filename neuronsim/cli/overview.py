@@ -1,0 +1,201 @@
+"""``neuronsim list``, ``neuronsim doctor``, ``neuronsim report`` and ``neuronsim demo``."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import sys
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from neuronsim.errors import MissingToolError, NeuronsimError
+
+from .bench import run_bench, run_calibration
+from .common import DataDir, Jobs, Quiet, Seed, console, saved
+from .network import show_evaluation
+
+
+class What(StrEnum):
+    """What can be listed."""
+
+    all = "all"
+    neurons = "neurons"
+    plans = "plans"
+    experiments = "experiments"
+    data = "data"
+
+
+def _table(title: str, *columns: str) -> Table:
+    return Table(
+        *columns, title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
+
+
+def list_command(
+    what: Annotated[What, typer.Argument(help="neurons, plans, experiments, data or all.")] = What.all,
+) -> None:
+    """List neurons, plans, experiments and data sets."""
+    if what in (What.all, What.neurons):
+        from circuits import load_manifest, neurons
+
+        table = _table("neurons", "name", "code", "level", "summary")
+        for name in neurons():
+            manifest = load_manifest(name)
+            table.add_row(name, manifest.code, manifest.level, manifest.summary)
+        console.print(table)
+    if what in (What.all, What.plans):
+        from circuits import GROUPS, KINDS
+
+        table = _table("plans", "name", "for", "what it measures")
+        for name, plan in KINDS.items():
+            table.add_row(name, plan.code, plan.summary)
+        for name, members in GROUPS.items():
+            table.add_row(name, "", f"group: {', '.join(members)}")
+        console.print(table)
+    if what in (What.all, What.experiments):
+        from training import experiments, load_experiment
+
+        table = _table("experiments", "name", "data", "description")
+        for name in experiments():
+            experiment = load_experiment(name)
+            table.add_row(name, experiment.data, experiment.description)
+        console.print(table)
+    if what in (What.all, What.data):
+        console.print(_data_table(None))
+
+
+def _data_table(data_dir: Path | None) -> Table:
+    from training import data_status
+
+    table = _table("data sets", "name", "", "where, or what to do")
+    for name, available, where, advice in data_status(data_dir):
+        table.add_row(name, "[green]ok[/]" if available else "[yellow]not here[/]", where if available else advice)
+    return table
+
+
+def _ngspice_rows() -> list[tuple[str, bool, str]]:
+    from circuits.engine_cli import version
+    from circuits.engine_shared import library_path
+
+    rows = []
+    for name, probe in (("ngspice", version), ("libngspice", library_path)):
+        try:
+            rows.append((name, True, probe()))
+        except NeuronsimError as error:
+            rows.append((name, False, str(error)))
+    return rows
+
+
+def doctor_command(data_dir: DataDir = None) -> None:
+    """Say what is installed (ngspice, PySpice, torch, GPU, data sets) and what to do about what is not.
+
+    Exit status 3 when something is missing that characterizing or training needs.
+    """
+    rows = _ngspice_rows()
+    for package in ("neuronsim", "PySpice", "torch", "lightning", "numba", "mlxtend"):
+        try:
+            rows.append((package, True, importlib.metadata.version(package)))
+        except importlib.metadata.PackageNotFoundError:
+            advice = (
+                "pip install 'neuronsim[demo]'" if package == "mlxtend" else f"pip install -c constraints.txt {package}"
+            )
+            rows.append((package, False, advice))
+    table = _table("installation", "what", "", "version, or what to do")
+    table.add_row(
+        "python",
+        "[green]ok[/]",
+        f"{sys.version.split()[0]} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+    )
+    for name, there, text in rows:
+        table.add_row(name, "[green]ok[/]" if there else "[red]missing[/]", text)
+    import torch
+
+    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none (not needed)"
+    table.add_row("GPU", "[green]ok[/]" if torch.cuda.is_available() else "", gpu)
+    console.print(table)
+    console.print(_data_table(data_dir))
+    missing = [name for name, there, _ in rows if not there and name != "mlxtend"]
+    if missing:
+        raise MissingToolError(f"missing: {', '.join(missing)} (see above)")
+    console.print("[green]all that is needed is there[/]")
+
+
+def report_command(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder that is searched for datasets, cards, runs and evaluations.")
+    ] = Path("build"),
+    out: Annotated[Path | None, typer.Option(help="Page to write. Default: report.html in the folder.")] = None,
+    title: Annotated[str, typer.Option(help="Title of the page.")] = "From waveform to accuracy",
+) -> None:
+    """Bind everything in FOLDER into one self-contained HTML page; every number names its file.
+
+    Example: neuronsim report build/demo
+    """
+    from neuronsim.report import discover, write_report
+
+    parts = discover(folder)
+    page = write_report(
+        out or folder / "report.html",
+        datasets=parts.datasets,
+        cards=parts.cards,
+        runs=parts.runs,
+        evaluations=parts.evaluations,
+        title=title,
+    )
+    saved("report", page)
+
+
+DEMO_NEURON, DEMO_EXPERIMENT = "pll_nlif_averaged", "demo_mnist_4bit"
+DEMO_PLANS = "transfer,table3,saturation,phase_noise,mismatch"
+
+
+def demo_command(
+    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("build/demo"),
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    data_dir: DataDir = None,
+    chips: Annotated[int, typer.Option(min=2, help="Frozen mismatch draws.")] = 20,
+    quiet: Quiet = False,
+) -> None:
+    """The whole chain once: netlist in ngspice -> card -> trained 4-bit network -> its accuracy on 20 chips -> report.html.
+
+    Takes a few minutes on two cores; repeated, it takes seconds, and interrupted, it goes on where it stopped.
+    """
+    from neuronsim.report import write_report
+
+    started = time.monotonic()
+
+    def step(number: int, text: str) -> None:
+        console.print(f"[bold]{number}/5[/] {text}")
+
+    step(1, f"characterize {DEMO_NEURON} in ngspice (plans {DEMO_PLANS})")
+    dataset = run_bench(DEMO_NEURON, DEMO_PLANS, out / f"{DEMO_NEURON}.nc", seed=seed, jobs=jobs, quiet=quiet)
+    step(2, "calibrate a model card")
+    card = run_calibration(dataset, out / "card.json", seed=seed)
+    step(3, f"train {DEMO_EXPERIMENT} (paper 004's MNIST network, 4-bit weights)")
+    from training import evaluate, train
+
+    run = train(DEMO_EXPERIMENT, out=out / "run", data_dir=data_dir, progress=not quiet, threads=jobs)
+    saved("run", run)
+    step(4, f"evaluate it clean, quantized and on {chips} chips of this circuit")
+    evaluation = evaluate(
+        run, card=card, chips=chips, data_dir=data_dir, seed=seed, out=out / "evaluation.json", progress=not quiet
+    )
+    show_evaluation(evaluation)
+    step(5, "write the report")
+    page = write_report(
+        out / "report.html",
+        datasets=[dataset],
+        cards=[card],
+        runs=[run],
+        evaluations=[evaluation],
+        title="neuronsim demo",
+    )
+    saved("report", page)
+    console.print(f"done in {time.monotonic() - started:.0f} s: open {page.resolve().as_uri()} in a browser")

@@ -1,0 +1,182 @@
+"""Measure what the README quotes: accuracy and speed of the bench, and of the TTFS kernel.
+
+Run by ``make bench``; writes results.json beside this file (figures, machine, date, command) and the README's table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+
+from circuits import characterize, engine_cli, engine_shared, load_manifest
+from circuits.deck import build
+from circuits.netlist import read_netlist
+from circuits.plans import Jitter, Quantization, Transfer
+from neuronsim import spike_time
+from neuronsim.files import write_text
+
+HERE = Path(__file__).parent
+README = HERE.parents[1] / "README.md"
+RESULTS = HERE / "results.json"
+BEGIN, END = "<!-- figures: begin (written by make bench) -->", "<!-- figures: end -->"
+
+
+def against_equation_4(neuron: str, jobs: int, **plan: float) -> dict[str, float]:
+    """Relative spike-time error against equation 4 on 20 random stimuli."""
+    data = characterize(neuron, [Transfer(trials=20, silent=0.0, **plan)], seed=1, jobs=jobs)
+    theory = spike_time(data["input_time_s"].values, data["weight"].values, tau=50e-9)
+    error = np.abs(data["spike_time_s"].values / theory - 1)
+    return {"mean": float(error.mean()), "max": float(error.max())}
+
+
+def engines_agree() -> float:
+    """Largest relative difference of the spike time between the two engines."""
+    times = [
+        characterize("pll_nlif_averaged", [Transfer(trials=20, silent=0.0)], seed=1, engine=engine, cache=False)[
+            "spike_time_s"
+        ].values
+        for engine in ("ngspice-shared", "ngspice-cli")
+    ]
+    return float(np.abs(times[0] / times[1] - 1).max())
+
+
+def throughput(jobs: int) -> dict[str, float]:
+    """2000 averaged runs (table 3), and the overhead per run over the bare ngspice time of the same decks."""
+    plans = [Jitter(trials=200, levels=(0.01, 0.03, 0.05, 0.09)), Quantization(trials=200, levels=(4, 8, 16, 32))]
+    walls = []
+    for _ in range(3):
+        start = time.perf_counter()
+        runs = characterize("pll_nlif_averaged", plans, jobs=jobs, cache=False).sizes["run"]
+        walls.append(time.perf_counter() - start)
+    manifest = load_manifest("pll_nlif_averaged")
+    netlist = read_netlist(manifest)
+    decks = [build(manifest, netlist, run) for run in plans[0].runs(manifest, {}, 0)[:100]]
+    bare = []
+    engine_shared.run(decks[0])
+    for _ in range(3):
+        start = time.perf_counter()
+        for deck in decks:
+            engine_shared.bare(deck)
+        bare.append((time.perf_counter() - start) / len(decks))
+    return {
+        "runs": runs,
+        "wall_s": statistics.median(walls),
+        "bare_ms_per_run": 1e3 * statistics.median(bare),
+        "overhead_ms_per_run": 1e3 * (statistics.median(walls) * jobs / runs - statistics.median(bare)),
+    }
+
+
+def table3(jobs: int) -> dict[str, dict[str, float]]:
+    """Mean output jitter of table 3, 200 trials a point, as a fraction."""
+    found: dict[str, dict[str, float]] = {}
+    for plan in (Jitter(trials=200), Quantization(trials=200)):
+        data = characterize("pll_nlif_averaged", [plan], jobs=jobs)
+        level, measured, trial = (data[name].values for name in ("level", "spike_time_s", "trial"))
+        wanted = {int(t): s for t, s in zip(trial[level == 0], measured[level == 0], strict=True)}
+        desired = np.array([wanted[int(t)] for t in trial])
+        theory = spike_time(data["nominal_time_s"].values, data["nominal_weight"].values, tau=50e-9)
+        found[plan.kind] = {
+            f"{value:g}": float(np.mean(np.abs(measured[level == value] / desired[level == value] - 1)))
+            for value in np.unique(level)
+            if value
+        }
+        found[plan.kind]["floor"] = float(np.mean(np.abs(measured[level == 0] / theory[level == 0] - 1)))
+    return found
+
+
+def kernel() -> dict[str, float]:
+    """``first_spike`` at 784 -> 800, batch 100, in milliseconds (median of 9), and a matrix product of that shape."""
+    import torch
+
+    from training.ttfs import first_spike
+
+    generator = torch.Generator().manual_seed(0)
+    z = torch.exp(3 * torch.rand(100, 784, generator=generator)).requires_grad_()
+    weight = (torch.rand(784, 800, generator=generator) * 8 / 784).requires_grad_()
+
+    def median_ms(call) -> float:
+        call()
+        spent = []
+        for _ in range(9):
+            start = time.perf_counter()
+            call()
+            spent.append(time.perf_counter() - start)
+        return 1e3 * statistics.median(spent)
+
+    def both() -> None:
+        out = first_spike(z, weight)
+        out[torch.isfinite(out)].sum().backward()
+
+    return {
+        "threads": torch.get_num_threads(),
+        "forward_ms": median_ms(lambda: first_spike(z.detach(), weight.detach())),
+        "forward_backward_ms": median_ms(both),
+        "gemm_ms": median_ms(lambda: z.detach() @ weight.detach()),
+    }
+
+
+def readme_table(results: dict) -> str:
+    """The figures as the README shows them."""
+    a, p, t, k = (results[name] for name in ("averaged", "switching", "throughput", "kernel"))
+    jitter, bits = results["table3"]["jitter"], results["table3"]["quantization"]
+    rows = [
+        ("`pll_nlif_averaged` (r = 200) against eq (4), 20 stimuli", f"mean {a['mean']:.4%}, max {a['max']:.4%}"),
+        ("`pll_nlif_pwm` at 1 GHz against eq (4), 20 stimuli", f"mean {p['mean']:.2%}, max {p['max']:.2%}"),
+        ("ngspice-shared against ngspice-cli", f"{results['engines']:.1e} relative"),
+        (f"{t['runs']:.0f} averaged runs, {results['jobs']} processes", f"{t['wall_s']:.1f} s"),
+        (
+            "one run: bare ngspice, and what the bench adds",
+            f"{t['bare_ms_per_run']:.1f} ms + {t['overhead_ms_per_run']:.1f} ms",
+        ),
+        (
+            "output jitter at 1/3/5/7/9 % input jitter",
+            " / ".join(f"{jitter[x]:.3%}" for x in ("0.01", "0.03", "0.05", "0.07", "0.09")),
+        ),
+        ("output jitter at 4/8/16 bit weights", " / ".join(f"{bits[x]:.4%}" for x in ("4", "8", "16"))),
+        ("numerical floor of those decks", f"{jitter['floor']:.4%} and {bits['floor']:.4%}"),
+        (
+            f"`first_spike` 784 -> 800, batch 100, {k['threads']:.0f} threads",
+            f"forward {k['forward_ms']:.1f} ms, with backward {k['forward_backward_ms']:.1f} ms (plain product: {k['gemm_ms']:.1f} ms)",
+        ),
+    ]
+    lines = ["| figure | measured |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows), ""]
+    return "\n".join(
+        [*lines, f"{results['date']}, {results['machine']}; `{results['command']}`, tests/benchmarks/results.json"]
+    )
+
+
+def main() -> None:
+    """Measure everything and write it down."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    jobs = parser.parse_args().jobs
+    results = {
+        "date": datetime.date.today().isoformat(),
+        "machine": f"{os.cpu_count()} cores {platform.machine()}, Python {platform.python_version()}, ngspice {engine_cli.version()}",
+        "command": "make bench",
+        "jobs": jobs,
+        "averaged": against_equation_4("pll_nlif_averaged", jobs),
+        "switching": against_equation_4("pll_nlif_pwm", jobs, settle=4.0),
+        "engines": engines_agree(),
+        "throughput": throughput(jobs),
+        "table3": table3(jobs),
+        "kernel": kernel(),
+    }
+    write_text(RESULTS, json.dumps(results, indent=1) + "\n")
+    table = readme_table(results)
+    text = README.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    write_text(README, f"{before}{BEGIN}\n{table}\n{END}{rest.split(END)[1]}")
+    print(table)
+
+
+if __name__ == "__main__":
+    main()

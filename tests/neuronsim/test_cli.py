@@ -1,0 +1,156 @@
+"""The command line: one clear message for each mistake, the right exit status, nothing half-written."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from neuronsim.cli import main
+from neuronsim.cli.common import settings
+from neuronsim.errors import InputError
+
+NEURONSIM = [sys.executable, "-m", "neuronsim"]
+
+
+@pytest.fixture
+def call(capsys, monkeypatch, tmp_path):
+    """Runs a command in an empty folder; returns (status, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as exit_:
+            main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        assert "Traceback" not in out + err
+        status = exit_.value.code
+        return (status if isinstance(status, int) else 1), " ".join(out.split()), " ".join(err.split())
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (["characterize", "pll_nlif_averagd"], 2, "Did you mean 'pll_nlif_averaged'"),
+        (["characterize", "pll_nlif_averaged", "--plan", "tabel3"], 2, "Did you mean 'table3'"),
+        (["characterize", "pll_nlif_averaged", "--plan", "fi"], 2, "is for rate neurons"),
+        (["characterize", "pll_nlif_averaged", "--set", "tau=zero"], 2, "tau=25n"),
+        (["characterize", "pll_nlif_averaged", "--set", "tau=nan"], 2, "finite number"),
+        (["characterize", "lif_behavioral", "--set", "rleak=0"], 2, "must be above 0 ohm"),
+        (["characterize", "pll_nlif_averaged", "--engine", "spectre"], 2, "unknown engine"),
+        (["characterize", "nowhere.toml"], 2, "no manifest"),
+        (["calibrate", "nowhere.nc"], 2, "no dataset"),
+        (["train", "demo_mnist_4bits"], 2, "Did you mean 'demo_mnist_4bit'"),
+        (["evaluate", "nowhere"], 2, "nowhere"),
+        (["report", "nowhere"], 2, "nowhere"),
+        (["characterise"], 2, "No such command"),
+        (["characterize"], 2, "Missing argument"),
+    ],
+)
+def test_mistakes_get_one_clear_message(call, tmp_path, arguments, status, says):
+    got, _, err = call(*arguments)
+    assert (got, says in err) == (status, True), err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_corrupt_files(call, tmp_path):
+    (tmp_path / "bad.nc").write_bytes(b"\x89HDF\r\n\x1a\nbut no more")
+    status, _, err = call("calibrate", tmp_path / "bad.nc")
+    assert status == 4
+    assert "bad.nc is corrupt" in err
+    assert [p.name for p in tmp_path.iterdir()] == ["bad.nc"]
+
+
+def test_unwritable_output(call, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    status, _, err = call(
+        "characterize", "lif_behavioral", "--plan", "fi", "--out", tmp_path / "file" / "x.nc", "--quiet"
+    )
+    assert status == 5
+    assert "cannot write" in err
+
+
+def test_characterize_calibrate_report(call, tmp_path):
+    plan = tmp_path / "plan.toml"
+    plan.write_text("[transfer]\ntrials = 60\n[saturation]\n")
+    assert (
+        call("characterize", "pll_nlif_averaged", "--plan", plan, "--out", "a/pll.nc", "--quiet", "--seed", "3")[0] == 0
+    )
+    status, out, _ = call("calibrate", "a/pll.nc")
+    assert status == 0
+    assert "held-out error: median" in out
+    assert "not fitted" in out
+    assert call("report", "a")[0] == 0
+    made = {path.name for path in (tmp_path / "a").iterdir()}
+    assert made == {"pll.nc", "pll.html", "card.json", "report.html"}
+
+
+def test_list_and_doctor(call):
+    status, out, _ = call("list")
+    assert status == 0
+    for word in ("pll_nlif_pwm", "table3", "demo_mnist_4bit", "mnist-5k"):
+        assert word in out
+    status, out, _ = call("doctor")
+    assert status == 0
+    assert "libngspice" in out
+
+
+def test_doctor_says_what_is_missing(call, monkeypatch):
+    monkeypatch.setattr("ctypes.util.find_library", lambda name: None)
+    monkeypatch.delenv("NGSPICE_LIBRARY_PATH", raising=False)
+    status, out, err = call("doctor")
+    assert status == 3
+    assert "apt-get install ngspice" in out
+    assert "libngspice" in err
+
+
+def test_every_command_has_help(call):
+    for command in ("", "demo", "doctor", "list", "characterize", "calibrate", "train", "evaluate", "report"):
+        status, out, _ = call(*([command] if command else []), "--help")
+        assert status == 0
+        assert len(out) > 200
+
+
+def test_settings():
+    assert settings(["tau=25n", "r=100", "f0=1.2G", "c=3e-15"]) == pytest.approx(
+        {"tau": 25e-9, "r": 100, "f0": 1.2e9, "c": 3e-15}
+    )
+    with pytest.raises(InputError):
+        settings(["tau"])
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_what_was_done(tmp_path):
+    environment = {**os.environ, "NEURONSIM_CACHE": str(tmp_path / "cache")}
+    command = [
+        *NEURONSIM,
+        "characterize",
+        "pll_nlif_averaged",
+        "--plan",
+        "mismatch,phase_noise",
+        "--out",
+        str(tmp_path / "o" / "x.nc"),
+    ]
+    process = subprocess.Popen(
+        command, env=environment, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    database = tmp_path / "cache" / "runs.sqlite"
+    deadline = time.monotonic() + 60
+    while not database.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1.0)
+    os.killpg(process.pid, signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on" in " ".join(out.split())
+    assert "Traceback" not in out
+    assert not (tmp_path / "o").exists()
+
+
+def test_module_runs():
+    done = subprocess.run([*NEURONSIM, "--version"], capture_output=True, text=True, check=True, cwd=Path("/"))
+    assert done.stdout.startswith("neuronsim ")
