@@ -1,0 +1,86 @@
+"""Experiments as TOML: the shipped ones, the round trip, and what is refused."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+
+from neuronsim.errors import InputError
+from training.experiment import experiments, load_experiment, parse_experiment, to_toml
+
+MINIMAL = """
+name = "x"
+data = "digits"
+batch_size = 8
+[[layers]]
+kind = "linear"
+outputs = 10
+[[stages]]
+epochs = 2
+lr = 1e-3
+lr_end = 1e-4
+"""
+
+
+@pytest.mark.parametrize("name", sorted(experiments()))
+def test_shipped_experiments_are_valid_and_survive_the_round_trip(name):
+    experiment = load_experiment(name)
+    assert experiment.name == name
+    assert parse_experiment(tomllib.loads(to_toml(experiment)), "copy") == experiment
+
+
+def test_names_with_hyphens_and_paths(tmp_path):
+    assert load_experiment("digits-quick").name == "digits_quick"
+    path = tmp_path / "mine.toml"
+    path.write_text(MINIMAL)
+    assert load_experiment(path).epochs == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("batch_size = 8", "batchsize = 8", "batch"),
+        ('data = "digits"', 'data = "digit"', "'data'.*Did you mean 'digits'"),
+        ("epochs = 2", "epochs = 0", r"stages\.0\.epochs"),
+        ("lr = 1e-3", "lr = nan", r"stages\.0\.lr"),
+        ("lr_end = 1e-4", 'lr_end = 1e-4\nschedule = "constant"', "contradicts"),
+        ("lr_end = 1e-4", "lr_end = 1e-4\nbitz = 4", "bitz.*Did you mean 'bits'"),
+        ("outputs = 10", "channels = 10", "layers"),
+        ('kind = "linear"', 'kind = "dense"', "layers"),
+        ("[[layers]]", '[optimizer]\nclip = "norm"\n[[layers]]', "clip_value"),
+        ("[[layers]]", '[optimizer]\nname = "adam"\nweight_decay = 0.1\n[[layers]]', "adamw"),
+        ("[[layers]]", "[loss]\ncap = 0.5\n[[layers]]", r"loss\.cap"),
+        ('name = "x"', 'name = "x', "not a readable TOML"),
+    ],
+)
+def test_bad_experiments_name_file_and_field(tmp_path, old, new, message):
+    assert old in MINIMAL
+    path = tmp_path / "bad.toml"
+    path.write_text(MINIMAL.replace(old, new, 1))
+    with pytest.raises(InputError, match=message) as caught:
+        load_experiment(path)
+    assert str(path) in str(caught.value)
+
+
+def test_unknown_names_get_the_nearest(tmp_path):
+    with pytest.raises(InputError, match="Did you mean 'digits_quick'"):
+        load_experiment("digits_quik")
+    with pytest.raises(InputError, match="no experiment file"):
+        load_experiment(tmp_path / "none.toml")
+
+
+def test_shortened_experiments_keep_their_stages():
+    demo = load_experiment("demo_mnist_4bit")
+    short = demo.with_epochs(3)
+    assert short.epochs == 3
+    assert [stage.bits for stage in short.stages] == [stage.bits for stage in demo.stages]
+    assert demo.with_epochs(40).epochs == 40
+    with pytest.raises(InputError, match="epochs = 1"):
+        demo.with_epochs(1)
+
+
+def test_digest_ignores_words_and_sees_numbers():
+    one = load_experiment("digits_quick")
+    assert one.digest() == one.model_copy(update={"description": "other words"}).digest()
+    assert one.digest() != one.model_copy(update={"seed": 7}).digest()

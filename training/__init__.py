@@ -1,0 +1,32 @@
+"""Training and stressing time-to-first-spike networks, clean and under the noise of a calibrated circuit.
+
+Names are imported on first use: torch and lightning take seconds to load, and listing data sets needs neither.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .data import data_status
+    from .evaluation import evaluate
+    from .experiment import Experiment, experiments, load_experiment
+    from .trainer import train
+
+__all__ = ["Experiment", "data_status", "evaluate", "experiments", "load_experiment", "train"]
+
+_HOME = {
+    "Experiment": "experiment",
+    "data_status": "data",
+    "evaluate": "evaluation",
+    "experiments": "experiment",
+    "load_experiment": "experiment",
+    "train": "trainer",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'training' has no attribute '{name}'")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)

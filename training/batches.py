@@ -1,0 +1,100 @@
+"""Training batches whose order, augmentation and noise depend on (seed, epoch, batch) and on nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .data import Images
+from .experiment import Augmentation, Experiment
+from .ttfs.encoding import encode
+
+_ORDER, _BATCH, _LAYER = 1, 2, 3
+
+
+def torch_generator(*key: int) -> torch.Generator:
+    """A seeded torch generator that depends on every number of ``key``."""
+    generator = torch.Generator()
+    state = np.random.SeedSequence(list(key)).generate_state(2, np.uint32)
+    generator.manual_seed((int(state[0]) << 32 | int(state[1])) >> 1)
+    return generator
+
+
+def layer_generator(seed: int, epoch: int, batch: int, layer: int) -> torch.Generator:
+    """Generator of the dropout or noise of one layer in one batch."""
+    return torch_generator(seed, _LAYER, epoch, batch, layer)
+
+
+def as_pixels(images: Images) -> Tensor:
+    """(n, height, width, channels), float32 in [0, 1]."""
+    return torch.from_numpy(images.pixels).to(torch.float32) / 255.0
+
+
+def augment(pixels: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
+    """A random affine map of every image, bilinear, empty corners 0. ``pixels`` (batch, height, width, channels)."""
+    n, height, width, _ = pixels.shape
+    draw = torch.rand((5, n), generator=generator) * 2 - 1
+    angle = draw[0] * math.radians(settings.rotation_deg)
+    scale = 1 + draw[1] * settings.scale
+    shear = draw[2] * settings.shear
+    dx, dy = draw[3] * settings.shift_px * 2 / width, draw[4] * settings.shift_px * 2 / height
+    cos, sin = torch.cos(angle) / scale, torch.sin(angle) / scale
+    theta = torch.stack((cos, shear - sin, dx, sin, cos, dy), dim=1).reshape(n, 2, 3)
+    images = pixels.permute(0, 3, 1, 2)
+    grid = torch.nn.functional.affine_grid(theta, list(images.shape), align_corners=False)
+    return torch.nn.functional.grid_sample(images, grid, align_corners=False).permute(0, 2, 3, 1).clamp(0, 1)
+
+
+@dataclass(frozen=True)
+class TrainingBatches:
+    """All batches (z, label, batch number) of one epoch; the last, incomplete one is kept."""
+
+    pixels: Tensor
+    labels: Tensor
+    experiment: Experiment
+    epoch: int
+
+    def __len__(self) -> int:
+        return -(-len(self.labels) // self.experiment.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, int]]:
+        experiment, epoch = self.experiment, self.epoch
+        order = torch.randperm(len(self.labels), generator=torch_generator(experiment.seed, _ORDER, epoch))
+        for number, index in enumerate(order.split(experiment.batch_size)):
+            generator = torch_generator(experiment.seed, _BATCH, epoch, number)
+            pixels = self.pixels[index]
+            if experiment.augmentation.active:
+                pixels = augment(pixels, experiment.augmentation, generator)
+            settings = experiment.encoding
+            z = encode(
+                pixels,
+                alpha=settings.alpha,
+                bright_first=settings.bright_first,
+                noise=settings.noise,
+                generator=generator,
+            )
+            yield z, self.labels[index], number
+
+
+@dataclass(frozen=True)
+class PlainBatches:
+    """Batches (z, label) in order, without augmentation or noise."""
+
+    images: Images
+    experiment: Experiment
+    batch_size: int = 250
+
+    def __len__(self) -> int:
+        return -(-len(self.images) // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        settings = self.experiment.encoding
+        for start in range(0, len(self.images), self.batch_size):
+            part = self.images.take(np.arange(start, min(start + self.batch_size, len(self.images))))
+            z = encode(as_pixels(part), alpha=settings.alpha, bright_first=settings.bright_first)
+            yield z, torch.from_numpy(part.labels)

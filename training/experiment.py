@@ -1,0 +1,227 @@
+"""Experiments as data: everything that decides the weights of a trained network, read from TOML."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from neuronsim.errors import InputError, suggest
+from neuronsim.files import sha256_of
+
+from .data import DATASETS
+from .network import LayerSpec
+from .quantization import FullScale
+from .ttfs.loss import LossName
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Encoding(_Part):
+    """t = alpha (1 - pixel) (``bright_first``) or alpha pixel, in tau; ``noise``: uniform +-noise on each training pixel."""
+
+    alpha: float = Field(default=3.0, gt=0, le=80)
+    bright_first: bool = True
+    noise: float = Field(default=0.05, ge=0, le=1)
+
+
+class Loss(_Part):
+    """Spike-time loss + weight_sum * mean(relu(beta - sum w)) + l2 * sum w^2 (paper 004, equation 5)."""
+
+    name: LossName = "softmax-z"
+    cap: float = Field(default=250.0, gt=1)
+    weight_sum: float = Field(default=10.0, ge=0)
+    beta: float = Field(default=1.0, ge=0)
+    l2: float = Field(default=0.0, ge=0)
+
+
+class Optimizer(_Part):
+    """Adam or AdamW. ``clip``: "norm" limits the norm of all gradients to ``clip_value``; "row-norm" that of each weight matrix
+    divided by its number of output neurons (paper 004, section 4); ``slope_floor``: smallest S - 1 in the gradients."""
+
+    name: Literal["adam", "adamw"] = "adamw"
+    weight_decay: float = Field(default=0.0, ge=0)
+    clip: Literal["none", "norm", "row-norm"] = "none"
+    clip_value: float | None = Field(default=None, gt=0)
+    slope_floor: float = Field(default=0.1, ge=0)
+
+    @model_validator(mode="after")
+    def _clip(self) -> Self:
+        if (self.clip == "none") != (self.clip_value is None):
+            raise ValueError("clip and clip_value go together: give both, or neither")
+        if self.name == "adam" and self.weight_decay > 0:
+            raise ValueError('weight_decay belongs to "adamw"; with "adam" use loss.l2')
+        return self
+
+
+class Augmentation(_Part):
+    """Random affine map of every training image: uniform within +- these limits."""
+
+    shift_px: float = Field(default=0.0, ge=0)
+    rotation_deg: float = Field(default=0.0, ge=0, le=180)
+    scale: float = Field(default=0.0, ge=0, lt=1)
+    shear: float = Field(default=0.0, ge=0, lt=1)
+
+    @property
+    def active(self) -> bool:
+        """False when images stay as they are."""
+        return any((self.shift_px, self.rotation_deg, self.scale, self.shear))
+
+
+class TrainingStage(_Part):
+    """Epochs with one learning-rate schedule (from ``lr`` to ``lr_end``, per batch) and one weight resolution."""
+
+    epochs: int = Field(ge=1)
+    lr: float = Field(gt=0)
+    lr_end: float = Field(gt=0)
+    schedule: Literal["constant", "linear", "cosine"] = "cosine"
+    bits: int | None = Field(default=None, ge=1, le=32)
+
+    @model_validator(mode="after")
+    def _constant(self) -> Self:
+        if self.schedule == "constant" and self.lr != self.lr_end:
+            raise ValueError(f'schedule "constant" contradicts lr_end = {self.lr_end:g} (lr = {self.lr:g})')
+        return self
+
+
+class NoiseAware(_Part):
+    """Training under the noise of the card given to ``train``: mismatch redrawn per batch, timing noise per spike.
+
+    The second pole and the ramp do not act in training; they do in evaluation. ``scale`` multiplies the temporal noise.
+    """
+
+    scale: float = Field(default=1.0, ge=0)
+    frozen: bool = True
+    temporal: bool = True
+
+
+class Experiment(_Part):
+    """One training run. The last stage's resolution is the one that is deployed."""
+
+    name: str = Field(min_length=1)
+    description: str = ""
+    data: Literal["mnist-5k", "digits", "mnist", "fashion-mnist", "cifar10"]
+    batch_size: int = Field(ge=1)
+    seed: int = Field(default=0, ge=0)
+    full_scale: FullScale = "neuron"
+    ema: float | None = Field(
+        default=None, gt=0, lt=1, description="decay per batch of the averaged weights; null: none"
+    )
+    encoding: Encoding = Encoding()
+    loss: Loss = Loss()
+    optimizer: Optimizer = Optimizer()
+    augmentation: Augmentation = Augmentation()
+    noise_aware: NoiseAware | None = None
+    layers: tuple[LayerSpec, ...] = Field(min_length=1)
+    stages: tuple[TrainingStage, ...] = Field(min_length=1)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all stages."""
+        return sum(stage.epochs for stage in self.stages)
+
+    @property
+    def bits(self) -> int | None:
+        """Deployed resolution."""
+        return self.stages[-1].bits
+
+    def stage_at(self, epoch: int) -> tuple[int, int]:
+        """(stage, epoch within it) of a global epoch."""
+        for number, stage in enumerate(self.stages):
+            if epoch < stage.epochs:
+                return number, epoch
+            epoch -= stage.epochs
+        raise InputError(f"the experiment has {self.epochs} epochs, there is no epoch {epoch + self.epochs}")
+
+    def with_epochs(self, epochs: int) -> Experiment:
+        """The same experiment shortened or lengthened: stages keep their proportions, at least one epoch each."""
+        if epochs < len(self.stages):
+            raise InputError(
+                f"epochs = {epochs} is too few: the experiment '{self.name}' has {len(self.stages)} stages, one each"
+            )
+        counts = [max(1, round(stage.epochs * epochs / self.epochs)) for stage in self.stages]
+        while sum(counts) != epochs:
+            largest = counts.index(max(counts))
+            counts[largest] += 1 if sum(counts) < epochs else -1
+        stages = tuple(stage.model_copy(update={"epochs": n}) for stage, n in zip(self.stages, counts, strict=True))
+        return self.model_copy(update={"stages": stages})
+
+    def digest(self) -> str:
+        """SHA-256 over everything that changes the weights."""
+        content = self.model_dump(mode="json", exclude={"description"})
+        return sha256_of(json.dumps(content, sort_keys=True))
+
+
+def experiments() -> dict[str, Path]:
+    """The experiments that ship with the package: name -> TOML file."""
+    folder = Path(str(files("training.experiments")))
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def load_experiment(name: str | Path) -> Experiment:
+    """Read an experiment by the name of a shipped one, or from a TOML file.
+
+    Raises InputError when there is none (with the nearest name), or naming file and field when it is not valid.
+    """
+    path = Path(name)
+    if path.suffix != ".toml":
+        known = experiments()
+        found = known.get(str(name)) or known.get(str(name).replace("-", "_"))
+        if found is None:
+            raise InputError(
+                f"unknown experiment '{name}'.{suggest(str(name), known)} Or give the path of a .toml file."
+            )
+        path = found
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"no experiment file {path}") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{path} is not a readable TOML file: {error}") from None
+    return parse_experiment(raw, str(path))
+
+
+def parse_experiment(raw: dict[str, Any], where: str) -> Experiment:
+    """An experiment from plain data; ``where`` names its origin in the InputError that a wrong field raises."""
+    try:
+        return Experiment.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        parts = [str(part) for part in first["loc"] if str(part) not in ("conv", "linear", "pool", "dropout")]
+        field = ".".join(parts)
+        hint = ""
+        if first["type"] == "extra_forbidden":
+            hint = suggest(parts[-1], _known_fields())
+        elif parts == ["data"]:
+            hint = suggest(str(first.get("input")), DATASETS)
+        message = first["msg"].removeprefix("Value error, ")
+        raise InputError(
+            f"{where}: field '{field or 'experiment'}': {message} (got {first.get('input')!r:.60}).{hint}"
+        ) from None
+
+
+def _known_fields() -> set[str]:
+    names: set[str] = set()
+    for model in (Experiment, Encoding, Loss, Optimizer, Augmentation, TrainingStage, NoiseAware):
+        names |= set(model.model_fields)
+    return names | {"kind", "channels", "kernel", "stride", "bias", "outputs", "size", "p"}
+
+
+def to_toml(experiment: Experiment) -> str:
+    """The experiment as TOML; reading it back gives the same experiment."""
+    content = experiment.model_dump(mode="json", exclude_none=True)
+    plain = {k: v for k, v in content.items() if not isinstance(v, dict) and k not in ("layers", "stages")}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in plain.items()]
+    for key, value in content.items():
+        if isinstance(value, dict):
+            lines += ["", f"[{key}]", *(f"{k} = {json.dumps(v)}" for k, v in value.items())]
+    for key in ("layers", "stages"):
+        for entry in content[key]:
+            lines += ["", f"[[{key}]]", *(f"{k} = {json.dumps(v)}" for k, v in entry.items())]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,160 @@
+"""A model card in a network: frozen noise (one draw per chip) and temporal noise (one draw per inference), kept apart.
+
+Frozen: a relative error of every synapse, a relative gain and a ramp offset of every neuron. They belong to a :class:`Chip`,
+drawn from a generator of its own. Temporal: timing noise and missing spikes, drawn in :func:`run_on_card` from the generator
+given there. The deterministic part of the card (gain, second pole, ramp, delay, detector limit) acts with or without either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from neuronsim.card import TTFSCard
+from neuronsim.errors import InputError
+
+from .network import TTFSNetwork
+from .ttfs.circuit import circuit_spikes
+from .ttfs.geometry import Geometry
+from .ttfs.layers import SpikingLayer, TTFSDropout
+
+Synapses = Literal["unrolled", "shared"]
+
+
+def generator_for(*key: int) -> np.random.Generator:
+    """A numpy generator that depends on every number of ``key`` and on nothing else."""
+    return np.random.default_rng(list(key))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChipLayer:
+    """Frozen draw of one layer: ``weight_error`` (1 or positions, rows, c_out), relative; ``gain_error`` (positions, c_out),
+    relative; ``ramp_offset`` (positions, c_out) in thresholds per tau."""
+
+    weight_error: NDArray[np.float32]
+    gain_error: NDArray[np.float64]
+    ramp_offset: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One frozen draw of a whole network, one entry per layer of neurons."""
+
+    layers: tuple[ChipLayer, ...]
+
+    @classmethod
+    def draw(
+        cls, card: TTFSCard, network: TTFSNetwork, generator: np.random.Generator, *, synapses: Synapses = "unrolled"
+    ) -> Chip:
+        """Draw the mismatch of a chip.
+
+        ``synapses`` "unrolled": every neuron of a convolution has resistors of its own, as in the circuit; "shared": one kernel
+        serves all positions, so its errors are common to them. Gain errors are cut at -90 %: a gain is positive.
+        """
+        if synapses not in ("unrolled", "shared"):
+            raise InputError(f"synapses = '{synapses}': must be 'unrolled' or 'shared'")
+        layers = []
+        for layer, geometry in _places(network):
+            neurons = geometry.positions, layer.n_out
+            sets = geometry.positions if synapses == "unrolled" else 1
+            error = generator.standard_normal((sets, *layer.weight.shape), dtype=np.float32)
+            gain = generator.standard_normal(neurons) * card.frozen.gain_sigma.value
+            ramp = generator.standard_normal(neurons) * card.frozen.ramp_sigma_per_tau.value
+            error *= np.float32(card.weights.mismatch_sigma.value)
+            layers.append(ChipLayer(weight_error=error, gain_error=np.maximum(gain, -0.9), ramp_offset=ramp))
+        return cls(tuple(layers))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardRun:
+    """What a batch did on a card. ``times`` (batch, classes) in tau, inf = silent; per layer of neurons: ``fired``, the number of
+    output spikes of the batch; ``out_of_range``: neuron evaluations that left the detector range; ``neurons``: evaluations."""
+
+    times: NDArray[np.float32]
+    fired: tuple[int, ...]
+    out_of_range: int
+    neurons: tuple[int, ...]
+
+
+def _places(network: TTFSNetwork) -> list[tuple[SpikingLayer, Geometry]]:
+    return [
+        (s.module, s.geometry) for s in network.stages if isinstance(s.module, SpikingLayer) and s.geometry is not None
+    ]
+
+
+def timing_noise(card: TTFSCard, time: NDArray, slope: NDArray, generator: np.random.Generator) -> NDArray[np.float64]:
+    """Noise of each spike time in tau, of first-order spread sigma_t^2 = (sigma_v^2 + diffusion_v^2 t) / v'(t)^2 + floor^2.
+
+    ``time`` in tau, ``slope`` = v'(t) in thresholds per tau; 0 for silent neurons. A threshold that noise moves by n is met
+    -ln(1 - n / v') later, exactly so for a first-order loop between two events; never (inf) where n >= v', because the membrane
+    levels off below it. For n << v' that is n / v'. The linear law alone would scatter flat crossings over all times.
+    """
+    noise = card.timing_noise
+    floor = noise.floor_s.value / card.kernel.tau_s.value
+    fired = np.isfinite(time)
+    t = np.where(fired, time, 0.0).astype(np.float64)
+    moved = np.sqrt(noise.sigma_v.value**2 + noise.diffusion_v.value**2 * t) * generator.standard_normal(time.shape)
+    steepness = np.maximum(np.abs(slope), 1e-9)
+    left = 1.0 - moved / steepness
+    shift = np.where(left > 0, -np.log(np.where(left > 0, left, 1.0)), np.inf)
+    return np.where(fired, shift + floor * generator.standard_normal(time.shape), 0.0)
+
+
+def run_on_card(
+    network: TTFSNetwork,
+    z: Tensor,
+    card: TTFSCard,
+    *,
+    chip: Chip | None = None,
+    temporal: np.random.Generator | None = None,
+) -> CardRun:
+    """Forward pass of ``z`` (batch, height, width, channels) through neurons as ``card`` describes them.
+
+    ``chip`` None: the nominal chip without mismatch. ``temporal`` None: no timing noise and no missing spikes. Noise never moves
+    a spike before t = 0, the release of reset. Max-pooling is exact; dropout is off. Weights are those of ``network.bits``.
+    """
+    kernel = card.kernel
+    pole = None if kernel.second_pole_ratio is None else kernel.second_pole_ratio.value
+    limit = None if kernel.xor_limit_weight is None else kernel.xor_limit_weight.value
+    delay = kernel.delay_s.value / kernel.tau_s.value
+    fired, neurons, left = [], [], 0
+    t = torch.log(z.to(torch.float32)).clamp(min=0)
+    number = 0
+    with torch.no_grad():
+        for stage in network.stages:
+            layer, geometry = stage.module, stage.geometry
+            if not isinstance(layer, SpikingLayer) or geometry is None:
+                t = t if isinstance(layer, TTFSDropout) else layer(t)  # pooling takes the first spike, of t as of z
+                continue
+            weight = layer.effective_weight().detach().cpu().numpy()
+            gain, ramp = np.asarray(card.weights.gain.value), np.asarray(kernel.ramp_per_tau.value)
+            if chip is not None:
+                frozen = chip.layers[number]
+                weight = weight[None] * (1 + frozen.weight_error)
+                gain, ramp = gain * (1 + frozen.gain_error), ramp + frozen.ramp_offset
+            spikes = circuit_spikes(
+                t.reshape(len(t), -1).numpy(),
+                weight,
+                geometry=geometry,
+                bias=layer.bias,
+                second_pole_ratio=pole,
+                gain=gain,
+                ramp=ramp,
+                limit=limit,
+            )
+            time = spikes.time + delay
+            if temporal is not None:
+                time = time + timing_noise(card, spikes.time, spikes.slope, temporal)
+                if card.missing_probability.value > 0:
+                    time = np.where(temporal.random(time.shape) < card.missing_probability.value, np.inf, time)
+            t = layer.shape_output(torch.from_numpy(np.maximum(time, 0.0).astype(np.float32)), geometry)
+            fired.append(int(torch.isfinite(t).sum()))
+            neurons.append(t.numel())
+            left += int(spikes.out_of_range.sum())
+            number += 1
+    return CardRun(times=t.numpy(), fired=tuple(fired), out_of_range=left, neurons=tuple(neurons))

@@ -1,0 +1,182 @@
+"""The Lightning module of a TTFS experiment: loss, schedule, averaged weights, metrics."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from neuronsim.card import TTFSCard
+from neuronsim.errors import DataError
+
+from .batches import layer_generator
+from .card_noise import CardNoise
+from .experiment import Experiment
+from .network import TTFSNetwork
+from .ttfs.layers import TTFSDropout
+from .ttfs.loss import spike_time_loss, weight_sum_penalty
+
+COLUMNS = ("stage", "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds")
+
+
+def decide(z: Tensor) -> Tensor:
+    """Class of each row of output spike times: the first spike; -1 where no output fires."""
+    return torch.where(torch.isfinite(z).any(dim=1), z.argmin(dim=1), -1)
+
+
+class TTFSModule(lightning.LightningModule):
+    """Trains ``network`` as ``experiment`` says. ``history`` holds one row of :data:`COLUMNS` per finished epoch."""
+
+    def __init__(
+        self, network: TTFSNetwork, experiment: Experiment, n_batches: int, card: TTFSCard | None = None
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.experiment = experiment
+        self.n_batches = n_batches
+        self.history: list[dict[str, float]] = []
+        self.best: dict[str, float] | None = None
+        self.noise = CardNoise(card, experiment) if card is not None and experiment.noise_aware is not None else None
+        self.average = None
+        if experiment.ema is not None:
+            self.average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(experiment.ema))
+        self.configure_stage(0)
+        self._reset_sums()
+
+    def configure_stage(self, stage: int) -> None:
+        """Set the weight resolution of a stage, in the trained and in the averaged network."""
+        for network in filter(None, (self.network, self.averaged)):
+            network.bits = self.experiment.stages[stage].bits
+            network.scope = self.experiment.full_scale
+            for layer in network.spiking:
+                layer.slope_floor = self.experiment.optimizer.slope_floor
+
+    @property
+    def averaged(self) -> TTFSNetwork:
+        """The network that is validated and deployed: the averaged one where there is an average."""
+        if self.average is None:
+            return self.network
+        network = self.average.module
+        if not isinstance(network, TTFSNetwork):  # cannot happen; tells the type checker
+            raise DataError("the averaged model is not a network")
+        return network
+
+    def learning_rate(self, epoch: int, batch: int) -> float:
+        """Learning rate of one batch."""
+        number, within = self.experiment.stage_at(epoch)
+        stage = self.experiment.stages[number]
+        progress = (within * self.n_batches + batch) / max(1, stage.epochs * self.n_batches - 1)
+        if stage.schedule == "constant":
+            return stage.lr
+        shape = progress if stage.schedule == "linear" else 0.5 * (1 - math.cos(math.pi * progress))
+        return stage.lr + (stage.lr_end - stage.lr) * shape
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        settings = self.experiment.optimizer
+        parameters = [layer.weight for layer in self.network.spiking]
+        lr = self.experiment.stages[0].lr
+        if settings.name == "adam":
+            return torch.optim.Adam(parameters, lr=lr)
+        return torch.optim.AdamW(parameters, lr=lr, weight_decay=settings.weight_decay)
+
+    def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
+        settings = self.experiment.optimizer
+        if settings.clip_value is None:
+            return
+        weights = [layer.weight for layer in self.network.spiking]
+        if settings.clip == "norm":
+            torch.nn.utils.clip_grad_norm_(weights, settings.clip_value)
+        else:
+            for weight in weights:
+                torch.nn.utils.clip_grad_norm_([weight], settings.clip_value * weight.shape[1])
+
+    def on_train_epoch_start(self) -> None:
+        self.configure_stage(self.experiment.stage_at(self.current_epoch)[0])
+        self._reset_sums()
+        self._started = time.monotonic()
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        rate = self.learning_rate(self.current_epoch, batch_idx)
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = rate
+
+    def training_step(self, batch: tuple[Tensor, Tensor, int], batch_idx: int) -> Tensor:
+        z, labels, number = batch
+        seed, epoch = self.experiment.seed, self.current_epoch
+        for place, layer in enumerate(self.network.layers):
+            if isinstance(layer, TTFSDropout):
+                layer.generator = layer_generator(seed, epoch, number, place)
+        if self.noise is not None:
+            self.noise.install(self.network, epoch, number)
+        out = self.network(z)
+        loss = self._loss(out, labels)
+        penalty = self.experiment.loss
+        weights = [layer.weight for layer in self.network.spiking]
+        total = loss + penalty.weight_sum * weight_sum_penalty(weights, beta=penalty.beta)
+        if penalty.l2 > 0:
+            total = total + penalty.l2 * torch.stack([(weight**2).sum() for weight in weights]).sum()
+        if not torch.isfinite(total):
+            raise DataError(
+                f"training diverged: the loss is {float(total):g} in epoch {epoch}, batch {number}. "
+                "Lower stages.lr, or raise optimizer.slope_floor."
+            )
+        self._add("train", float(loss.detach()), out.detach(), labels)
+        return total
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        if self.average is not None:
+            self.average.update_parameters(self.network)
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        z, labels = batch
+        out = self.averaged(z)
+        self._add("val", float(self._loss(out, labels)), out, labels)
+
+    def close_epoch(self) -> None:
+        """Close the epoch: one row of metrics, and whether it is the best of the last stage so far."""
+        stage, within = self.experiment.stage_at(self.current_epoch)
+        row: dict[str, float] = {"stage": stage, "epoch": within}
+        for part in ("train", "val"):
+            loss, right, count = self._sums[part]
+            row[f"{part}_loss"] = loss / max(count, 1)
+            row[f"{part}_accuracy"] = right / max(count, 1)
+        row["lr"] = self.learning_rate(self.current_epoch, self.n_batches - 1)
+        row["seconds"] = time.monotonic() - self._started
+        self.history.append(row)
+        last = stage == len(self.experiment.stages) - 1
+        # Equal accuracies are decided by the loss; the weights of earlier stages are not at the deployed resolution.
+        if last and (self.best is None or _merit(row) > _merit(self.best)):
+            self.best = dict(row, overall=self.current_epoch)
+
+    @property
+    def improved(self) -> bool:
+        """True when the epoch just closed is the best so far."""
+        return self.best is not None and self.best["overall"] == len(self.history) - 1
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["neuronsim"] = {"history": self.history, "best": self.best, "experiment": self.experiment.digest()}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.history = list(checkpoint["neuronsim"]["history"])
+        self.best = checkpoint["neuronsim"]["best"]
+
+    def _loss(self, z: Tensor, labels: Tensor) -> Tensor:
+        return spike_time_loss(z, labels, name=self.experiment.loss.name, cap=self.experiment.loss.cap)
+
+    def _reset_sums(self) -> None:
+        self._sums = {"train": [0.0, 0, 0], "val": [0.0, 0, 0]}
+
+    def _add(self, part: str, loss: float, out: Tensor, labels: Tensor) -> None:
+        sums = self._sums[part]
+        sums[0] += loss * len(labels)
+        sums[1] += int((decide(out) == labels).sum())
+        sums[2] += len(labels)
+
+
+def _merit(row: dict[str, float]) -> tuple[float, float]:
+    return row["val_accuracy"], -row["val_loss"]

@@ -1,0 +1,51 @@
+"""b-bit weights in torch: the conductance bank of ``neuronsim.quantizer`` with a straight-through gradient."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from neuronsim.errors import InputError
+
+FullScale = Literal["neuron", "layer"]
+
+
+def full_scale(weight: Tensor, scope: FullScale = "neuron") -> Tensor:
+    """Largest |w| per output neuron, (1, n_out), or of the layer, (1, 1). ``weight`` (rows, n_out)."""
+    if scope == "neuron":
+        largest = weight.detach().abs().amax(dim=0, keepdim=True)
+    elif scope == "layer":
+        largest = weight.detach().abs().amax().reshape(1, 1)
+    else:
+        raise InputError(f"full scale per '{scope}': must be 'neuron' or 'layer'")
+    return largest.clamp(min=torch.finfo(weight.dtype).tiny)
+
+
+class _StraightThrough(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, bits: int, w_max: Tensor) -> Tensor:
+        ctx.save_for_backward(weight.abs() <= w_max)
+        top = float(2**bits - 1)
+        scale = w_max.double()  # in double precision, as the bank computes, so that ties fall alike
+        codes = torch.round((weight.double() / scale + 1.0) * top / 2.0).clamp(0.0, top)
+        return (scale * (2.0 * codes - top) / top).to(weight.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (inside,) = ctx.saved_tensors
+        return gradients[0] * inside, None, None
+
+
+def quantize(weight: Tensor, bits: int | None, *, scope: FullScale = "neuron", w_max: Tensor | None = None) -> Tensor:
+    """Nearest levels w_k = w_max (2k + 1 - 2^b) / (2^b - 1) of ``weight`` (rows, n_out); ``bits`` None returns it unchanged.
+
+    ``w_max``: full scale, broadcastable to the weights; by default :func:`full_scale` of ``scope``. The gradient passes straight
+    through inside the full scale and is 0 outside. Raises InputError for bits outside 1..32.
+    """
+    if bits is None:
+        return weight
+    if not 1 <= bits <= 32:
+        raise InputError(f"bits = {bits} is out of range: a conductance bank has 1 to 32 bits")
+    return _StraightThrough.apply(weight, bits, full_scale(weight, scope) if w_max is None else w_max)  # type: ignore[return-value]

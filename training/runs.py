@@ -1,0 +1,136 @@
+"""Run folders: what they hold, and whether they can be gone on with."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from neuronsim.card import ModelCard, TTFSCard
+from neuronsim.errors import DataError, InputError
+from neuronsim.files import output_errors
+
+from . import data
+from .batches import torch_generator
+from .experiment import Experiment
+from .network import TTFSNetwork
+
+_INITIAL = 0
+
+
+def make_network(experiment: Experiment, shape: tuple[int, int, int], n_classes: int) -> TTFSNetwork:
+    """The untrained network of an experiment; its weights depend on the seed only."""
+    return TTFSNetwork(experiment.layers, shape, n_classes, generator=torch_generator(experiment.seed, _INITIAL))
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint as plain data and tensors. Raises InputError when missing, DataError when corrupt."""
+    if not path.is_file():
+        raise InputError(f"no checkpoint {path}: train first with 'neuronsim train EXPERIMENT --out {path.parent}'")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        _ = checkpoint["neuronsim"]["history"], checkpoint["state_dict"]
+    except Exception as error:
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise DataError(
+            f"{path} is corrupt or not a checkpoint of neuronsim ({reason}): delete it and run the same "
+            "'neuronsim train' command again, which then starts from the beginning"
+        ) from None
+    return checkpoint
+
+
+def as_ttfs_card(card: TTFSCard | Path | str | None) -> TTFSCard | None:
+    """Read a card where a path is given. Raises InputError when it is not the card of a TTFS neuron."""
+    loaded = ModelCard.load(card) if isinstance(card, (str, Path)) else card
+    if loaded is not None and not isinstance(loaded, TTFSCard):
+        raise InputError(
+            f"the card of '{loaded.neuron}' is a {loaded.code} card: this network needs the card of a ttfs neuron"
+        )
+    return loaded
+
+
+def read_run(out: Path) -> dict[str, Any]:
+    """run.json of a run folder. Raises InputError when there is none, DataError when it is corrupt."""
+    path = out / "run.json"
+    if not path.is_file():
+        raise InputError(
+            f"{out} is not a run folder (no run.json): train with 'neuronsim train EXPERIMENT --out {out}'"
+        )
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))
+        _ = run["experiment_digest"], run["finished"], run["data_sha256"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} is corrupt ({error!r}): train again with --force") from None
+    return run
+
+
+def existing(out: Path, experiment: Experiment, card: TTFSCard | None, resume: bool, force: bool) -> str:
+    """What ``out`` holds: "new", "started" or "finished"."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out} is a file: name a folder")
+    if force and out.is_dir():
+        for name in ("run.json", "last.ckpt", "best.ckpt", "metrics.csv", "experiment.toml"):
+            with output_errors(out / name):
+                (out / name).unlink(missing_ok=True)
+    if not (out / "run.json").is_file():
+        return "new"
+    run = read_run(out)
+    same = run["experiment_digest"] == experiment.digest() and run["card_digest"] == (
+        card.content_digest() if card else None
+    )
+    if not same:
+        raise InputError(
+            f"{out} holds a run of another experiment, seed or card: choose another --out, or --force to replace it"
+        )
+    if not resume:
+        raise InputError(f"{out} already holds this run: resume it, choose another --out, or --force to replace it")
+    if run["finished"]:
+        for name in ("best.ckpt", "last.ckpt"):
+            read_checkpoint(out / name)
+        return "finished"
+    return "started" if (out / "last.ckpt").is_file() else "new"
+
+
+def resumable(path: Path, experiment: Experiment) -> dict[str, Any]:
+    """The checkpoint of an interrupted run. Raises DataError when it is corrupt or of another experiment."""
+    checkpoint = read_checkpoint(path)
+    if checkpoint["neuronsim"]["experiment"] != experiment.digest():
+        raise DataError(f"{path} belongs to another experiment: choose another --out, or --force to replace the run")
+    return checkpoint
+
+
+def check_data(out: Path, provenance: dict[str, Any]) -> None:
+    """Raise DataError when ``out`` was started on other images than those of ``provenance``."""
+    if (out / "run.json").is_file():
+        before = read_run(out)["data_sha256"]
+        if before != provenance["data_sha256"]:
+            raise DataError(
+                f"{out} was started on other images of '{provenance['data']}': use the same --data-dir, or --force"
+            )
+
+
+def provenance_of(experiment: Experiment, card: TTFSCard | None, dataset: data.DataSet) -> dict[str, Any]:
+    """What run.json says of a run that is not finished."""
+    packages = ("neuronsim", "torch", "lightning", "numba", "numpy")
+    return {
+        "experiment": experiment.name,
+        "experiment_digest": experiment.digest(),
+        "seed": experiment.seed,
+        "card_digest": card.content_digest() if card else None,
+        "data": experiment.data,
+        "data_source": dataset.source,
+        "data_sha256": dataset.digest,
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in packages}},
+        "finished": False,
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

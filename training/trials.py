@@ -1,0 +1,98 @@
+"""One network over all test images: on exact neurons, and on one chip of a card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from neuronsim.card import TTFSCard
+from neuronsim.errors import InputError
+
+from .injection import Chip, generator_for, run_on_card
+from .network import TTFSNetwork
+
+_FROZEN, _TEMPORAL = 1, 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One pass over the images. Lists are per layer of neurons."""
+
+    accuracy: float
+    silent: float
+    sparsity: list[float]
+    out_of_range: float
+    energy_j: float | None
+
+
+class Trials:
+    """Passes of one network over one set of batches."""
+
+    def __init__(
+        self,
+        network: TTFSNetwork,
+        batches: list[tuple[torch.Tensor, torch.Tensor]],
+        card: TTFSCard | None,
+        noise_scale: float,
+        seed: int,
+        bits: int | None,
+    ) -> None:
+        self.network, self.batches, self.seed, self.bits = network, batches, seed, bits
+        self.card = card
+        self.noisy = card.scaled_noise(noise_scale) if card is not None and noise_scale != 1.0 else card
+
+    def ideal(self, bits: int | None) -> tuple[Trial, NDArray, NDArray]:
+        """Exact neurons of equation 4: the trial, decision times in tau and decided classes."""
+        self.network.bits = bits
+        runs = []
+        for z, labels in self.batches:
+            outputs = self.network.layer_outputs(z)
+            fired = [int(torch.isfinite(output).sum()) for output in outputs]
+            runs.append(
+                (torch.log(outputs[-1]).numpy(), labels.numpy(), fired, [output.numel() for output in outputs], 0)
+            )
+        times = np.concatenate([run[0] for run in runs])
+        return _summary(runs, None), times.min(axis=1), decide_times(times)
+
+    def chip(self, number: int, frozen: bool, temporal: bool) -> Trial:
+        """One chip; its frozen and its temporal draw have seeds of their own, the same in every condition."""
+        if self.noisy is None:
+            raise InputError("a chip needs a card")
+        self.network.bits = self.bits
+        chip = Chip.draw(self.noisy, self.network, generator_for(self.seed, _FROZEN, number)) if frozen else None
+        noise = generator_for(self.seed, _TEMPORAL, number) if temporal else None
+        runs = []
+        for z, labels in self.batches:
+            result = run_on_card(self.network, z, self.noisy, chip=chip, temporal=noise)
+            runs.append((result.times, labels.numpy(), list(result.fired), list(result.neurons), result.out_of_range))
+        return _summary(runs, self.noisy)
+
+
+def decide_times(times: NDArray) -> NDArray[np.int64]:
+    """Class of the first spike of each row of ``times`` (n, classes); -1 where all are silent."""
+    return np.where(np.isfinite(times).any(axis=1), times.argmin(axis=1), -1)
+
+
+def _summary(runs: list[tuple[NDArray, NDArray, list[int], list[int], int]], card: TTFSCard | None) -> Trial:
+    times = np.concatenate([run[0] for run in runs])
+    labels = np.concatenate([run[1] for run in runs])
+    fired, neurons = np.sum([run[2] for run in runs], axis=0), np.sum([run[3] for run in runs], axis=0)
+    first = times.min(axis=1)
+    silent = ~np.isfinite(first)
+    energy = None
+    if card is not None and card.energy is not None:
+        # Without a decision the circuit is watched as long as the slowest decided image took.
+        wait = first[~silent].max() if (~silent).any() else 0.0
+        active_s = np.where(silent, wait, first).mean() * card.kernel.tau_s.value
+        energy = card.energy.per_spike_j.value * fired.sum() / len(labels)
+        energy += card.energy.static_w.value * neurons.sum() / len(labels) * active_s
+    return Trial(
+        accuracy=float((decide_times(times) == labels).mean()),
+        silent=float(silent.mean()),
+        sparsity=[float(x) for x in fired / neurons],
+        out_of_range=float(sum(run[4] for run in runs) / neurons.sum()),
+        energy_j=None if energy is None else float(energy),
+    )

@@ -1,0 +1,21 @@
+"""Time-to-first-spike layers with exact spike times and gradients."""
+
+from .circuit import CircuitSpikes, circuit_spikes
+from .encoding import encode
+from .function import first_spike
+from .layers import SpikingLayer, TTFSConv2d, TTFSDropout, TTFSLinear, TTFSMaxPool2d
+from .loss import spike_time_loss, weight_sum_penalty
+
+__all__ = [
+    "CircuitSpikes",
+    "SpikingLayer",
+    "TTFSConv2d",
+    "TTFSDropout",
+    "TTFSLinear",
+    "TTFSMaxPool2d",
+    "circuit_spikes",
+    "encode",
+    "first_spike",
+    "spike_time_loss",
+    "weight_sum_penalty",
+]

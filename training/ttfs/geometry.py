@@ -1,0 +1,112 @@
+"""Where the patches of a convolution lie: TensorFlow's "same" padding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuronsim.errors import InputError
+
+
+class Reach(NamedTuple):
+    """Which outputs each input reaches, as the numba kernels read it.
+
+    ``inputs`` (n_in, 5): first and last output row, first and last output column, and the weight row that would serve output
+    (0, 0); output (oy, ox) uses row ``base - oy * row_step - ox * column_step``.
+    """
+
+    inputs: NDArray[np.int64]
+    row_step: int
+    column_step: int
+    out_height: int
+    out_width: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Geometry:
+    """Shape of one convolution over channels-last images: ``out = ceil(in / stride)``, padding silent.
+
+    TensorFlow's "same": total padding max((out - 1) stride + kernel - in, 0), the smaller half before, the larger after
+    (kernel 5, stride 2, 28 pixels: 1 before, 2 after). A dense layer is ``Geometry.dense(n_in)``.
+    """
+
+    height: int
+    width: int
+    channels: int
+    kernel: tuple[int, int] = (1, 1)
+    stride: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("height", "width", "channels", "stride"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} = {getattr(self, name)} is out of range: must be at least 1")
+        if min(self.kernel) < 1:
+            raise InputError(f"kernel = {self.kernel} is out of range: must be at least 1 x 1")
+
+    @classmethod
+    def dense(cls, n_in: int) -> Geometry:
+        """The geometry of a fully connected layer."""
+        return cls(height=1, width=1, channels=n_in)
+
+    @property
+    def out_height(self) -> int:
+        """Rows of the output."""
+        return -(-self.height // self.stride)
+
+    @property
+    def out_width(self) -> int:
+        """Columns of the output."""
+        return -(-self.width // self.stride)
+
+    @property
+    def positions(self) -> int:
+        """Number of output pixels."""
+        return self.out_height * self.out_width
+
+    @property
+    def pad(self) -> tuple[int, int]:
+        """Silent rows above and silent columns left of the image."""
+        rows = max((self.out_height - 1) * self.stride + self.kernel[0] - self.height, 0)
+        columns = max((self.out_width - 1) * self.stride + self.kernel[1] - self.width, 0)
+        return rows // 2, columns // 2
+
+    @property
+    def taps(self) -> int:
+        """Rows of the weight matrix, without the bias."""
+        return self.kernel[0] * self.kernel[1] * self.channels
+
+    @property
+    def n_in(self) -> int:
+        """Number of inputs of one image."""
+        return self.height * self.width * self.channels
+
+    def reach(self) -> Reach:
+        """Which outputs each input reaches (made once per geometry)."""
+        return _reach(self)
+
+    def shape_arguments(self) -> tuple:
+        """(height, width, channels, kernel, stride, pad, out_h, out_w), as the numba kernels take them."""
+        kernel, stride, pad = self.kernel, self.stride, self.pad
+        return self.height, self.width, self.channels, kernel, stride, pad, self.out_height, self.out_width
+
+
+@lru_cache(maxsize=64)
+def _reach(g: Geometry) -> Reach:
+    y, x, c = (a.ravel() for a in np.meshgrid(*(np.arange(n) for n in (g.height, g.width, g.channels)), indexing="ij"))
+    (top, left), (rows, columns) = g.pad, g.kernel
+    inputs = np.stack(
+        (
+            np.maximum((y + top - rows + g.stride) // g.stride, 0),
+            np.minimum((y + top) // g.stride, g.out_height - 1),
+            np.maximum((x + left - columns + g.stride) // g.stride, 0),
+            np.minimum((x + left) // g.stride, g.out_width - 1),
+            ((y + top) * columns + x + left) * g.channels + c,
+        ),
+        axis=1,
+    )
+    steps = g.stride * columns * g.channels, g.stride * g.channels
+    return Reach(np.ascontiguousarray(inputs, dtype=np.int64), *steps, g.out_height, g.out_width)
