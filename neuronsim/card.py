@@ -79,7 +79,9 @@ class Kernel(_Part):
     """The deterministic synaptic kernel and threshold of a TTFS neuron."""
 
     tau_s: Estimate
-    second_pole_ratio: Estimate | None = Field(description="r = w_lf * tau; null: not resolved by the data, ideal kernel")
+    second_pole_ratio: Estimate | None = Field(
+        description="r = w_lf * tau; null: not resolved by the data, ideal kernel"
+    )
     delay_s: Estimate = Field(description="added to every output spike time")
     ramp_per_tau: Estimate = Field(description="threshold ramp, in thresholds per tau")
     xor_limit_weight: Estimate | None = Field(
@@ -151,9 +153,13 @@ class Quality(_Part):
 
     n_fit: int = Field(ge=1)
     n_held_out: int = Field(ge=1)
-    median_error: float = Field(ge=0, description="held-out |t_card - t_circuit| / t_circuit (rates: |f| likewise), a fraction")
+    median_error: float = Field(
+        ge=0, description="held-out |t_card - t_circuit| / t_circuit (rates: |f| likewise), a fraction"
+    )
     p95_error: float = Field(ge=0)
-    spike_agreement: float = Field(ge=0, le=1, description="fraction of held-out runs with the right spike/no-spike outcome")
+    spike_agreement: float = Field(
+        ge=0, le=1, description="fraction of held-out runs with the right spike/no-spike outcome"
+    )
 
 
 class Provenance(_Part):
@@ -167,7 +173,9 @@ class Provenance(_Part):
     parameters: dict[str, float] = Field(description="netlist parameters, SI units")
     seed: int
     versions: dict[str, str]
-    calibration: dict[str, float] = Field(default_factory=dict, description="options of calibrate: held_out, seed, confidence")
+    calibration: dict[str, float] = Field(
+        default_factory=dict, description="options of calibrate: held_out, seed, confidence"
+    )
 
 
 class ModelCard(_Part):

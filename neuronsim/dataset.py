@@ -30,7 +30,19 @@ from .files import write_atomically
 
 SCHEMA_VERSION = 1
 
-_COMMON = ("plan", "status", "reason", "options", "trial", "chip", "attempts", "noise_seed", "level", "window_s", "energy_j")
+_COMMON = (
+    "plan",
+    "status",
+    "reason",
+    "options",
+    "trial",
+    "chip",
+    "attempts",
+    "noise_seed",
+    "level",
+    "window_s",
+    "energy_j",
+)
 _BY_CODE = {
     "ttfs": ("spike_time_s", "input_time_s", "weight", "nominal_time_s", "nominal_weight"),
     "rate": ("input_current_a", "spike_times_s", "rate_hz"),
@@ -45,7 +57,9 @@ def check(dataset: xr.Dataset, where: str = "dataset") -> xr.Dataset:
     """
     version = dataset.attrs.get("schema_version")
     if version != SCHEMA_VERSION:
-        raise DataError(f"{where}: schema_version is {version!r}, this neuronsim reads {SCHEMA_VERSION}: characterize again")
+        raise DataError(
+            f"{where}: schema_version is {version!r}, this neuronsim reads {SCHEMA_VERSION}: characterize again"
+        )
     for name in _ATTRIBUTES:
         if name not in dataset.attrs:
             raise DataError(f"{where}: attribute '{name}' is missing: not a neuronsim dataset, or cut short")
@@ -76,7 +90,9 @@ def load(path: Path | str) -> xr.Dataset:
         with xr.open_dataset(path, engine="h5netcdf") as stored:
             dataset = stored.load()
     except Exception as error:
-        raise DataError(f"{path} is corrupt or not netCDF ({type(error).__name__}: {error}): characterize again") from error
+        raise DataError(
+            f"{path} is corrupt or not netCDF ({type(error).__name__}: {error}): characterize again"
+        ) from error
     return check(dataset, str(path))
 
 

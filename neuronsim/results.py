@@ -48,8 +48,12 @@ class Evaluation(_Part):
     n_images: int
     seed: int
     conditions: list[Condition]
-    class_times_tau: list[float] = Field(description="decision times of the clean network, sample of at most 500 images")
-    confusion: list[list[int]] = Field(description="rows: true class; columns: decided class; clean network as deployed")
+    class_times_tau: list[float] = Field(
+        description="decision times of the clean network, sample of at most 500 images"
+    )
+    confusion: list[list[int]] = Field(
+        description="rows: true class; columns: decided class; clean network as deployed"
+    )
 
     def save(self, path: Path | str) -> Path:
         """Write as JSON, whole or not at all."""

@@ -73,7 +73,8 @@ def main(arguments: list[str] | None = None) -> None:
             if not hasattr(error, "format_message"):
                 raise
             # a usage error of typer or of click: which of the two raises it depends on typer's version
-            getattr(error, "show", lambda: typer.echo(error, err=True))()
+            show = getattr(error, "show", None)
+            show() if show else typer.echo(error, err=True)
             status = 2
 
     failure = guarded(run)
