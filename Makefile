@@ -36,7 +36,7 @@ ngspice:
 	  if [ "$$(id -u)" = 0 ]; then run=; elif command -v sudo >/dev/null; then run=sudo; else \
 	    echo "ngspice is missing. As root: apt-get install ngspice libngspice0" >&2; exit 3; fi; \
 	  echo "installing ngspice (Debian packages ngspice, libngspice0)"; \
-	  $$run apt-get update -qq && $$run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq ngspice libngspice0 >/dev/null; \
+	  $$run apt-get update -qq && $$run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq ngspice libngspice0 >/dev/null 2>&1; \
 	fi
 
 $(INSTALLED): pyproject.toml constraints.txt
@@ -44,12 +44,13 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  if [ "$$(id -u)" = 0 ]; then run=; elif command -v sudo >/dev/null; then run=sudo; else \
 	    echo "Python 3.11 or newer with venv is missing. As root: apt-get install python3-venv" >&2; exit 3; fi; \
 	  echo "installing Python (Debian package python3-venv)"; \
-	  $$run apt-get update -qq && $$run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null; \
+	  $$run apt-get update -qq && $$run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null 2>&1; \
 	fi
 	@test -x $(BIN)/python || { echo "making a virtual environment in $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "installing neuronsim and what it needs (a few minutes the first time)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip 2>&1 | grep -v WARNING || true
-	@set -o pipefail; $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' 2>&1 | { grep -v '^WARNING' || true; }
+	@$(BIN)/python -m pip install --upgrade pip >$(VENV)/install.log 2>&1 && \
+	  $(BIN)/python -m pip install -c constraints.txt -e '.[dev]' >>$(VENV)/install.log 2>&1 || \
+	  { tail -n 20 $(VENV)/install.log >&2; echo "the installation failed; all of it is in $(VENV)/install.log" >&2; exit 1; }
 	@touch $@
 
 demo: ngspice $(INSTALLED)  ## The whole chain once, from netlist to report (OUT/demo/report.html)

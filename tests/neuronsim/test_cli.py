@@ -90,8 +90,8 @@ def test_characterize_calibrate_report(call, tmp_path):
 
 
 def test_list_and_doctor(call):
-    status, out, _ = call("list")
-    assert status == 0
+    status, out, err = call("list")
+    assert status == 0, err
     for word in ("pll_nlif_pwm", "table3", "demo_mnist_4bit", "mnist-5k"):
         assert word in out
     status, out, _ = call("doctor")

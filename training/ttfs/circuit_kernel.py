@@ -62,7 +62,7 @@ def _slope_zero(low, high, p, q, m, rho):
         step = u - value / change if change != 0.0 else np.inf
         if not low < step < high:
             step = 0.5 * (low + high)
-        if abs(step - u) <= 1e-13 * (1.0 + u):
+        if abs(step - u) <= 1e-9 * (1.0 + u):
             return step
         u = step
     return u
@@ -76,17 +76,19 @@ def _rising_zero(low, high, f0, p, q, m, rho):
     if not low < u < high:
         u = 0.5 * (low + high)
     for _ in range(200):
-        value = _f(u, f0, p, q, m, rho)
+        first = p * math.exp(-u)
+        second = q * math.exp(-m * u) if q != 0.0 and m * u < 700.0 else 0.0
+        value = (f0 + p - q) - first + second - rho * u
         if value >= 0.0:
             high = u
         else:
             low = u
-        slope = _slope(u, p, q, m, rho)
+        slope = first - m * second - rho
         step = u - value / slope if slope > 0.0 else np.inf
-        if not low < step < high:
+        if not low <= step <= high:
             step = 0.5 * (low + high)
-        if abs(step - u) <= 1e-14 * (1.0 + u):
-            return step
+        if abs(step - u) <= 1e-9 * (1.0 + u):
+            return step  # the next step would be the square of this one
         u = step
     return u
 
@@ -119,6 +121,10 @@ def first_crossing(f0, p, q, m, rho, gap):
     if rho > 0.0 or (rho == 0.0 and f0 + p - q <= 0.0):
         return np.inf
     high = start + 1.0
+    if rho < 0.0:
+        high = max(
+            high, 1.01 * (f0 + max(p, 0.0) + max(-q, 0.0)) / rho
+        )  # nothing but the falling threshold brings f to 0
     while _f(high, f0, p, q, m, rho) < 0.0:
         if high > 1e300:
             return np.inf
@@ -127,97 +133,107 @@ def first_crossing(f0, p, q, m, rho, gap):
 
 
 @njit(inline="always", error_model="numpy")
-def _candidates(p, start, gap, loop, limit, d1, d2, total, e1, e2, queue, level, rho):
+def _candidates(p, start, gap, loop, limit, d1, total, e1, e2, queue, level, rho):
     """How many neurons of position ``p`` may fire, or are beyond the detector limit, before ``start + gap``."""
     m, a, b, _ = loop
     end = start + gap
     need = 0
     if b > 0.0:
-        span = 1.0 / (m - 1.0)
+        scaled = limit * (m - 1.0)
         for j in range(total.shape[1]):
-            x = (m * e1[p, j] - e2[p, j]) * span
-            bound = total[p, j] - level[p, j] - rho[p, j] * (start if rho[p, j] > 0.0 else end)
-            bound -= a * (e1[p, j] * d1 if e1[p, j] > 0.0 else e1[p, j])
-            bound += b * (e2[p, j] if e2[p, j] > 0.0 else e2[p, j] * d2)
-            need += (bound >= 0.0) | (x > limit) | (x < -limit) | (queue[p, j] != 0.0)
+            x = m * e1[p, j] - e2[p, j]
+            line = level[p, j] + rho[p, j] * (start if rho[p, j] > 0.0 else end)
+            bound = total[p, j] - a * (e1[p, j] * d1 if e1[p, j] > 0.0 else e1[p, j])
+            bound += b * (e2[p, j] if e2[p, j] > 0.0 else 0.0)
+            waiting = total[p, j] > _FIRED
+            need += (bound >= line) | ((abs(x) > scaled) & waiting) | (queue[p, j] != 0.0)
     else:
         for j in range(total.shape[1]):
             x = e1[p, j]
-            bound = total[p, j] - level[p, j] - rho[p, j] * (start if rho[p, j] > 0.0 else end)
-            bound -= x * d1 if x > 0.0 else x
-            need += (bound >= 0.0) | (x > limit) | (x < -limit) | (queue[p, j] != 0.0)
+            line = level[p, j] + rho[p, j] * (start if rho[p, j] > 0.0 else end)
+            bound = total[p, j] - (x * d1 if x > 0.0 else x)
+            waiting = total[p, j] > _FIRED
+            need += (bound >= line) | ((abs(x) > limit) & waiting) | (queue[p, j] != 0.0)
     return need
 
 
 @njit(**_OPTIONS)
-def _advance(start, gap, loop, limit, total, e1, e2, queue, over, level, rho, time, slope):
-    """Carry the neurons of one position from ``start`` over ``gap`` without an event. Returns how many fired.
+def _advance(b, site, start, gap, loop, limit, total, e1, e2, queue, over, level, rho, time, slope):
+    """Carry the neurons of position ``site`` from ``start`` over ``gap`` without an event. Returns how many fired.
 
     ``loop`` = (m, a, b, K); ``level`` = 1 / gain and ``rho`` = ramp / gain: the threshold line seen from v / gain.
     """
-    m, a, b, k_loop = loop
-    n = total.shape[0]
-    second = b > 0.0
+    m, a1, a2, k_loop = loop
+    n = total.shape[1]
+    second = a2 > 0.0
     d1 = math.exp(-gap)
     d2 = math.exp(-m * gap) if second and m * gap < 700.0 else 0.0
     span = 1.0 / (m - 1.0) if second else 0.0
     fired = 0
     for j in range(n):
-        if total[j] == _FIRED:
-            e1[j] = 0.0
-            e2[j] = 0.0
+        if total[site, j] == _FIRED:
+            e1[site, j] = 0.0
+            e2[site, j] = 0.0
             continue
+        x = (m * e1[site, j] - e2[site, j]) * span if second else e1[site, j]
+        if gap < np.inf and abs(x) <= limit and queue[site, j] == 0.0:
+            # The bound of _candidates: most neurons of a position are far from firing when one of them is not.
+            bound = total[site, j] - a1 * (e1[site, j] * d1 if e1[site, j] > 0.0 else e1[site, j])
+            bound += a2 * e2[site, j] if e2[site, j] > 0.0 else 0.0
+            if bound < level[site, j] + rho[site, j] * (start if rho[site, j] > 0.0 else start + gap):
+                e1[site, j] *= d1
+                e2[site, j] *= d2
+                continue
         if limit < np.inf:
-            x = (m * e1[j] - e2[j]) * span if second else e1[j]
-            wanted = x + queue[j]
+            wanted = x + queue[site, j]
             admitted = min(max(wanted, -limit), limit) - x
             if abs(wanted) > limit:
-                over[j] = 1
+                over[site, j] = 1
             else:
-                admitted = queue[j]
+                admitted = queue[site, j]
             if admitted != 0.0:
-                queue[j] -= admitted
-                total[j] += admitted
-                e1[j] += admitted
-                e2[j] += admitted
-        p = a * e1[j]
-        q = b * e2[j]
-        f0 = total[j] - p + q - level[j] - rho[j] * start
+                queue[site, j] -= admitted
+                total[site, j] += admitted
+                e1[site, j] += admitted
+                e2[site, j] += admitted
+        p = a1 * e1[site, j]
+        q = a2 * e2[site, j]
+        f0 = total[site, j] - p + q - level[site, j] - rho[site, j] * start
         held = 0.0
-        if queue[j] != 0.0:
-            drive = math.copysign(k_loop * limit, queue[j])
-            held = min(gap, queue[j] / drive)
-            climb = drive - rho[j]
+        if queue[site, j] != 0.0:
+            drive = math.copysign(k_loop * limit, queue[site, j])
+            held = min(gap, queue[site, j] / drive)
+            climb = drive - rho[site, j]
             if f0 < 0.0 and climb > 0.0 and -f0 <= climb * held:
-                time[j] = start - f0 / climb
-                slope[j] = drive / level[j]
-                total[j] = _FIRED
-                queue[j] = 0.0
+                time[b, site, j] = start - f0 / climb
+                slope[b, site, j] = drive / level[site, j]
+                total[site, j] = _FIRED
+                queue[site, j] = 0.0
                 fired += 1
                 continue
             f0 += climb * held
-            total[j] += drive * held
-            queue[j] = queue[j] - drive * held if held == gap else 0.0
+            total[site, j] += drive * held
+            queue[site, j] = queue[site, j] - drive * held if held == gap else 0.0
         u = np.inf
         if gap == np.inf:
-            u = first_crossing(f0, p, q, m, rho[j], gap)
+            u = first_crossing(f0, p, q, m, rho[site, j], gap)
         elif gap > held:
             fall1 = math.exp(held - gap) if held > 0.0 else d1
             fall2 = d2 if held == 0.0 or q == 0.0 else math.exp(m * (held - gap))
-            if f0 + p - q - min(p, p * fall1) + max(q, q * fall2) + max(0.0, -rho[j] * (gap - held)) >= 0.0:
-                u = first_crossing(f0, p, q, m, rho[j], gap - held)
+            if f0 + p - q - min(p, p * fall1) + max(q, q * fall2) + max(0.0, -rho[site, j] * (gap - held)) >= 0.0:
+                u = first_crossing(f0, p, q, m, rho[site, j], gap - held)
         if u < np.inf:
-            time[j] = start + held + u
-            slope[j] = (_slope(u, p, q, m, rho[j]) + rho[j]) / level[j]
-            total[j] = _FIRED
-            queue[j] = 0.0
+            time[b, site, j] = start + held + u
+            slope[b, site, j] = (_slope(u, p, q, m, rho[site, j]) + rho[site, j]) / level[site, j]
+            total[site, j] = _FIRED
+            queue[site, j] = 0.0
             fired += 1
         elif held == 0.0:
-            e1[j] *= d1
-            e2[j] *= d2
+            e1[site, j] *= d1
+            e2[site, j] *= d2
         elif gap > held:
-            e1[j] *= math.exp(held - gap)
-            e2[j] *= math.exp(m * (held - gap)) if second else 0.0
+            e1[site, j] *= math.exp(held - gap)
+            e2[site, j] *= math.exp(m * (held - gap)) if second else 0.0
     return fired
 
 
@@ -267,27 +283,29 @@ def forward(first, last, t, order, weight, bias, level, rho, loop, limit, reach,
                     if gap > 0.0:
                         d1 = math.exp(-gap)
                         d2 = math.exp(-m * gap) if second and m * gap < 700.0 else 0.0
-                        if _candidates(p, before[p], gap, loop, limit, d1, d2, total, e1, e2, queue, level, rho) > 0:
+                        if _candidates(p, before[p], gap, loop, limit, d1, total, e1, e2, queue, level, rho) > 0:
                             alive[p] -= _advance(
-                                before[p], gap, loop, limit, total[p], e1[p], e2[p], queue[p], over[p],
-                                level[p], rho[p], time[b, p], slope[b, p],
-                            )  # fmt: skip
+                                b, p, before[p], gap, loop, limit, total, e1, e2, queue, over, level, rho, time, slope
+                            )
                             d1, d2 = 1.0, 1.0
                         before[p] = now
                     row = base - oy * row_step - ox * column_step
                     own = p if unrolled else 0
-                    for j in range(n_out):
-                        w = weight[own, row, j]
-                        total[p, j] += w
-                        e1[p, j] = e1[p, j] * d1 + w
-                        e2[p, j] = e2[p, j] * d2 + w
+                    if second:
+                        for j in range(n_out):
+                            w = weight[own, row, j]
+                            total[p, j] += w
+                            e1[p, j] = e1[p, j] * d1 + w
+                            e2[p, j] = e2[p, j] * d2 + w
+                    else:
+                        for j in range(n_out):
+                            w = weight[own, row, j]
+                            total[p, j] += w
+                            e1[p, j] = e1[p, j] * d1 + w
         count = 0
         for p in range(positions):
             if alive[p] > 0:
-                _advance(
-                    before[p], np.inf, loop, limit, total[p], e1[p], e2[p], queue[p], over[p],
-                    level[p], rho[p], time[b, p], slope[b, p],
-                )  # fmt: skip
+                _advance(b, p, before[p], np.inf, loop, limit, total, e1, e2, queue, over, level, rho, time, slope)
             for j in range(n_out):
                 count += over[p, j]
         left[b] = count
