@@ -15,13 +15,13 @@ from scipy import stats
 from neuronsim.card import TTFSCard
 from neuronsim.errors import DataError, InputError
 from neuronsim.files import sha256_file, sha256_of, write_text
+from neuronsim.progress import bar
 from neuronsim.results import Condition, Evaluation
 
 from . import data
 from .batches import PlainBatches
 from .experiment import Experiment, load_experiment
 from .network import TTFSNetwork
-from .progress import bar
 from .runs import as_ttfs_card, make_network, read_checkpoint, read_run
 from .trials import Trial, Trials
 from .ttfs.parallel import use_threads

@@ -20,12 +20,12 @@ import torch
 from neuronsim.card import TTFSCard
 from neuronsim.errors import InputError
 from neuronsim.files import output_errors, write_atomically, write_text
+from neuronsim.progress import Bar, bar
 
 from . import data
 from .batches import PlainBatches, TrainingBatches, as_pixels
 from .experiment import Experiment, load_experiment, to_toml
 from .module import COLUMNS, TTFSModule
-from .progress import Bar, bar
 from .runs import as_ttfs_card, check_data, existing, make_network, provenance_of, resumable
 from .ttfs.parallel import use_threads
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -41,6 +43,33 @@ class TTFSPlan(Plan):
 
     code: ClassVar[str] = "ttfs"
     settle: float = Field(default=5.0, gt=0, le=100, description="how long to watch after the last input, in tau")
+
+    def run(
+        self,
+        unit_s: float,
+        times: Sequence[float] | np.ndarray,
+        weights: Sequence[float] | np.ndarray,
+        *,
+        trial: int,
+        last_time: float,
+        parameters: dict[str, float],
+        level: float = math.nan,
+        nominal_times: Sequence[float] | np.ndarray | None = None,
+        nominal_weights: Sequence[float] | np.ndarray | None = None,
+    ) -> Run:
+        """One run, from times in tau; nominal stimulus as given where none is named; watched until last_time + settle."""
+        nominal_times = times if nominal_times is None else nominal_times
+        return Run(
+            plan=self.kind,
+            trial=trial,
+            level=level,
+            window_s=(last_time + self.settle) * unit_s,
+            times_s=tuple(float(t) * unit_s for t in times),
+            weights=tuple(float(w) for w in weights),
+            nominal_times_s=tuple(float(t) * unit_s for t in nominal_times),
+            nominal_weights=tuple(float(w) for w in (weights if nominal_weights is None else nominal_weights)),
+            parameters=parameters,
+        )
 
 
 def membrane_extremes(times: np.ndarray, weights: np.ndarray) -> tuple[float, float]:

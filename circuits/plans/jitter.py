@@ -46,16 +46,16 @@ class Jitter(TTFSPlan):
         for number, level in enumerate((0.0, *self.levels)):
             for trial in range(self.trials):
                 draw = self.rng(seed, trial, number).standard_normal(times.size)
+                jittered = np.maximum(times * (1 + level * draw), 0.0)
                 found.append(
-                    Run(
-                        plan=self.kind,
+                    self.run(
+                        unit,
+                        jittered,
+                        self.weights,
                         trial=trial,
                         level=level,
-                        window_s=(times.max() + self.settle) * unit,
-                        times_s=tuple(np.maximum(times * (1 + level * draw), 0.0) * unit),
-                        weights=self.weights,
-                        nominal_times_s=tuple(times * unit),
-                        nominal_weights=self.weights,
+                        last_time=times.max(),
+                        nominal_times=times,
                         parameters=parameters,
                     )
                 )

@@ -51,15 +51,14 @@ class Quantization(TTFSPlan):
                 nominal = self.rng(seed, trial).uniform(*self.weight, times.size)
                 weights = ConductanceBank(bits=level, w_max=self.w_max).quantize(nominal) if level else nominal
                 found.append(
-                    Run(
-                        plan=self.kind,
+                    self.run(
+                        unit,
+                        times,
+                        weights,
                         trial=trial,
                         level=float(level),
-                        window_s=(times.max() + self.settle) * unit,
-                        times_s=tuple(times * unit),
-                        weights=tuple(weights),
-                        nominal_times_s=tuple(times * unit),
-                        nominal_weights=tuple(nominal),
+                        last_time=times.max(),
+                        nominal_weights=nominal,
                         parameters=parameters,
                     )
                 )

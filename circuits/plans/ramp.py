@@ -31,15 +31,13 @@ class Ramp(TTFSPlan):
         times, weights = np.array(self.times), np.array(self.weights)
         check_valid(self.kind, manifest, times, weights)
         return [
-            Run(
-                plan=self.kind,
+            self.run(
+                unit,
+                times,
+                weights,
                 trial=0,
                 level=level,
-                window_s=(times.max() + self.settle) * unit,
-                times_s=tuple(times * unit),
-                weights=self.weights,
-                nominal_times_s=tuple(times * unit),
-                nominal_weights=self.weights,
+                last_time=times.max(),
                 parameters={**parameters, "ramp": level},
             )
             for level in self.levels

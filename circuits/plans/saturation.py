@@ -29,23 +29,12 @@ class Saturation(TTFSPlan):
         """See the base class. Deterministic: the seed is not used."""
         unit = self.unit_s(manifest, parameters)
         times = np.array([0.05, 0.4, 0.45])
-        t = tuple(times * unit)
         found = []
         for trial, level in enumerate(self.levels):
             remaining = self.inhibition * np.exp(times[0] - times[2])
             pair = (level + remaining) / (1 + np.exp(times[1] - times[2]))
-            weights = (-self.inhibition, float(pair), float(pair))
+            weights = (-self.inhibition, pair, pair)
             found.append(
-                Run(
-                    plan=self.kind,
-                    trial=trial,
-                    level=level,
-                    window_s=(times.max() + self.settle) * unit,
-                    times_s=t,
-                    weights=weights,
-                    nominal_times_s=t,
-                    nominal_weights=weights,
-                    parameters=parameters,
-                )
+                self.run(unit, times, weights, trial=trial, level=level, last_time=times.max(), parameters=parameters)
             )
         return found

@@ -88,17 +88,5 @@ class Transfer(TTFSPlan):
                 silent=bool(rng.random() < self.silent),
                 kind=self.kind,
             )
-            t, w = tuple(times * unit), tuple(weights)
-            found.append(
-                Run(
-                    plan=self.kind,
-                    trial=trial,
-                    window_s=(self.last_time + self.settle) * unit,
-                    times_s=t,
-                    weights=w,
-                    nominal_times_s=t,
-                    nominal_weights=w,
-                    parameters=parameters,
-                )
-            )
+            found.append(self.run(unit, times, weights, trial=trial, last_time=self.last_time, parameters=parameters))
         return found

@@ -144,7 +144,8 @@ def readme_table(results: dict) -> str:
         ("numerical floor of those decks", f"{jitter['floor']:.4%} and {bits['floor']:.4%}"),
         (
             f"`first_spike` 784 -> 800, batch 100, {k['threads']:.0f} threads",
-            f"forward {k['forward_ms']:.1f} ms, with backward {k['forward_backward_ms']:.1f} ms (plain product: {k['gemm_ms']:.1f} ms)",
+            f"forward {k['forward_ms']:.1f} ms, "
+            f"with backward {k['forward_backward_ms']:.1f} ms (plain product: {k['gemm_ms']:.1f} ms)",
         ),
     ]
     lines = ["| figure | measured |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows), ""]
@@ -160,7 +161,8 @@ def main() -> None:
     jobs = parser.parse_args().jobs
     results = {
         "date": datetime.date.today().isoformat(),
-        "machine": f"{os.cpu_count()} cores {platform.machine()}, Python {platform.python_version()}, ngspice {engine_cli.version()}",
+        "machine": f"{os.cpu_count()} cores {platform.machine()}, Python {platform.python_version()}, "
+        f"ngspice {engine_cli.version()}",
         "command": "make bench",
         "jobs": jobs,
         "averaged": against_equation_4("pll_nlif_averaged", jobs),
