@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .data import data_status
     from .evaluation import evaluate
-    from .experiment import Experiment, experiments, load_experiment
+    from .experiment import Experiment, load_experiment, shipped_experiments
     from .trainer import train
 
-__all__ = ["Experiment", "data_status", "evaluate", "experiments", "load_experiment", "train"]
+__all__ = ["Experiment", "data_status", "evaluate", "load_experiment", "shipped_experiments", "train"]
 
 _HOME = {
     "Experiment": "experiment",
     "data_status": "data",
     "evaluate": "evaluation",
-    "experiments": "experiment",
+    "shipped_experiments": "experiment",
     "load_experiment": "experiment",
     "train": "trainer",
 }

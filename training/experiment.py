@@ -158,7 +158,7 @@ class Experiment(_Part):
         return sha256_of(json.dumps(content, sort_keys=True))
 
 
-def experiments() -> dict[str, Path]:
+def shipped_experiments() -> dict[str, Path]:
     """The experiments that ship with the package: name -> TOML file."""
     folder = Path(str(files("training.experiments")))
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
@@ -171,7 +171,7 @@ def load_experiment(name: str | Path) -> Experiment:
     """
     path = Path(name)
     if path.suffix != ".toml":
-        known = experiments()
+        known = shipped_experiments()
         found = known.get(str(name)) or known.get(str(name).replace("-", "_"))
         if found is None:
             raise InputError(

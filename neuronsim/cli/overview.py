@@ -59,10 +59,10 @@ def list_command(
             table.add_row(name, "", f"group: {', '.join(members)}")
         console.print(table)
     if what in (What.all, What.experiments):
-        from training import experiments, load_experiment
+        from training import load_experiment, shipped_experiments
 
         table = _table("experiments", "name", "data", "description")
-        for name in experiments():
+        for name in shipped_experiments():
             experiment = load_experiment(name)
             table.add_row(name, experiment.data, experiment.description)
         console.print(table)
