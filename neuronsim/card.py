@@ -10,12 +10,13 @@ The neuron of a TTFS card, in units of tau (t counted from the release of reset)
     v(t)   = gain * sum_{i: t_i < t} w_i g(t - t_i),     fires at the first t with v(t) >= 1 + ramp * t
     g(t)   = 1 - e^{-t}                                                              (second_pole_ratio is None)
     g(t)   = (1 - 1/r)/(r - 2) * [(r - 1)(1 - e^{-t}) - (1 - e^{-(r-1)t})/(r - 1)]   (r = second_pole_ratio = w_lf tau)
-    t_out  = t + delay + sigma_t * N(0, 1)
-    sigma_t^2 = (sigma_v^2 + diffusion_v^2 * t) / v'(t)^2 + floor^2
+    t_out  = t + delay - ln(1 - n / v'(t)) + floor * N(0, 1),   n = sqrt(sigma_v^2 + diffusion_v^2 * t) * N(0, 1)
+    sigma_t^2 = (sigma_v^2 + diffusion_v^2 * t) / v'(t)^2 + floor^2                  (first order in n)
 
 g is the time integral of the error response of the type-I loop K / (s^2/w_lf + s + K) with the pole-calibrated
 gain K = (1 - 1/r)/tau, normalized to g(inf) = 1 (paper 004, equations 1 to 3, for r -> inf). v' is the slope of v relative to the
-threshold, dv/dt - ramp.
+threshold, dv/dt - ramp. The logarithm is the exact shift of the
+crossing when the threshold moves by n; where n >= v' the membrane levels off below it and the neuron stays silent.
 """
 
 from __future__ import annotations

@@ -129,10 +129,11 @@ def run_calibration(dataset: Path, out: Path, *, seed: int, held_out: float = 0.
     saved("card", out)
     console.print(
         f"held-out error: median {100 * quality.median_error:.2g} %, 95th percentile {100 * quality.p95_error:.2g} % "
-        f"({quality.n_held_out} runs not used in the fit)"
+        f"({quality.n_held_out} runs not used in the fit)",
+        soft_wrap=True,
     )
     for name, why in card.not_fitted.items():
-        console.print(f"[yellow]not fitted[/] {name}: {why}")
+        console.print(f"[yellow]not fitted[/] {name}: {why}", soft_wrap=True)
     return out
 
 

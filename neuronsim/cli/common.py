@@ -61,7 +61,7 @@ def settings(pairs: list[str]) -> dict[str, float]:
 
 def saved(what: str, path: Path) -> None:
     """Say where a result lies."""
-    console.print(f"[green]{what}[/] {path}")
+    console.print(f"[green]{what}[/] {path}", soft_wrap=True)
 
 
 def guarded(run: Callable[[], None]) -> int:

@@ -161,6 +161,7 @@ def demo_command(
     jobs: Jobs = None,
     data_dir: DataDir = None,
     chips: Annotated[int, typer.Option(min=2, help="Frozen mismatch draws.")] = 20,
+    images: Annotated[int, typer.Option(min=1, help="Held-out test images, of 1000.")] = 500,
     quiet: Quiet = False,
 ) -> None:
     """The whole chain once: netlist in ngspice -> card -> trained 4-bit network -> its accuracy on 20 chips -> report.html.
@@ -185,7 +186,15 @@ def demo_command(
     saved("run", run)
     step(4, f"evaluate it clean, quantized and on {chips} chips of this circuit")
     evaluation = evaluate(
-        run, card=card, chips=chips, data_dir=data_dir, seed=seed, out=out / "evaluation.json", progress=not quiet
+        run,
+        card=card,
+        chips=chips,
+        images=images,
+        data_dir=data_dir,
+        seed=seed,
+        out=out / "evaluation.json",
+        progress=not quiet,
+        threads=jobs,
     )
     show_evaluation(evaluation)
     step(5, "write the report")
@@ -198,4 +207,6 @@ def demo_command(
         title="neuronsim demo",
     )
     saved("report", page)
-    console.print(f"done in {time.monotonic() - started:.0f} s: open {page.resolve().as_uri()} in a browser")
+    console.print(
+        f"done in {time.monotonic() - started:.0f} s: open {page.resolve().as_uri()} in a browser", soft_wrap=True
+    )

@@ -19,9 +19,9 @@ from .parallel import run_blocks
 class CircuitSpikes:
     """What a layer of circuit neurons did.
 
-    ``time`` (batch, positions, c_out): first crossing in tau, inf = silent, without delay and noise. ``slope``: dv/dt there, in
-    thresholds per tau, 0 where silent. ``out_of_range`` (batch,): neurons whose phase error left the detector's linear range
-    before they fired.
+    ``time`` (batch, positions, c_out): first crossing in tau, inf = silent, without delay and noise. ``slope``: dv/dt - ramp
+    there, in thresholds per tau, 0 where silent. ``out_of_range`` (batch,): neurons whose phase error left the
+    detector's linear range before they fired.
     """
 
     time: NDArray

@@ -206,7 +206,7 @@ def _advance(b, site, start, gap, loop, limit, total, e1, e2, queue, over, level
             climb = drive - rho[site, j]
             if f0 < 0.0 and climb > 0.0 and -f0 <= climb * held:
                 time[b, site, j] = start - f0 / climb
-                slope[b, site, j] = drive / level[site, j]
+                slope[b, site, j] = climb / level[site, j]
                 total[site, j] = _FIRED
                 queue[site, j] = 0.0
                 fired += 1
@@ -224,7 +224,7 @@ def _advance(b, site, start, gap, loop, limit, total, e1, e2, queue, over, level
                 u = first_crossing(f0, p, q, m, rho[site, j], gap - held)
         if u < np.inf:
             time[b, site, j] = start + held + u
-            slope[b, site, j] = (_slope(u, p, q, m, rho[site, j]) + rho[site, j]) / level[site, j]
+            slope[b, site, j] = _slope(u, p, q, m, rho[site, j]) / level[site, j]
             total[site, j] = _FIRED
             queue[site, j] = 0.0
             fired += 1
@@ -242,7 +242,8 @@ def forward(first, last, t, order, weight, bias, level, rho, loop, limit, reach,
     """Fill ``time`` and ``slope`` (batch, positions, c_out) and ``left`` (batch,), the neurons that left the detector range.
 
     ``t`` (batch, n_in) in tau, ``order`` sorts its rows; ``weight`` (1 or positions, rows, c_out): shared by all positions, or
-    one set of synapses per neuron; ``level``, ``rho`` (positions, c_out). Silent: time inf, slope 0.
+    one set of synapses per neuron; ``level``, ``rho`` (positions, c_out). ``slope``: dv/dt - ramp.
+    Silent: time inf, slope 0.
     """
     n_out = weight.shape[2]
     taps = weight.shape[1] - 1
