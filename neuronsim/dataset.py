@@ -74,8 +74,8 @@ def check(dataset: xr.Dataset, where: str = "dataset") -> xr.Dataset:
 
 def save(dataset: xr.Dataset, path: Path | str) -> Path:
     """Write ``dataset`` as netCDF4, whole or not at all; equal datasets give equal bytes."""
-    check(dataset)
-    return write_atomically(path, lambda temporary: dataset.to_netcdf(temporary, engine="h5netcdf"))
+    content = check(dataset).to_netcdf(engine="h5netcdf")  # in memory: HDF5 itself crashes on a full disk
+    return write_atomically(path, lambda temporary: temporary.write_bytes(content))
 
 
 def load(path: Path | str) -> xr.Dataset:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import resource
+
 import numpy as np
 import pytest
 
 from neuronsim import dataset as schema
-from neuronsim.errors import DataError, InputError
+from neuronsim.errors import DataError, InputError, OutputError
 
 
 def test_round_trip_and_equal_bytes(circuit, tmp_path):
@@ -66,3 +68,16 @@ def test_schema_faults_are_named(circuit, tmp_path):
         with pytest.raises(DataError, match=words):
             schema.save(broken, tmp_path / "no.nc")
     assert not list(tmp_path.iterdir())
+
+
+def test_full_disk_leaves_nothing_half_written(circuit, tmp_path):
+    """A limit on the file size stands in for a full disk: the write fails in the same place."""
+    data = circuit(transfer=30).dataset(0)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with pytest.raises(OutputError, match="cannot write"):
+            schema.save(data, tmp_path / "d.nc")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []
