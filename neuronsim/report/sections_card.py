@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -35,13 +36,13 @@ _GROUPS = {
 }
 
 
-def shown(name: str, value: float) -> str:
+def shown(name: str, value: float, digits: int = 4) -> str:
     """One card value with its unit, by the name of its field."""
     if name in _FRACTIONS:
-        return percent(value, 4)
+        return percent(value, digits)
     if name in _UNITS:
-        return f"{trimmed(value, 4)} {_UNITS[name]}".strip()
-    return quantity(value, unit_of(name))
+        return f"{trimmed(value, digits)} {_UNITS[name]}".strip()
+    return quantity(value, unit_of(name), digits)
 
 
 def card_section(card: TTFSCard | RateCard, source: str, anchor: str = "card") -> Section:
@@ -128,20 +129,24 @@ def card_section(card: TTFSCard | RateCard, source: str, anchor: str = "card") -
     )
 
 
-def shown_range(name: str, low: float, high: float) -> str:
+def shown_range(name: str, low: float, high: float, digits: int = 4) -> str:
     """Two card values with their common unit once: "-0.0001 … 0.0001 threshold/τ"."""
     if name in _FRACTIONS:
-        return percents(low, high, 4)
+        return percents(low, high, digits)
     if name in _UNITS:
-        return f"{trimmed(low, 4)} … {trimmed(high, 4)} {_UNITS[name]}".strip()
+        return f"{trimmed(low, digits)} … {trimmed(high, digits)} {_UNITS[name]}".strip()
     scale, unit = prefix_for(np.array([low, high]), unit_of(name))
-    return f"{trimmed(low / scale, 4)} … {trimmed(high / scale, 4)} {unit}".strip()
+    return f"{trimmed(low / scale, digits)} … {trimmed(high / scale, digits)} {unit}".strip()
 
 
 def _estimate(name: str, value: Estimate) -> tuple[str, str, str]:
     exact = value.low == value.high
-    interval = "exact" if exact else shown_range(name, value.low, value.high)
-    return _label(name), shown(name, value.value), interval
+    digits = 4
+    if not exact:  # enough for the ends of a narrow interval to differ
+        wanted = 2 + math.ceil(math.log10(max(abs(value.low), abs(value.high)) / (value.high - value.low)))
+        digits = min(max(digits, wanted), 9)
+    interval = "exact" if exact else shown_range(name, value.low, value.high, digits)
+    return _label(name), shown(name, value.value, digits), interval
 
 
 def _label(name: str) -> str:
