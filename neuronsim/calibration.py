@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import json
 from pathlib import Path
@@ -14,7 +13,7 @@ import xarray as xr
 from .calibration_rate import calibrate_rate
 from .calibration_ttfs import calibrate_ttfs
 from .card import Provenance, RateCard, TTFSCard
-from .dataset import check, load, plans
+from .dataset import check, content_sha256, load, plans
 from .errors import DataError, InputError
 from .files import sha256_file
 
@@ -49,7 +48,7 @@ def calibrate(
     if not (isinstance(seed, (int, np.integer)) and seed >= 0):
         raise InputError(f"seed = {seed!r} is out of range: a whole number >= 0")
     if isinstance(dataset, xr.Dataset):
-        data, digest = check(dataset), _content_hash(dataset)
+        data, digest = check(dataset), content_sha256(dataset)
     else:
         data, digest = load(dataset), sha256_file(dataset)
     _some_success(data)
@@ -74,18 +73,6 @@ def _some_success(dataset: xr.Dataset) -> None:
             f"{reasons[counts.argmax()]!r}; "
             "fix the netlist or its parameters and characterize again"
         )
-
-
-def _content_hash(dataset: xr.Dataset) -> str:
-    """SHA-256 over names, shapes, values and attributes, independent of any file format."""
-    digest = hashlib.sha256(json.dumps(dataset.attrs, sort_keys=True, default=str).encode())
-    for name in sorted(str(variable) for variable in dataset.variables):
-        values = np.asarray(dataset[name].values)
-        if values.dtype.kind in "OUST":
-            values = np.char.encode(values.astype(str), "utf-8")
-        digest.update(f"{name}{dataset[name].dims}{values.shape}{values.dtype}".encode())
-        digest.update(np.ascontiguousarray(values).tobytes())
-    return digest.hexdigest()
 
 
 def _mapping(value: Any) -> dict[str, Any]:

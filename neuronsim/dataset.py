@@ -18,6 +18,7 @@ provenance; there is no date in it, so the same command gives the same file.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from .errors import DataError, InputError
 from .files import write_atomically
 
 SCHEMA_VERSION = 1
+_DIGEST = "content_sha256"
 
 _COMMON = (
     "plan",
@@ -72,9 +74,22 @@ def check(dataset: xr.Dataset, where: str = "dataset") -> xr.Dataset:
     return dataset
 
 
+def content_sha256(dataset: xr.Dataset) -> str:
+    """SHA-256 over names, shapes, values and attributes, whatever the file format."""
+    attributes = {name: str(value) for name, value in dataset.attrs.items() if name != _DIGEST}
+    digest = hashlib.sha256(json.dumps(attributes, sort_keys=True).encode())
+    for name in sorted(str(variable) for variable in dataset.variables):
+        values = np.asarray(dataset[name].values)
+        digest.update(f"{name}{dataset[name].dims}{values.shape}".encode())
+        text = values.dtype.kind in "OUST"
+        digest.update("\0".join(map(str, values.ravel())).encode() if text else np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()
+
+
 def save(dataset: xr.Dataset, path: Path | str) -> Path:
     """Write ``dataset`` as netCDF4, whole or not at all; equal datasets give equal bytes."""
-    content = check(dataset).to_netcdf(engine="h5netcdf")  # in memory: HDF5 itself crashes on a full disk
+    signed = check(dataset).assign_attrs({_DIGEST: content_sha256(dataset)})
+    content = signed.to_netcdf(engine="h5netcdf")  # in memory: HDF5 itself crashes on a full disk
     return write_atomically(path, lambda temporary: temporary.write_bytes(content))
 
 
@@ -93,7 +108,10 @@ def load(path: Path | str) -> xr.Dataset:
         raise DataError(
             f"{path} is corrupt or not netCDF ({type(error).__name__}: {error}): characterize again"
         ) from error
-    return check(dataset, str(path))
+    check(dataset, str(path))
+    if dataset.attrs.pop(_DIGEST, None) not in (None, content_sha256(dataset)):
+        raise DataError(f"{path} is damaged: its content does not match its {_DIGEST}. Characterize again.")
+    return dataset
 
 
 def plans(dataset: xr.Dataset) -> dict[str, Any]:

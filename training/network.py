@@ -95,7 +95,10 @@ class TTFSNetwork(nn.Module):
             self.layers.append(module)
             self.stages.append(Stage(module=module, geometry=geometry, n_neurons=neurons))
         if shape != (n_classes,):
-            raise InputError(f"the last layer gives {shape}: it must be linear with {n_classes} outputs, one per class")
+            raise InputError(
+                f"field 'layers' of the experiment: the last layer gives {shape}, it must be linear with "
+                f"outputs = {n_classes}, one per class of the data set"
+            )
         for layer in self.spiking:
             layer.transform = self.deployed
 

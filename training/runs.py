@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import zipfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"no checkpoint {path}: train first with 'neuronsim train EXPERIMENT --out {path.parent}'")
     try:
+        with zipfile.ZipFile(path) as archive:  # torch does not look at the checksums of its own archive
+            damaged = archive.testzip()
+        if damaged:
+            raise ValueError(f"checksum of {damaged} is wrong")
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         _ = checkpoint["neuronsim"]["history"], checkpoint["state_dict"]
     except Exception as error:

@@ -64,11 +64,11 @@ def train(
     dataset = data.load(experiment.data, data_dir)
     provenance = provenance_of(experiment, card, dataset)
     check_data(out, provenance)
+    network = make_network(experiment, dataset.shape, dataset.n_classes)
     with output_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     write_text(out / "experiment.toml", to_toml(experiment))
     write_text(out / "run.json", json.dumps(provenance, indent=1) + "\n")
-    network = make_network(experiment, dataset.shape, dataset.n_classes)
     n_batches = -(-len(dataset.train) // experiment.batch_size)
     module = TTFSModule(network, experiment, n_batches, card)
     checkpoint = resumable(out / "last.ckpt", experiment) if state == "started" else None

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .common import Jobs, Quiet, Seed, console, saved, settings
+from .common import Jobs, Quiet, Seed, console, output_file, saved, settings
 
 Neuron = Annotated[
     str, typer.Argument(help="Name of a neuron ('neuronsim list neurons') or path of a manifest (.toml).")
@@ -102,7 +102,7 @@ def characterize_command(
     Example: neuronsim characterize pll_nlif_averaged --plan table3 --jobs 2
     """
     name = Path(neuron).stem
-    path = out or Path("build") / name / f"{name}.nc"
+    path = output_file(out or Path("build") / name / f"{name}.nc")
     run_bench(
         neuron,
         plan,
@@ -153,7 +153,7 @@ def calibrate_command(
     """
     from neuronsim.report import write_datasheet
 
-    card = run_calibration(dataset, out or dataset.with_name("card.json"), seed=seed, held_out=held_out)
+    card = run_calibration(dataset, output_file(out or dataset.with_name("card.json")), seed=seed, held_out=held_out)
     from neuronsim import ModelCard
 
     saved("datasheet", write_datasheet(dataset, dataset.with_suffix(".html"), card=ModelCard.load(card)))

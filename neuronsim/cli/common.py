@@ -59,6 +59,13 @@ def settings(pairs: list[str]) -> dict[str, float]:
     return values
 
 
+def output_file(path: Path) -> Path:
+    """``path``, unless a folder is there: said before the work, not after it. Raises InputError."""
+    if path.is_dir():
+        raise InputError(f"--out {path} is a folder: give the name of a file in it")
+    return path
+
+
 def saved(what: str, path: Path) -> None:
     """Say where a result lies."""
     console.print(f"[green]{what}[/] {path}", soft_wrap=True)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .common import DataDir, Jobs, Quiet, Seed, console, saved
+from .common import DataDir, Jobs, Quiet, Seed, console, output_file, saved
 
 
 def show_evaluation(path: Path) -> None:
@@ -88,7 +88,7 @@ def evaluate_command(
         bits=bits,
         noise_scale=noise_scale,
         images=images,
-        out=out,
+        out=output_file(out) if out else None,
         data_dir=data_dir,
         seed=seed,
         progress=not quiet,

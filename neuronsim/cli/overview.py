@@ -17,7 +17,7 @@ from rich.table import Table
 from neuronsim.errors import MissingToolError, NeuronsimError
 
 from .bench import run_bench, run_calibration
-from .common import DataDir, Jobs, Quiet, Seed, console, saved
+from .common import DataDir, Jobs, Quiet, Seed, console, output_file, saved
 from .network import show_evaluation
 
 
@@ -141,7 +141,7 @@ def report_command(
 
     parts = discover(folder)
     page = write_report(
-        out or folder / "report.html",
+        output_file(out or folder / "report.html"),
         datasets=parts.datasets,
         cards=parts.cards,
         runs=parts.runs,

@@ -81,3 +81,13 @@ def test_full_disk_leaves_nothing_half_written(circuit, tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_changed_value_is_noticed(circuit, tmp_path):
+    path = schema.save(circuit(transfer=30).dataset(0), tmp_path / "d.nc")
+    first = schema.load(path)["spike_time_s"].values[0].tobytes()
+    content = path.read_bytes()
+    assert content.count(first) >= 1
+    path.write_bytes(content.replace(first, np.float64(1e-7).tobytes(), 1))
+    with pytest.raises(DataError, match="damaged"):
+        schema.load(path)

@@ -145,6 +145,12 @@ def test_damaged_checkpoint_and_run_file_are_named(quick_run, tmp_path):
     (run / "last.ckpt").write_bytes(raw[: len(raw) // 2])
     with pytest.raises(DataError, match=r"last\.ckpt is corrupt.*delete it"):
         train("digits_quick", out=run, progress=False)
+    middle = len(raw) // 2
+    (run / "last.ckpt").write_bytes(
+        raw[:middle] + bytes(255 - b for b in raw[middle : middle + 64]) + raw[middle + 64 :]
+    )
+    with pytest.raises(DataError, match=r"last\.ckpt is corrupt.*checksum"):
+        train("digits_quick", out=run, progress=False)
     (run / "run.json").write_text("{")
     with pytest.raises(DataError, match=r"run\.json is corrupt"):
         train("digits_quick", out=run, progress=False)
