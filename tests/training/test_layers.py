@@ -130,7 +130,7 @@ def test_dropout_silences_and_only_in_training():
             ),
             "after a linear",
         ),
-        (lambda: TTFSNetwork([Linear(outputs=5)], (4, 4, 1), 10, generator=torch.Generator()), "10 outputs"),
+        (lambda: TTFSNetwork([Linear(outputs=5)], (4, 4, 1), 10, generator=torch.Generator()), "outputs = 10"),
     ],
 )
 def test_bad_layers_are_named(make, message):
