@@ -17,7 +17,7 @@ from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
-from neuronsim.errors import InputError, NeuronsimError, suggest
+from neuronsim.errors import InputError, suggest
 
 from . import engine_cli, engine_shared
 from .cache import Cache, key_of
@@ -155,5 +155,3 @@ def _outcome(future: Future, timeout_s: float) -> Outcome | None:
         if error.exitcode == _POISONED:
             return None
         return Outcome(reason="crash", message=f"the worker died (exit code {error.exitcode})")
-    except NeuronsimError:
-        raise

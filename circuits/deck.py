@@ -78,8 +78,8 @@ def _input_sources(
     return lines
 
 
-def build(manifest: Manifest, netlist: Netlist, run: Run, *, safer: bool = False, step_scale: float = 1.0) -> Job:
-    """The deck of ``run``. ``safer`` uses options that converge more easily; ``step_scale`` scales the largest time step.
+def build(manifest: Manifest, netlist: Netlist, run: Run, *, safer: bool = False) -> Job:
+    """The deck of ``run``. ``safer`` uses options that converge more easily and half the largest time step.
 
     Raises InputError for a parameter out of range.
     """
@@ -88,7 +88,7 @@ def build(manifest: Manifest, netlist: Netlist, run: Run, *, safer: bool = False
     max_step = unit_s / manifest.time.steps_per_unit
     if manifest.time.carrier and manifest.time.steps_per_cycle:
         max_step = min(max_step, 1.0 / (values[manifest.time.carrier] * manifest.time.steps_per_cycle))
-    max_step *= step_scale * (0.5 if safer else 1.0)
+    max_step *= 0.5 if safer else 1.0
     options = SAFER if safer else (DIGITAL if manifest.level == "switching" else ACCURATE)
     ports, names = netlist.subcircuits[manifest.subcircuit.lower()]
     lines = _header(manifest, netlist, options)
