@@ -4,83 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from neuronsim.errors import InputError
 
-from . import kernel
+from . import compiled
 from .geometry import Geometry
-from .parallel import run_blocks
 
-_SORT_BYTES = 16 * 2**20  # sorted keys held at a time; bounds the extra memory of a layer
-
-
-def sort_events(z: NDArray) -> NDArray[np.int32]:
-    """Indices that sort each row of ``z`` (batch, n), positive or inf; equal times keep their order."""
-    if z.dtype != np.float32:
-        return np.argsort(z, axis=1, kind="stable").astype(np.int32)
-    # Positive floats sort like their bit patterns, so that one integer key holds time and index.
-    keys = z.view(np.uint32).astype(np.uint64) << np.uint64(32)
-    keys |= np.arange(z.shape[1], dtype=np.uint64)
-    keys.sort(axis=1)
-    return (keys & np.uint64(0xFFFFFFFF)).astype(np.int32)
-
-
-def _forward(z: NDArray, weight: NDArray, bias: bool, geometry: Geometry) -> tuple[NDArray, NDArray]:
-    z_out = np.empty((len(z), geometry.positions, weight.shape[1]), z.dtype)
-    slope = np.empty_like(z_out)
-    # A far spike must not turn into silence, nor a spike just after its last cause precede it, when it is rounded.
-    limits = float(np.finfo(z.dtype).eps), float(np.finfo(z.dtype).max)
-    tiles, reach = kernel.tiled(weight), tuple(geometry.reach())
-    chunk = max(1, _SORT_BYTES // (8 * max(1, z.shape[1])))
-    for start in range(0, len(z), chunk):
-        part = slice(start, start + chunk)
-        order = sort_events(z[part])
-        run_blocks(kernel.forward, len(order), z[part], order, tiles, bias, reach, z_out[part], slope[part], limits)
-    return z_out, slope
+_FLATTEST = 1e-12  # smallest S - 1 in a gradient
 
 
 class _FirstSpike(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, z: Tensor, weight: Tensor, bias: bool, geometry: Geometry, slope_floor: float) -> Any:
-        z_np, w_np = z.detach().cpu().contiguous().numpy(), weight.detach().cpu().contiguous().numpy()
-        z_out, slope = _forward(z_np, w_np, bias, geometry)
-        out = torch.from_numpy(z_out).to(z.device)
-        steepness = torch.from_numpy(slope).to(z.device)
-        ctx.save_for_backward(z, weight, out, steepness)
-        ctx.mark_non_differentiable(steepness)
+        out, slope = compiled.forward(z, weight, bias=bias, geometry=geometry)
+        ctx.save_for_backward(z, weight, out, slope)
+        ctx.mark_non_differentiable(slope)
         ctx.settings = bias, geometry, slope_floor
-        return out, steepness
+        return out, slope
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         z, weight, out, slope = ctx.saved_tensors
         bias, geometry, slope_floor = ctx.settings
-        z_np, w_np = z.detach().cpu().contiguous().numpy(), weight.detach().cpu().contiguous().numpy()
-        out_np = out.detach().cpu()
-        fired = torch.isfinite(out_np)
-        incoming = torch.where(fired, gradients[0].cpu(), 0.0)
-        scaled = torch.where(fired, incoming / slope.cpu().clamp(min=max(slope_floor, 1e-12)), 0.0).contiguous().numpy()
-        z_fire = torch.where(fired, out_np, 0.0).contiguous().numpy()
-        # A neuron that gets no gradient passes none on, so its events need not be visited.
-        latest = (
-            np.where(scaled != 0, z_fire, 0).max(axis=2) if z_fire.size else np.zeros(z_fire.shape[:2], z_fire.dtype)
+        scaled = gradients[0] / slope.clamp(min=max(slope_floor, _FLATTEST))
+        scaled.masked_fill_(torch.isinf(out), 0.0)
+        need_z, need_w = ctx.needs_input_grad[:2]
+        grad_z, grad_w = compiled.backward(
+            z, weight, out, scaled, bias=bias, geometry=geometry, need_z=need_z, need_w=need_w
         )
-        shape = geometry.shape_arguments()
-        grad_z = grad_w = None
-        if ctx.needs_input_grad[1]:
-            result = np.empty_like(w_np)
-            run_blocks(kernel.weight_gradient, len(w_np), z_np, z_fire, latest, scaled, bias, *shape, result)
-            grad_w = torch.from_numpy(result).to(weight.device)
-        if ctx.needs_input_grad[0]:
-            result = np.empty_like(z_np)
-            run_blocks(
-                kernel.input_gradient, len(z_np), z_np, z_fire, latest, scaled, w_np, tuple(geometry.reach()), result
-            )
-            grad_z = torch.from_numpy(result).to(z.device)
         return grad_z, grad_w, None, None, None
 
 

@@ -26,6 +26,15 @@ class Reach(NamedTuple):
     out_width: int
 
 
+class Pairs(NamedTuple):
+    """The same, listed pixel by pixel: pixel i reaches the outputs ``position[start[i]:start[i + 1]]``, its channel 0 through the
+    weight rows ``row`` of the same places, channel c through the c-th row after."""
+
+    start: NDArray[np.int64]
+    position: NDArray[np.int64]
+    row: NDArray[np.int64]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Geometry:
     """Shape of one convolution over channels-last images: ``out = ceil(in / stride)``, padding silent.
@@ -51,6 +60,11 @@ class Geometry:
     def dense(cls, n_in: int) -> Geometry:
         """The geometry of a fully connected layer."""
         return cls(height=1, width=1, channels=n_in)
+
+    @property
+    def is_dense(self) -> bool:
+        """True when every output sees every input, once."""
+        return self.height == self.width == 1 == self.kernel[0] == self.kernel[1]
 
     @property
     def out_height(self) -> int:
@@ -88,6 +102,10 @@ class Geometry:
         """Which outputs each input reaches (made once per geometry)."""
         return _reach(self)
 
+    def pairs(self) -> Pairs:
+        """Which outputs each pixel reaches (made once per geometry)."""
+        return _pairs(self)
+
     def shape_arguments(self) -> tuple:
         """(height, width, channels, kernel, stride, pad, out_h, out_w), as the numba kernels take them."""
         kernel, stride, pad = self.kernel, self.stride, self.pad
@@ -110,3 +128,16 @@ def _reach(g: Geometry) -> Reach:
     )
     steps = g.stride * columns * g.channels, g.stride * g.channels
     return Reach(np.ascontiguousarray(inputs, dtype=np.int64), *steps, g.out_height, g.out_width)
+
+
+@lru_cache(maxsize=64)
+def _pairs(g: Geometry) -> Pairs:
+    reach = g.reach()
+    start, position, row = [0], [], []
+    for top, bottom, left, right, base in reach.inputs[:: g.channels].tolist():
+        for oy in range(top, bottom + 1):
+            for ox in range(left, right + 1):
+                position.append(oy * g.out_width + ox)
+                row.append(base - oy * reach.row_step - ox * reach.column_step)
+        start.append(len(position))
+    return Pairs(*(np.array(values, dtype=np.int64) for values in (start, position, row)))

@@ -1,200 +1,216 @@
-"""The exact first-spike kernel, one event loop for dense and convolutional layers, forward and backward.
+"""The exact first-spike kernel, one event loop for dense and convolutional layers.
 
 In z = e^{t/tau} the membrane of a neuron that has received the events of a set C is v(z) = S - A / z with S = sum_C w and
-A = sum_C w z_i (paper 004, equation 3, at threshold 1). It is monotone between events, so the neuron fires in (z_k, z_{k+1}]
-at the first k with
+A = sum_C w z_i (paper 004, equation 3, at threshold 1). Carried from event to event, the distance to the threshold
+E = z (v - 1) needs one addition and one multiplication per event and no division:
 
-    S z_{k+1} - A >= z_{k+1},        at  z_out = A / (S - 1)     (equation 4),        after the last event iff S > 1,
+    s = S - 1 <- s + w_k,        E <- E + s (z_{k+1} - z_k),        before the first event s = -1, E = -z_0.
 
-one division-free test per event. S and A are kept in double precision whatever the type of the inputs: the running
-sums of hundreds of signed weights lose enough digits in single precision to turn a spike into silence where S - 1 is small.
+v is monotone between events, so the neuron fires in (z_k, z_{k+1}] at the first k where E(z_{k+1}) >= 0, at z_k - E(z_k) / s,
+which is equation 4; after the last event (z_{k+1} = inf) iff s > 0. Simultaneous events leave E as it is until the last of them.
+s and E are kept in double precision whatever the type of the inputs: the running sums of hundreds of signed weights lose enough
+digits in single precision to turn a spike into silence where s is small.
 
 Arrays are channels-last. A dense layer is the convolution of a 1 x 1 image with a 1 x 1 kernel. Every image is sorted once; an
-event is then handed to each position whose patch holds it. Each call does the images (weight gradient: the weight rows)
-``first`` to ``last - 1``; no sum is split between calls, so results do not depend on how many threads share the work.
+event is then handed to each position whose patch holds it. 16 outputs race at a time (``lanes``), until all of them
+have fired. No sum is split between calls, so results do not depend on how many threads share the images.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-TILE = 128  # outputs tested together; a tile whose neurons have all fired costs nothing more
-_FIRED = -1e300  # a sum that no later event lifts over the threshold again
+from .lanes import LANES, add, at_least, below, bits, count, div, fused, load, peek, select, splat, store, sub
+
+_OPTIONS = {"nogil": True, "error_model": "numpy", "cache": True}
+_FIRED = -1e30  # a sum that no later event lifts over the threshold again
+_STATE = 4 * LANES  # what 16 neurons hold: s, E, spike time, s at the spike
+_FLATTEST = 1e-12  # smallest s stored: what rounding may leave of it is no slope
+_IMAGES = 32  # of a dense layer whose events are held while one column of weights serves them all
 
 
 @njit(inline="always")
-def _fire(excess, moment, low, high, limits):
-    """A / (S - 1) held inside (low, high], where rounding alone could put it outside.
+def _spikes(s, e, now, then, limits):
+    """Spike times after ``now`` until ``then``, and s where it is not flat.
 
-    ``limits``: spacing and largest value of the output type, so that the spike stays after its last cause and finite.
+    Rounding alone could put the crossing before its last cause, or beyond what the output type holds.
     """
-    z = moment / excess if excess > 0.0 else high
-    return min(max(z, low * (1.0 + limits[0])), min(high, limits[1]))
+    z = sub(splat(now), div(e, s))
+    earliest, latest = splat(now * (1.0 + limits[0])), splat(min(then, limits[1]))
+    z = select(at_least(z, earliest), z, earliest)
+    flattest = splat(_FLATTEST)
+    return select(at_least(z, latest), latest, z), select(at_least(s, flattest), s, flattest)
 
 
-@njit(inline="always", error_model="numpy")
-def _add(p, weight, row, before, now, excess, moment, alive, z_out, slope, b, limits):
-    """Add the event at ``before`` to the sums of position ``p``, and let fire what reaches the threshold by ``now``."""
-    for tile in range(weight.shape[1]):
-        if alive[p, tile] == 0:
-            continue
-        if now > before:
-            hits = 0
-            for j in range(weight.shape[2]):
-                w = weight[row, tile, j]
-                s = excess[p, tile, j] + w
-                a = moment[p, tile, j] + w * before
-                excess[p, tile, j] = s
-                moment[p, tile, j] = a
-                hits += s * now >= a
-            if hits > 0:
-                alive[p, tile] -= hits
-                low = tile * weight.shape[2]
-                for j in range(weight.shape[2]):
-                    s = excess[p, tile, j]
-                    if s * now >= moment[p, tile, j]:
-                        z_out[b, p, low + j] = _fire(s, moment[p, tile, j], before, now, limits)
-                        slope[b, p, low + j] = max(s, 1e-12)
-                        excess[p, tile, j] = _FIRED
-        else:
-            for j in range(weight.shape[2]):
-                w = weight[row, tile, j]
-                excess[p, tile, j] += w
-                moment[p, tile, j] += w * before
+@njit(**_OPTIONS)
+def _race(times, gaps, places, start, end, weight, base, alive, limits, scratch):
+    """Let 16 neurons race through the events ``start`` to ``end`` - 1 of one position.
 
-
-def tiled(weight: NDArray) -> NDArray:
-    """``weight`` (rows, c_out) as (rows, tiles, width), the last tile filled up with zeros (such a neuron never fires)."""
-    rows, n_out = weight.shape
-    tiles = -(-n_out // TILE)
-    width = -(-n_out // tiles)
-    if tiles * width == n_out:
-        return np.ascontiguousarray(weight).reshape(rows, tiles, width)
-    filled = np.zeros((rows, tiles * width), weight.dtype)
-    filled[:, :n_out] = weight
-    return filled.reshape(rows, tiles, width)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def forward(first, last, z, order, weight, bias, reach, z_out, slope, limits):
-    """Fill ``z_out`` and ``slope`` = S - 1 (both (batch, positions, c_out)) from ``z`` (batch, n_in); ``reach``: the geometry.
-
-    ``order`` sorts each row of z; ``weight``: :func:`tiled`, its rows over (kernel row, kernel column, channel). ``bias`` True:
-    one more row, an event at z = 1, which must not come after any other event. Silent: z_out = inf, slope = 0.
+    ``times``: of the events, ``gaps``: to the next one (inf after the last), ``places``: of their 16 weights in ``weight`` behind
+    ``base``. ``alive``: how many of the lanes are neurons. Leaves the spike times (inf: silent) in ``scratch[:16]`` and s at the
+    spike (0: silent) in ``scratch[16:32]``.
     """
-    n_out = z_out.shape[2]
-    tiles, width_out = weight.shape[1], weight.shape[2]
-    taps = weight.shape[0] - 1
-    inputs, row_step, column_step, out_h, out_w = reach
-    positions = out_h * out_w
-    for b in range(first, last):
-        excess = np.full((positions, tiles, width_out), -1.0)  # S - 1
-        moment = np.zeros((positions, tiles, width_out))  # A
-        alive = np.empty((positions, tiles), dtype=np.int64)  # neurons of each tile that have not fired
-        before = np.zeros(positions)  # time of the last event at each position, not yet in the sums,
-        pending = np.full(positions, -1)  # and its row: it is added when the next one tells how long it acts alone
-        for p in range(positions):
-            for tile in range(tiles):
-                alive[p, tile] = min(width_out, n_out - tile * width_out)
+    zero = splat(0.0)
+    gone = splat(_FIRED)
+    z_out = splat(np.inf)
+    slope = zero
+    s = splat(-1.0)
+    e = splat(-times[start] if end > start else 0.0)
+    for k in range(start, end):
+        s = add(s, load(weight, base + peek(places, k)))
+        ahead = fused(s, splat(peek(gaps, k)), e)
+        fires = at_least(ahead, zero)
+        if bits(fires) != 0:
+            z, steepness = _spikes(s, e, times[k], times[k] + gaps[k], limits)
+            z_out = select(fires, z, z_out)
+            slope = select(fires, steepness, slope)
+            alive -= count(fires)
+            if alive <= 0:
+                break
+            s = select(fires, gone, s)
+            ahead = select(fires, gone, ahead)
+        e = ahead
+    store(scratch, 0, z_out)
+    store(scratch, LANES, slope)
+
+
+@njit(**_OPTIONS)
+def _close(times, gaps, start, end):
+    """The gaps between the events ``start`` to ``end`` - 1, the last one endless."""
+    for k in range(start, end - 1):
+        gaps[k] = times[k + 1] - times[k]
+    gaps[end - 1] = np.inf
+
+
+@njit(**_OPTIONS)
+def _copy(found, at, low, z_out, slope):
+    """Copy the lanes that are neurons, 16 spike times and 16 slopes from ``found[at]``, to the outputs from ``low`` on."""
+    for j in range(min(LANES, len(z_out) - low)):
+        z_out[low + j] = found[at + j]
+        slope[low + j] = found[at + LANES + j]
+
+
+@njit(**_OPTIONS)
+def dense(z, order, weight, bias, z_out, slope, limits):
+    """Fill ``z_out`` and ``slope`` (batch, n_out) from ``z`` (batch, n_in), whose rows ``order`` sorts.
+
+    ``weight`` (tiles, rows, 16), double precision, filled up with zeros. ``bias`` True: its last row is an event at z = 1, which must not come after any
+    other. ``limits``: spacing and largest value of the output type. Silent: z_out = inf, slope = 0.
+    """
+    batch, n = order.shape
+    tiles, n_rows = weight.shape[0], weight.shape[1]
+    n_out = z_out.shape[1]
+    flat = weight.reshape(-1)
+    scratch = np.empty(2 * LANES)
+    width = n + 1
+    times = np.empty(min(batch, _IMAGES) * width)
+    gaps = np.empty(len(times))
+    places = np.empty(len(times), np.int32)
+    ends = np.empty(_IMAGES, np.int64)
+    for chunk in range(0, batch, _IMAGES):
+        images = min(_IMAGES, batch - chunk)
+        for b in range(images):
+            at = b * width
             if bias:
-                before[p] = 1.0
-                pending[p] = taps
-            for j in range(n_out):
-                z_out[b, p, j] = np.inf
-                slope[b, p, j] = 0.0
+                times[at] = 1.0
+                places[at] = (n_rows - 1) * LANES
+                at += 1
+            for k in range(n):
+                event = order[chunk + b, k]
+                now = z[chunk + b, event]
+                if not now < np.inf:
+                    break
+                times[at] = now
+                places[at] = event * LANES
+                at += 1
+            ends[b] = at
+            if at > b * width:
+                _close(times, gaps, b * width, at)
+        for tile in range(tiles):
+            low = tile * LANES
+            for b in range(images):
+                neurons = min(LANES, n_out - low)
+                _race(times, gaps, places, b * width, ends[b], flat, low * n_rows, neurons, limits, scratch)
+                _copy(scratch, 0, low, z_out[chunk + b], slope[chunk + b])
+
+
+@njit(**_OPTIONS)
+def convolution(z, order, weight, bias, pairs, channels, z_out, slope, limits):
+    """:func:`dense` for images: ``z_out`` and ``slope`` (batch, positions, c_out); ``pairs``: the geometry.
+
+    Every event is handed to the neurons it reaches as it comes; what they hold fits the cache.
+    """
+    start, position, row = pairs
+    positions, n_out = z_out.shape[1:]
+    tiles, n_rows = weight.shape[0], weight.shape[1]
+    weights = weight.reshape(-1)
+    room = np.empty(positions * tiles * _STATE + LANES)
+    skip = -room.ctypes.data % 64 // 8  # vectors that straddle cache lines cost twice the time
+    state = room[skip : skip + positions * tiles * _STATE]
+    times = np.empty(positions)
+    alive = np.empty(positions * tiles, np.int64)
+    zero, gone = splat(0.0), splat(_FIRED)
+    for b in range(order.shape[0]):
+        _release(bias, weights, n_rows, tiles, n_out, times, alive, state)
         for k in range(order.shape[1]):
-            event = order[b, k]
-            now = np.float64(z[b, event])
+            event = peek(order[b], k)
+            now = np.float64(peek(z[b], event))
             if not now < np.inf:
                 break
-            base = inputs[event, 4]
-            for oy in range(inputs[event, 0], inputs[event, 1] + 1):
-                for ox in range(inputs[event, 2], inputs[event, 3] + 1):
-                    p = oy * out_w + ox
-                    if pending[p] >= 0:
-                        _add(p, weight, pending[p], before[p], now, excess, moment, alive, z_out, slope, b, limits)
-                    pending[p] = base - oy * row_step - ox * column_step
-                    before[p] = now
+            pixel = event // channels
+            channel = event - pixel * channels
+            for pair in range(peek(start, pixel), peek(start, pixel + 1)):
+                p = peek(position, pair)
+                before = peek(times, p)
+                gap = splat(now - before)
+                place = (peek(row, pair) + channel) * LANES
+                site = p * tiles
+                at = site * _STATE
+                for _ in range(tiles):
+                    if peek(alive, site) > 0:
+                        s = load(state, at)
+                        e = load(state, at + LANES)
+                        ahead = fused(s, gap, e)
+                        fires = at_least(ahead, zero)
+                        if bits(fires) != 0:
+                            _keep_spikes(state, at, fires, s, e, before, now, limits)
+                            alive[site] -= count(fires)
+                            s = select(fires, gone, s)
+                            ahead = select(fires, gone, ahead)
+                        store(state, at, add(s, load(weights, place)))
+                        store(state, at + LANES, ahead)
+                    place += n_rows * LANES
+                    site += 1
+                    at += _STATE
+                times[p] = now
         for p in range(positions):
-            if pending[p] >= 0:
-                _add(p, weight, pending[p], before[p], before[p], excess, moment, alive, z_out, slope, b, limits)
-            for j in range(n_out):
-                s = excess[p, j // width_out, j % width_out]
-                if s > 0.0:
-                    a = moment[p, j // width_out, j % width_out]
-                    z_out[b, p, j] = _fire(s, a, before[p], np.inf, limits)
-                    slope[b, p, j] = max(s, 1e-12)
+            for tile in range(tiles):
+                at = (p * tiles + tile) * _STATE
+                s = load(state, at)
+                _keep_spikes(state, at, below(zero, s), s, load(state, at + LANES), times[p], np.inf, limits)
+                _copy(state, at + 2 * LANES, tile * LANES, z_out[b, p], slope[b, p])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def weight_gradient(
-    first, last, z, z_fire, latest, scaled, bias, height, width, channels, kernel, stride, pad, out_h, out_w, result
-):
-    """Fill ``result`` (rows, c_out) with sum over events before the spike of (z_i - z_out) * scaled.
-
-    ``z_fire`` is z_out with silent neurons at 0, ``latest`` (batch, positions) its largest value over the channels, ``scaled``
-    the incoming gradient over S - 1. One row per thread at a time, images summed in order, in double precision.
-    """
-    n_out = z_fire.shape[2]
-    taps = kernel[0] * kernel[1] * channels
-    for row in range(first, last):
-        sums = np.zeros(n_out)
-        image = np.zeros(n_out, dtype=z.dtype)
-        ky = row // (kernel[1] * channels)
-        kx = (row // channels) % kernel[1]
-        c = row % channels
-        for b in range(z.shape[0]):
-            image[:] = 0
-            for oy in range(out_h):
-                y = oy * stride + ky - pad[0]
-                if row < taps and (y < 0 or y >= height):
-                    continue
-                for ox in range(out_w):
-                    x = ox * stride + kx - pad[1]
-                    if row < taps:
-                        if x < 0 or x >= width:
-                            continue
-                        now = z[b, (y * width + x) * channels + c]
-                    else:
-                        now = z.dtype.type(1.0)
-                    p = oy * out_w + ox
-                    if not now < latest[b, p]:
-                        continue
-                    fire = z_fire[b, p]
-                    g = scaled[b, p]
-                    for j in range(n_out):
-                        image[j] += (now - fire[j]) * g[j] if now < fire[j] else z.dtype.type(0.0)
-            for j in range(n_out):
-                sums[j] += image[j]
-        for j in range(n_out):
-            result[row, j] = sums[j]
+@njit(inline="always")
+def _keep_spikes(state, at, fires, s, e, now, then, limits):
+    z, steepness = _spikes(s, e, now, then, limits)
+    store(state, at + 2 * LANES, select(fires, z, load(state, at + 2 * LANES)))
+    store(state, at + 3 * LANES, select(fires, steepness, load(state, at + 3 * LANES)))
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
-def _later_sum(now, z_fire, scaled, weight, b, p, row):
-    """Sum of weight * scaled over the channels of one position that fire after ``now``, in any order: vectorized."""
-    zero = scaled.dtype.type(0.0)
-    total = zero
-    for j in range(z_fire.shape[2]):
-        total += weight[row, j] * scaled[b, p, j] if now < z_fire[b, p, j] else zero
-    return total
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def input_gradient(first, last, z, z_fire, latest, scaled, weight, reach, result):
-    """Fill ``result`` (batch, n_in) with the sum over later-firing outputs of weight * scaled."""
-    inputs, row_step, column_step, _, out_w = reach
-    for b in range(first, last):
-        for event in range(z.shape[1]):
-            now = z[b, event]
-            base = inputs[event, 4]
-            gradient = 0.0
-            for oy in range(inputs[event, 0], inputs[event, 1] + 1):
-                for ox in range(inputs[event, 2], inputs[event, 3] + 1):
-                    p = oy * out_w + ox
-                    if now < latest[b, p]:
-                        row = base - oy * row_step - ox * column_step
-                        gradient += _later_sum(now, z_fire, scaled, weight, b, p, row)
-            result[b, event] = gradient
+@njit(**_OPTIONS)
+def _release(bias, weights, n_rows, tiles, n_out, times, alive, state):
+    """Reset every neuron: s = -1, E = -z, no spike. With a bias every position starts at that event, else at z = 0."""
+    times[:] = 1.0 if bias else 0.0
+    for site in range(len(alive)):
+        tile = site % tiles
+        alive[site] = min(LANES, n_out - tile * LANES)
+        s = splat(-1.0)
+        if bias:
+            s = add(s, load(weights, (tile * n_rows + n_rows - 1) * LANES))
+        at = site * _STATE
+        store(state, at, s)
+        store(state, at + LANES, splat(-1.0 if bias else 0.0))
+        store(state, at + 2 * LANES, splat(np.inf))
+        store(state, at + 3 * LANES, splat(0.0))

@@ -7,6 +7,7 @@ on its cores that made training more than ten times slower.
 from __future__ import annotations
 
 import itertools
+import math
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ import torch
 
 from neuronsim.errors import InputError
 
+_WORTH_SHARING = 2e6  # steps of some nanoseconds: waking a thread costs about 50 microseconds
 _BLOCKS = 4  # per thread, so that a thread with silent images takes over work from the others
 _chosen: list[int] = []
 
@@ -37,16 +39,27 @@ def _pool(threads: int, process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="ttfs")
 
 
-def run_blocks(kernel: Callable[..., object], n: int, *arguments: object) -> None:
-    """Call ``kernel(first, last, *arguments)`` over all of range(n), in blocks on the pool's threads."""
+def run_blocks(kernel: Callable[..., object], n: int, *arguments: object, work: float = math.inf) -> None:
+    """Call ``kernel(first, last, *arguments)`` over all of range(n), in blocks shared by the pool's threads and this one.
+
+    ``work``: about how many elementary steps all of it takes; little work is done here at once.
+    """
     threads = min(thread_count(), n)
-    if threads <= 1:
+    if threads <= 1 or work < _WORTH_SHARING:
         kernel(0, n, *arguments)
         return
-    edges = [n * k // (threads * _BLOCKS) for k in range(threads * _BLOCKS + 1)]
+    blocks = min(n, threads * _BLOCKS)
+    edges = [n * k // blocks for k in range(blocks + 1)]
+    turns = iter(itertools.pairwise(edges))
+
+    def take_turns() -> None:
+        while (turn := next(turns, None)) is not None:
+            kernel(*turn, *arguments)
+
     # The process id keeps a forked child from using threads it does not have.
-    pool = _pool(threads, os.getpid())
-    calls = [pool.submit(kernel, first, last, *arguments) for first, last in itertools.pairwise(edges) if first < last]
+    pool = _pool(threads - 1, os.getpid())
+    calls = [pool.submit(take_turns) for _ in range(threads - 1)]
+    take_turns()
     for call in calls:
         call.result()
 

@@ -1,0 +1,157 @@
+"""Gradients of the exact first-spike kernel (paper 004, equation 4), over the causal set z_i < z_out of every neuron:
+
+    dz_out / dw_i = (z_i - z_out) / (S - 1),        dz_out / dz_i = w_i / (S - 1).
+
+``z_fire`` is z_out with silent neurons at 0, ``scaled`` the incoming gradient over S - 1, 0 for silent neurons; both are filled up
+with zeros to whole vectors of 16 outputs, which makes silence and padding part of the comparison. Sums have one fixed order.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from .lanes import LANES, below, fused, load, peek, select, splat, store, sub, total
+
+_OPTIONS = {"nogil": True, "error_model": "numpy", "cache": True}
+
+
+@njit(inline="always")
+def _add_weight_term(sums, now, fire, g):
+    return select(below(splat(now), fire), fused(sub(splat(now), fire), g, sums), sums)
+
+
+@njit(inline="always")
+def _add_input_term(sums, now, fire, g, w):
+    return select(below(splat(now), fire), fused(w, g, sums), sums)
+
+
+@njit(**_OPTIONS)
+def dense_weights(first, last, z, z_fire, scaled, result):
+    """Fill ``result[first:last]`` (rows, n_out padded) with the sum over images of (z_i - z_out) * scaled.
+
+    ``z`` (rows, batch); ``z_fire``, ``scaled`` (tiles, batch, 16). Four rows at a time share what is read of the outputs.
+    """
+    rows, batch = z.shape
+    fires, gs, out = z_fire.reshape(-1), scaled.reshape(-1), result.reshape(-1)
+    width = result.shape[1]
+    zero = splat(z.dtype.type(0.0))
+    for top in range(first, last, 4):
+        r1, r2, r3 = min(top + 1, rows - 1), min(top + 2, rows - 1), min(top + 3, rows - 1)
+        z0, z1, z2, z3 = z[top], z[r1], z[r2], z[r3]
+        for tile in range(z_fire.shape[0]):
+            a0 = a1 = a2 = a3 = zero
+            at = tile * batch * LANES
+            for b in range(batch):
+                fire = load(fires, at)
+                g = load(gs, at)
+                a0 = _add_weight_term(a0, z0[b], fire, g)
+                a1 = _add_weight_term(a1, z1[b], fire, g)
+                a2 = _add_weight_term(a2, z2[b], fire, g)
+                a3 = _add_weight_term(a3, z3[b], fire, g)
+                at += LANES
+            low = tile * LANES
+            store(out, top * width + low, a0)
+            if top + 1 < last:
+                store(out, r1 * width + low, a1)
+            if top + 2 < last:
+                store(out, r2 * width + low, a2)
+            if top + 3 < last:
+                store(out, r3 * width + low, a3)
+
+
+@njit(**_OPTIONS)
+def dense_inputs(first, last, z, z_fire, scaled, weight, result):
+    """Fill ``result[first:last]`` (rows, batch) with the sum over later-firing outputs of w * scaled.
+
+    ``z`` (rows, batch); ``z_fire``, ``scaled`` (batch, n_out padded); ``weight`` (rows, n_out padded).
+    """
+    rows, batch = z.shape
+    fires, gs, ws = z_fire.reshape(-1), scaled.reshape(-1), weight.reshape(-1)
+    width = weight.shape[1]
+    zero = splat(z.dtype.type(0.0))
+    for top in range(first, last, 4):
+        r1, r2, r3 = min(top + 1, rows - 1), min(top + 2, rows - 1), min(top + 3, rows - 1)
+        for b in range(batch):
+            z0, z1, z2, z3 = z[top, b], z[r1, b], z[r2, b], z[r3, b]
+            a0 = a1 = a2 = a3 = zero
+            for low in range(0, width, LANES):
+                fire = load(fires, b * width + low)
+                g = load(gs, b * width + low)
+                a0 = _add_input_term(a0, z0, fire, g, load(ws, top * width + low))
+                a1 = _add_input_term(a1, z1, fire, g, load(ws, r1 * width + low))
+                a2 = _add_input_term(a2, z2, fire, g, load(ws, r2 * width + low))
+                a3 = _add_input_term(a3, z3, fire, g, load(ws, r3 * width + low))
+            result[top, b] = total(a0)
+            if top + 1 < last:
+                result[r1, b] = total(a1)
+            if top + 2 < last:
+                result[r2, b] = total(a2)
+            if top + 3 < last:
+                result[r3, b] = total(a3)
+
+
+@njit(**_OPTIONS)
+def convolution_weights(z, z_fire, scaled, bias, shape, result):
+    """Add to ``result`` (tiles, rows, 16) the sum over images and positions of (z_i - z_out) * scaled.
+
+    ``z`` (batch, n_in); ``z_fire``, ``scaled`` (batch, positions, c_out padded); ``shape``: ``Geometry.shape_arguments``.
+    """
+    height, width, channels, kernel, stride, pad, out_h, out_w = shape
+    fires, gs, sums = z_fire.reshape(-1), scaled.reshape(-1), result.reshape(-1)
+    tiles, n_rows = result.shape[0], result.shape[1]
+    one = z.dtype.type(1.0)
+    for tile in range(tiles):
+        base = tile * n_rows * LANES
+        for b in range(z.shape[0]):
+            image = z[b]
+            for oy in range(out_h):
+                for ox in range(out_w):
+                    at = ((b * out_h + oy) * out_w + ox) * tiles * LANES + tile * LANES
+                    fire = load(fires, at)
+                    g = load(gs, at)
+                    latest = z.dtype.type(0.0)  # nothing before the last spike that passes a gradient on
+                    for j in range(LANES):
+                        if gs[at + j] != 0.0 and fires[at + j] > latest:
+                            latest = fires[at + j]
+                    if latest == 0.0:
+                        continue
+                    if bias:
+                        row = base + (n_rows - 1) * LANES
+                        store(sums, row, _add_weight_term(load(sums, row), one, fire, g))
+                    top, left = oy * stride - pad[0], ox * stride - pad[1]
+                    for ky in range(max(0, -top), min(kernel[0], height - top)):
+                        for kx in range(max(0, -left), min(kernel[1], width - left)):
+                            source = ((top + ky) * width + left + kx) * channels
+                            row = base + (ky * kernel[1] + kx) * channels * LANES
+                            for c in range(channels):
+                                now = image[source + c]
+                                if now < latest:
+                                    store(sums, row, _add_weight_term(load(sums, row), now, fire, g))
+                                row += LANES
+
+
+@njit(**_OPTIONS)
+def convolution_inputs(first, last, z, z_fire, scaled, weight, pairs, channels, result):
+    """Fill ``result[first:last]`` (batch, n_in) with the sum over positions and later-firing outputs of w * scaled.
+
+    ``z_fire``, ``scaled`` (batch, positions, c_out padded); ``weight`` (rows, c_out padded); ``pairs``: the geometry.
+    """
+    start, position, row = pairs
+    fires, gs, ws = z_fire.reshape(-1), scaled.reshape(-1), weight.reshape(-1)
+    width = weight.shape[1]
+    positions = z_fire.shape[1]
+    for b in range(first, last):
+        for pixel in range(len(start) - 1):
+            for channel in range(channels):
+                event = pixel * channels + channel
+                now = z[b, event]
+                sums = splat(z.dtype.type(0.0))
+                if now < np.inf:
+                    for pair in range(peek(start, pixel), peek(start, pixel + 1)):
+                        at = (b * positions + peek(position, pair)) * width
+                        place = (peek(row, pair) + channel) * width
+                        for low in range(0, width, LANES):
+                            fire = load(fires, at + low)
+                            sums = _add_input_term(sums, now, fire, load(gs, at + low), load(ws, place + low))
+                result[b, event] = total(sums)

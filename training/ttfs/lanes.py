@@ -1,0 +1,193 @@
+"""Vectors of 16 numbers for compiled kernels: what numba's own loops cannot do is keep running sums in registers across events.
+
+A value of type :class:`Lanes` is an LLVM vector, split by the compiler into whatever registers the processor has, so that the
+same code runs anywhere. ``load`` and ``store`` take a contiguous one-dimensional array and the index of the first of 16
+neighbours, unchecked.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, register_model
+
+LANES = 16
+
+
+class Lanes(types.Type):
+    """16 numbers of one type (float32, float64, or boolean: a mask)."""
+
+    def __init__(self, dtype: types.Type) -> None:
+        self.dtype = dtype
+        super().__init__(name=f"Lanes({dtype})")
+
+
+@register_model(Lanes)
+class _LanesModel(models.PrimitiveModel):
+    def __init__(self, dmm: Any, fe_type: Lanes) -> None:
+        super().__init__(dmm, fe_type, ir.VectorType(_element(fe_type.dtype), LANES))
+
+
+def _element(dtype: types.Type) -> ir.Type:
+    return {types.float32: ir.FloatType(), types.float64: ir.DoubleType(), types.boolean: ir.IntType(1)}[dtype]
+
+
+def _vector(dtype: types.Type) -> ir.VectorType:
+    return ir.VectorType(_element(dtype), LANES)
+
+
+def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+    data = context.make_array(array_type)(context, builder, array).data
+    start = builder.gep(data, [index])
+    return builder.bitcast(start, _vector(array_type.dtype).as_pointer())
+
+
+@intrinsic
+def load(typing: Any, array: Any, index: Any) -> Any:
+    """16 neighbours of ``array``."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value = builder.load(_pointer(context, builder, array, *arguments))
+        value.align = array.dtype.bitwidth // 8
+        return value
+
+    return Lanes(array.dtype)(array, types.intp), generate
+
+
+@intrinsic
+def peek(typing: Any, array: Any, index: Any) -> Any:
+    """One element of ``array``, without numba's look at the sign of the index."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(array)(context, builder, arguments[0]).data
+        return builder.load(builder.gep(data, [arguments[1]]))
+
+    return array.dtype(array, types.intp), generate
+
+
+@intrinsic
+def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
+    """Write 16 numbers."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = _pointer(context, builder, array, *arguments[:2])
+        done = builder.store(arguments[2], pointer)
+        done.align = array.dtype.bitwidth // 8
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp, value), generate
+
+
+@intrinsic
+def splat(typing: Any, number: Any) -> Any:
+    """The same number 16 times."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        empty = ir.Constant(_vector(number), ir.Undefined)
+        one = builder.insert_element(empty, arguments[0], ir.Constant(ir.IntType(32), 0))
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+        return builder.shuffle_vector(one, empty, zeros)
+
+    return Lanes(number)(number), generate
+
+
+def _binary(method: str) -> Any:
+    def build(typing: Any, a: Any, b: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return getattr(builder, method)(*arguments)
+
+        return a(a, a), generate
+
+    return build
+
+
+def _comparison(symbol: str) -> Any:
+    def build(typing: Any, a: Any, b: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.fcmp_ordered(symbol, *arguments)
+
+        return Lanes(types.boolean)(a, a), generate
+
+    return build
+
+
+add = intrinsic(_binary("fadd"))
+sub = intrinsic(_binary("fsub"))
+mul = intrinsic(_binary("fmul"))
+div = intrinsic(_binary("fdiv"))
+at_least = intrinsic(_comparison(">="))
+below = intrinsic(_comparison("<"))
+
+
+@intrinsic
+def fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
+    """a * b + c, rounded once."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        vector = _vector(a.dtype)
+        suffix = "f32" if a.dtype == types.float32 else "f64"
+        kind = ir.FunctionType(vector, [vector] * 3)
+        function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{LANES}{suffix}")
+        return builder.call(function, arguments)
+
+    return a(a, a, a), generate
+
+
+@intrinsic
+def select(typing: Any, mask: Any, a: Any, b: Any) -> Any:
+    """``a`` where the mask is set, else ``b``."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.select(*arguments)
+
+    return a(mask, a, a), generate
+
+
+@intrinsic
+def bits(typing: Any, mask: Any) -> Any:
+    """The mask as an integer: 0 when no lane is set."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        packed = builder.bitcast(arguments[0], ir.IntType(LANES))
+        return builder.zext(packed, ir.IntType(64))
+
+    return types.int64(mask), generate
+
+
+@intrinsic
+def count(typing: Any, mask: Any) -> Any:
+    """Number of lanes set."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        packed = builder.bitcast(arguments[0], ir.IntType(LANES))
+        return builder.zext(builder.ctpop(packed), ir.IntType(64))
+
+    return types.int64(mask), generate
+
+
+@intrinsic
+def total(typing: Any, value: Any) -> Any:
+    """Sum of the 16 numbers, halves first (a fixed order)."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        vector = arguments[0]
+        width = LANES
+        while width > 1:
+            width //= 2
+            parts = [
+                ir.Constant(ir.VectorType(ir.IntType(32), width), list(range(start, start + width)))
+                for start in (0, width)
+            ]
+            low, high = (builder.shuffle_vector(vector, vector, part) for part in parts)
+            vector = builder.fadd(low, high)
+        return builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
+
+    return value.dtype(value), generate
+
+
+def padded(n: int) -> int:
+    """``n`` rounded up to whole vectors."""
+    return -(-n // LANES) * LANES
