@@ -14,9 +14,9 @@ from neuronsim.errors import InputError, suggest
 from neuronsim.files import sha256_of
 
 from .data import DATASETS
-from .network import LayerSpec
+from .layer_specs import LayerSpec
 from .quantization import FullScale
-from .ttfs.loss import LossName
+from .ttfs.loss import LossName, PenaltyReduction
 
 
 class _Part(BaseModel):
@@ -32,13 +32,19 @@ class Encoding(_Part):
 
 
 class Loss(_Part):
-    """Spike-time loss + weight_sum * mean(relu(beta - sum w)) + l2 * sum w^2 (paper 004, equation 5)."""
+    """Spike-time loss + weight_sum * mean(relu(beta - sum w)) + l2 * sum w^2 (paper 004, equation 5).
+
+    ``reduction`` "sum": the sum over neurons instead of the mean, as the equation is printed. ``silent_target`` > 0 adds that
+    many times what a silent target's membrane lacks to the threshold (:func:`silent_target_shortfall`).
+    """
 
     name: LossName = "softmax-z"
     cap: float = Field(default=250.0, gt=1)
     weight_sum: float = Field(default=10.0, ge=0)
     beta: float = Field(default=1.0, ge=0)
     l2: float = Field(default=0.0, ge=0)
+    reduction: PenaltyReduction = "mean"
+    silent_target: float = Field(default=0.0, ge=0)
 
 
 class Optimizer(_Part):
@@ -91,14 +97,28 @@ class TrainingStage(_Part):
 
 
 class NoiseAware(_Part):
-    """Training under the noise of the card given to ``train``: mismatch redrawn per batch, timing noise per spike.
+    """Training on the card given to ``train``: through its circuit, under its mismatch and under its timing noise, each on or off.
 
-    The second pole and the ramp do not act in training; they do in evaluation. ``scale`` multiplies the temporal noise.
+    ``kernel`` "card": spike times and gradients are those of the card's own neuron (second pole, ramp, gain, detector range,
+    delay), as in evaluation; "ideal": those of equation 4 with the card's gain and delay only, which is faster and enough where the
+    second pole is fast (r >= 50), the ramp small, and the phase error stays in range. The default is "card", since what
+    training does not see it cannot make good. ``frozen``: a new chip for every batch (weight, gain and, with the card's kernel,
+    ramp errors), its synapses "shared" by the positions of a convolution or "unrolled", as on a real chip (slower; needs the
+    card's kernel). ``temporal``: timing noise and missing spikes, drawn per spike; ``scale`` multiplies the timing noise. With
+    ``frozen`` and ``temporal`` false it is training through the deterministic circuit.
     """
 
+    kernel: Literal["card", "ideal"] = "card"
     scale: float = Field(default=1.0, ge=0)
     frozen: bool = True
     temporal: bool = True
+    synapses: Literal["shared", "unrolled"] = "shared"
+
+    @model_validator(mode="after")
+    def _own_synapses(self) -> Self:
+        if self.kernel == "ideal" and self.synapses == "unrolled":
+            raise ValueError('synapses = "unrolled" needs kernel = "card": the ideal kernel shares its weights')
+        return self
 
 
 class Experiment(_Part):
@@ -155,6 +175,13 @@ class Experiment(_Part):
     def digest(self) -> str:
         """SHA-256 over everything that changes the weights."""
         content = self.model_dump(mode="json", exclude={"description"})
+        # Options younger than the first runs count only where they are used, so that those runs stay resumable.
+        for name in ("reduction", "silent_target"):
+            if content["loss"][name] == Loss.model_fields[name].default:
+                del content["loss"][name]
+        for layer in content["layers"]:
+            if layer["kind"] == "pool" and layer["stride"] is None:
+                del layer["stride"]
         return sha256_of(json.dumps(content, sort_keys=True))
 
 
@@ -193,7 +220,7 @@ def parse_experiment(raw: dict[str, Any], where: str) -> Experiment:
         return Experiment.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]
-        parts = [str(part) for part in first["loc"] if str(part) not in ("conv", "linear", "pool", "dropout")]
+        parts = [str(part) for part in first["loc"] if str(part) not in _LAYER_KINDS]
         field = ".".join(parts)
         hint = ""
         if first["type"] == "extra_forbidden":
@@ -206,22 +233,34 @@ def parse_experiment(raw: dict[str, Any], where: str) -> Experiment:
         ) from None
 
 
+_LAYER_KINDS = ("conv", "linear", "pool", "dropout", "inception")
+
+
 def _known_fields() -> set[str]:
     names: set[str] = set()
     for model in (Experiment, Encoding, Loss, Optimizer, Augmentation, TrainingStage, NoiseAware):
         names |= set(model.model_fields)
-    return names | {"kind", "channels", "kernel", "stride", "bias", "outputs", "size", "p"}
+    return names | {"kind", "channels", "kernel", "stride", "bias", "outputs", "size", "p", "branches"}
 
 
 def to_toml(experiment: Experiment) -> str:
     """The experiment as TOML; reading it back gives the same experiment."""
     content = experiment.model_dump(mode="json", exclude_none=True)
     plain = {k: v for k, v in content.items() if not isinstance(v, dict) and k not in ("layers", "stages")}
-    lines = [f"{key} = {json.dumps(value)}" for key, value in plain.items()]
+    lines = [f"{key} = {_toml(value)}" for key, value in plain.items()]
     for key, value in content.items():
         if isinstance(value, dict):
-            lines += ["", f"[{key}]", *(f"{k} = {json.dumps(v)}" for k, v in value.items())]
+            lines += ["", f"[{key}]", *(f"{k} = {_toml(v)}" for k, v in value.items())]
     for key in ("layers", "stages"):
         for entry in content[key]:
-            lines += ["", f"[[{key}]]", *(f"{k} = {json.dumps(v)}" for k, v in entry.items())]
+            lines += ["", f"[[{key}]]", *(f"{k} = {_toml(v)}" for k, v in entry.items())]
     return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    """A value on one line; JSON but for tables."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(entry)}" for key, entry in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(entry) for entry in value) + "]"
+    return json.dumps(value)

@@ -18,10 +18,8 @@ from torch import Tensor
 from neuronsim.card import TTFSCard
 from neuronsim.errors import InputError
 
-from .network import TTFSNetwork
-from .ttfs.circuit import circuit_spikes
-from .ttfs.geometry import Geometry
-from .ttfs.layers import SpikingLayer, TTFSDropout
+from .network import Neurons, TTFSNetwork
+from .ttfs.circuit_function import Circuit, circuit_layer
 
 Synapses = Literal["unrolled", "shared"]
 
@@ -59,7 +57,8 @@ class Chip:
         if synapses not in ("unrolled", "shared"):
             raise InputError(f"synapses = '{synapses}': must be 'unrolled' or 'shared'")
         layers = []
-        for layer, geometry in _places(network):
+        for stage in network.neurons:
+            layer, geometry = stage.module, stage.geometry
             neurons = geometry.positions, layer.n_out
             sets = geometry.positions if synapses == "unrolled" else 1
             error = generator.standard_normal((sets, *layer.weight.shape), dtype=np.float32)
@@ -68,6 +67,24 @@ class Chip:
             error *= np.float32(card.weights.mismatch_sigma.value)
             layers.append(ChipLayer(weight_error=error, gain_error=np.maximum(gain, -0.9), ramp_offset=ramp))
         return cls(tuple(layers))
+
+
+def circuit_of(card: TTFSCard, chip: ChipLayer | None = None) -> Circuit:
+    """The neurons of one layer on a card: its deterministic part, with the gain and ramp errors of a chip's layer."""
+    kernel = card.kernel
+    gain, ramp = card.weights.gain.value, kernel.ramp_per_tau.value
+    return Circuit(
+        second_pole_ratio=None if kernel.second_pole_ratio is None else kernel.second_pole_ratio.value,
+        gain=gain if chip is None else gain * (1 + chip.gain_error),
+        ramp=ramp if chip is None else ramp + chip.ramp_offset,
+        limit=None if kernel.xor_limit_weight is None else kernel.xor_limit_weight.value,
+        delay=kernel.delay_s.value / kernel.tau_s.value,
+    )
+
+
+def chip_weight(weight: Tensor, chip: ChipLayer) -> Tensor:
+    """The weights of a chip's layer, (1 or positions, rows, c_out)."""
+    return weight * (1 + torch.from_numpy(chip.weight_error))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,12 +96,6 @@ class CardRun:
     fired: tuple[int, ...]
     out_of_range: int
     neurons: tuple[int, ...]
-
-
-def _places(network: TTFSNetwork) -> list[tuple[SpikingLayer, Geometry]]:
-    return [
-        (s.module, s.geometry) for s in network.stages if isinstance(s.module, SpikingLayer) and s.geometry is not None
-    ]
 
 
 def timing_noise(card: TTFSCard, time: NDArray, slope: NDArray, generator: np.random.Generator) -> NDArray[np.float64]:
@@ -118,43 +129,37 @@ def run_on_card(
     ``chip`` None: the nominal chip without mismatch. ``temporal`` None: no timing noise and no missing spikes. Noise never moves
     a spike before t = 0, the release of reset. Max-pooling is exact; dropout is off. Weights are those of ``network.bits``.
     """
-    kernel = card.kernel
-    pole = None if kernel.second_pole_ratio is None else kernel.second_pole_ratio.value
-    limit = None if kernel.xor_limit_weight is None else kernel.xor_limit_weight.value
-    delay = kernel.delay_s.value / kernel.tau_s.value
     fired, neurons, left = [], [], 0
-    t = torch.log(z.to(torch.float32)).clamp(min=0)
-    number = 0
+
+    def apply(stage: Neurons, z: Tensor) -> Tensor:
+        nonlocal left
+        layer, geometry = stage.module, stage.geometry
+        frozen = None if chip is None else chip.layers[stage.number]
+        weight = layer.effective_weight()
+        z_out, slope, beyond = circuit_layer(
+            z.reshape(len(z), -1),
+            weight if frozen is None else chip_weight(weight, frozen),
+            circuit_of(card, frozen),
+            bias=layer.bias,
+            geometry=geometry,
+        )
+        if temporal is not None:
+            z_out = _with_noise(card, z_out, slope, temporal)
+        fired.append(int(torch.isfinite(z_out).sum()))
+        neurons.append(z_out.numel())
+        left += int(beyond.sum())
+        return layer.shape_output(z_out, geometry)
+
     with torch.no_grad():
-        for stage in network.stages:
-            layer, geometry = stage.module, stage.geometry
-            if not isinstance(layer, SpikingLayer) or geometry is None:
-                t = t if isinstance(layer, TTFSDropout) else layer(t)  # pooling takes the first spike, of t as of z
-                continue
-            weight = layer.effective_weight().detach().cpu().numpy()
-            gain, ramp = np.asarray(card.weights.gain.value), np.asarray(kernel.ramp_per_tau.value)
-            if chip is not None:
-                frozen = chip.layers[number]
-                weight = weight[None] * (1 + frozen.weight_error)
-                gain, ramp = gain * (1 + frozen.gain_error), ramp + frozen.ramp_offset
-            spikes = circuit_spikes(
-                t.reshape(len(t), -1).numpy(),
-                weight,
-                geometry=geometry,
-                bias=layer.bias,
-                second_pole_ratio=pole,
-                gain=gain,
-                ramp=ramp,
-                limit=limit,
-            )
-            time = spikes.time + delay
-            if temporal is not None:
-                time = time + timing_noise(card, spikes.time, spikes.slope, temporal)
-                if card.missing_probability.value > 0:
-                    time = np.where(temporal.random(time.shape) < card.missing_probability.value, np.inf, time)
-            t = layer.shape_output(torch.from_numpy(np.maximum(time, 0.0).astype(np.float32)), geometry)
-            fired.append(int(torch.isfinite(t).sum()))
-            neurons.append(t.numel())
-            left += int(spikes.out_of_range.sum())
-            number += 1
-    return CardRun(times=t.numpy(), fired=tuple(fired), out_of_range=left, neurons=tuple(neurons))
+        times = network.run(z.to(torch.float32).clamp(min=1), apply, dropout=False).log().numpy()
+    return CardRun(times=times, fired=tuple(fired), out_of_range=left, neurons=tuple(neurons))
+
+
+def _with_noise(card: TTFSCard, z: Tensor, slope: Tensor, generator: np.random.Generator) -> Tensor:
+    """Spikes ``z`` with timing noise, and some of them missing."""
+    time = np.log(z.numpy(), dtype=np.float64)
+    crossing = np.maximum(time - card.kernel.delay_s.value / card.kernel.tau_s.value, 0.0)
+    time = time + timing_noise(card, crossing, slope.numpy(), generator)
+    if card.missing_probability.value > 0:
+        time = np.where(generator.random(time.shape) < card.missing_probability.value, np.inf, time)
+    return torch.from_numpy(np.exp(np.maximum(time, 0.0)).astype(np.float32))

@@ -19,7 +19,7 @@ from .card_noise import CardNoise
 from .experiment import Experiment
 from .network import TTFSNetwork
 from .ttfs.layers import TTFSDropout
-from .ttfs.loss import spike_time_loss, weight_sum_penalty
+from .ttfs.loss import clip_row_norm, silent_target_shortfall, spike_time_loss, weight_sum_penalty
 
 COLUMNS = ("stage", "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds")
 
@@ -92,8 +92,7 @@ class TTFSModule(lightning.LightningModule):
         if settings.clip == "norm":
             torch.nn.utils.clip_grad_norm_(weights, settings.clip_value)
         else:
-            for weight in weights:
-                torch.nn.utils.clip_grad_norm_([weight], settings.clip_value * weight.shape[1])
+            clip_row_norm(weights, settings.clip_value)
 
     def on_train_epoch_start(self) -> None:
         self.configure_stage(self.experiment.stage_at(self.current_epoch)[0])
@@ -113,11 +112,17 @@ class TTFSModule(lightning.LightningModule):
                 layer.generator = layer_generator(seed, epoch, number, place)
         if self.noise is not None:
             self.noise.install(self.network, epoch, number)
-        out = self.network(z)
-        loss = self._loss(out, labels)
         penalty = self.experiment.loss
+        potential = None
+        if penalty.silent_target > 0:
+            out, potential = self.network.with_potential(z)
+        else:
+            out = self.network(z)
+        loss = self._loss(out, labels)
         weights = [layer.weight for layer in self.network.spiking]
-        total = loss + penalty.weight_sum * weight_sum_penalty(weights, beta=penalty.beta)
+        total = loss + penalty.weight_sum * weight_sum_penalty(weights, beta=penalty.beta, reduction=penalty.reduction)
+        if potential is not None:
+            total = total + penalty.silent_target * silent_target_shortfall(out, potential, labels)
         if penalty.l2 > 0:
             total = total + penalty.l2 * torch.stack([(weight**2).sum() for weight in weights]).sum()
         if not torch.isfinite(total):

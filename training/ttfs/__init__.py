@@ -3,8 +3,9 @@
 from .circuit import CircuitSpikes, circuit_spikes
 from .encoding import encode
 from .function import first_spike
-from .layers import SpikingLayer, TTFSConv2d, TTFSDropout, TTFSLinear, TTFSMaxPool2d
+from .layers import SpikingLayer, TTFSConv2d, TTFSDropout, TTFSLinear
 from .loss import spike_time_loss, weight_sum_penalty
+from .pooling import TTFSMaxPool2d
 
 __all__ = [
     "CircuitSpikes",

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from neuronsim.errors import InputError
 
+from .circuit_function import Circuit, circuit_layer
 from .function import check_times, check_weight, layer_spikes
 from .geometry import Geometry
 
@@ -25,7 +26,8 @@ class SpikingLayer(nn.Module):
     """A layer of neurons with a weight matrix (rows, c_out); the last row is the bias where there is one.
 
     ``transform`` maps the weights before use (quantization, a chip's mismatch), ``jitter`` the spikes afterwards, given their z
-    and the membrane slope dv/dt (timing noise); ``slope_floor``: see :func:`first_spike`.
+    and the membrane slope v' at the spike (timing noise); ``slope_floor``: see :func:`first_spike`. ``circuit``: the neurons of a
+    characterized circuit instead of ideal ones; then ``transform`` may also return one set of weights per position.
     """
 
     weight: nn.Parameter
@@ -37,6 +39,7 @@ class SpikingLayer(nn.Module):
         self.slope_floor = 0.0
         self.transform: WeightTransform | None = None
         self.jitter: SpikeTransform | None = None
+        self.circuit: Circuit | None = None
         self.weight = nn.Parameter(initial_weight(rows + bias, n_out, generator))
 
     def effective_weight(self) -> Tensor:
@@ -51,9 +54,14 @@ class SpikingLayer(nn.Module):
         geometry = self.geometry(tuple(z.shape[1:]))
         check_times(z, 1.0)
         weight = self.effective_weight()
-        check_weight(weight, z, geometry.taps + self.bias)
         flat = z.reshape(len(z), -1)
-        out, slope = layer_spikes(flat, weight, bias=self.bias, geometry=geometry, slope_floor=self.slope_floor)
+        if self.circuit is not None:
+            out, slope, _ = circuit_layer(
+                flat, weight, self.circuit, bias=self.bias, geometry=geometry, slope_floor=self.slope_floor
+            )
+        else:
+            check_weight(weight, z, geometry.taps + self.bias)
+            out, slope = layer_spikes(flat, weight, bias=self.bias, geometry=geometry, slope_floor=self.slope_floor)
         if self.jitter is not None:
             out = self.jitter(out, slope)
         return self.shape_output(out, geometry)
@@ -118,27 +126,6 @@ class TTFSConv2d(SpikingLayer):
 
     def shape_output(self, out: Tensor, geometry: Geometry) -> Tensor:
         return out.reshape(len(out), geometry.out_height, geometry.out_width, self.n_out)
-
-
-class TTFSMaxPool2d(nn.Module):
-    """The first spike of each ``size`` x ``size`` window: min over z, gradient to the earliest input.
-
-    ``z`` (batch, height, width, channels); "same" padding with silence at the lower and right edge. No neuron, no noise.
-    """
-
-    def __init__(self, size: int = 2) -> None:
-        super().__init__()
-        if size < 1:
-            raise InputError(f"TTFSMaxPool2d({size}): size must be at least 1")
-        self.size = size
-
-    def forward(self, z: Tensor) -> Tensor:
-        batch, height, width, channels = z.shape
-        size = self.size
-        rows, columns = -(-height // size), -(-width // size)
-        z = nn.functional.pad(z, (0, 0, 0, columns * size - width, 0, rows * size - height), value=torch.inf)
-        windows = z.reshape(batch, rows, size, columns, size, channels).permute(0, 1, 3, 5, 2, 4)
-        return windows.reshape(batch, rows, columns, channels, size * size).min(dim=-1).values
 
 
 class TTFSDropout(nn.Module):
