@@ -2,8 +2,8 @@
 
     dz_out / dw_i = (z_i - z_out) / (S - 1),        dz_out / dz_i = w_i / (S - 1).
 
-``z_fire`` is z_out with silent neurons at 0, ``scaled`` the incoming gradient over S - 1, 0 for silent neurons; both are filled up
-with zeros to whole vectors of 16 outputs, which makes silence and padding part of the comparison. Sums have one fixed order.
+``z_fire`` is z_out with silent neurons at 0, ``scaled`` the incoming gradient over S - 1, 0 for silent neurons; both are filled
+up with zeros to whole vectors of 16 outputs, which makes silence and padding part of the comparison. Sums have one fixed order.
 """
 
 from __future__ import annotations

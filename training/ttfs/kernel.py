@@ -25,7 +25,6 @@ from .lanes import LANES, add, at_least, below, bits, count, div, fused, load, p
 
 _OPTIONS = {"nogil": True, "error_model": "numpy", "cache": True}
 _FIRED = -1e30  # a sum that no later event lifts over the threshold again
-_STATE = 4 * LANES  # what 16 neurons hold: s, E, spike time, s at the spike
 _FLATTEST = 1e-12  # smallest s stored: what rounding may leave of it is no slope
 _IMAGES = 32  # of a dense layer whose events are held while one column of weights serves them all
 
@@ -95,8 +94,9 @@ def _copy(found, at, low, z_out, slope):
 def dense(z, order, weight, bias, z_out, slope, limits):
     """Fill ``z_out`` and ``slope`` (batch, n_out) from ``z`` (batch, n_in), whose rows ``order`` sorts.
 
-    ``weight`` (tiles, rows, 16), double precision, filled up with zeros. ``bias`` True: its last row is an event at z = 1, which must not come after any
-    other. ``limits``: spacing and largest value of the output type. Silent: z_out = inf, slope = 0.
+    ``weight`` (tiles, rows, 16), double precision, filled up with zeros. ``bias`` True: its last row is an event
+    at z = 1, which must not come after any other. ``limits``: spacing and largest value of the output type.
+    Silent: z_out = inf, slope = 0.
     """
     batch, n = order.shape
     tiles, n_rows = weight.shape[0], weight.shape[1]
@@ -145,14 +145,15 @@ def convolution(z, order, weight, bias, pairs, channels, z_out, slope, limits):
     positions, n_out = z_out.shape[1:]
     tiles, n_rows = weight.shape[0], weight.shape[1]
     weights = weight.reshape(-1)
-    room = np.empty(positions * tiles * _STATE + LANES)
+    held = positions * tiles * 2 * LANES
+    room = np.empty(2 * held + LANES)
     skip = -room.ctypes.data % 64 // 8  # vectors that straddle cache lines cost twice the time
-    state = room[skip : skip + positions * tiles * _STATE]
+    state, found = room[skip : skip + held], room[skip + held : skip + 2 * held]
     times = np.empty(positions)
     alive = np.empty(positions * tiles, np.int64)
     zero, gone = splat(0.0), splat(_FIRED)
     for b in range(order.shape[0]):
-        _release(bias, weights, n_rows, tiles, n_out, times, alive, state)
+        _release(bias, weights, n_rows, tiles, n_out, times, alive, state, found)
         for k in range(order.shape[1]):
             event = peek(order[b], k)
             now = np.float64(peek(z[b], event))
@@ -166,7 +167,7 @@ def convolution(z, order, weight, bias, pairs, channels, z_out, slope, limits):
                 gap = splat(now - before)
                 place = (peek(row, pair) + channel) * LANES
                 site = p * tiles
-                at = site * _STATE
+                at = site * 2 * LANES
                 for _ in range(tiles):
                     if peek(alive, site) > 0:
                         s = load(state, at)
@@ -174,7 +175,7 @@ def convolution(z, order, weight, bias, pairs, channels, z_out, slope, limits):
                         ahead = fused(s, gap, e)
                         fires = at_least(ahead, zero)
                         if bits(fires) != 0:
-                            _keep_spikes(state, at, fires, s, e, before, now, limits)
+                            _keep_spikes(found, at, fires, s, e, before, now, limits)
                             alive[site] -= count(fires)
                             s = select(fires, gone, s)
                             ahead = select(fires, gone, ahead)
@@ -182,25 +183,25 @@ def convolution(z, order, weight, bias, pairs, channels, z_out, slope, limits):
                         store(state, at + LANES, ahead)
                     place += n_rows * LANES
                     site += 1
-                    at += _STATE
+                    at += 2 * LANES
                 times[p] = now
         for p in range(positions):
             for tile in range(tiles):
-                at = (p * tiles + tile) * _STATE
+                at = (p * tiles + tile) * 2 * LANES
                 s = load(state, at)
-                _keep_spikes(state, at, below(zero, s), s, load(state, at + LANES), times[p], np.inf, limits)
-                _copy(state, at + 2 * LANES, tile * LANES, z_out[b, p], slope[b, p])
+                _keep_spikes(found, at, below(zero, s), s, load(state, at + LANES), times[p], np.inf, limits)
+                _copy(found, at, tile * LANES, z_out[b, p], slope[b, p])
 
 
 @njit(inline="always")
-def _keep_spikes(state, at, fires, s, e, now, then, limits):
+def _keep_spikes(found, at, fires, s, e, now, then, limits):
     z, steepness = _spikes(s, e, now, then, limits)
-    store(state, at + 2 * LANES, select(fires, z, load(state, at + 2 * LANES)))
-    store(state, at + 3 * LANES, select(fires, steepness, load(state, at + 3 * LANES)))
+    store(found, at, select(fires, z, load(found, at)))
+    store(found, at + LANES, select(fires, steepness, load(found, at + LANES)))
 
 
 @njit(**_OPTIONS)
-def _release(bias, weights, n_rows, tiles, n_out, times, alive, state):
+def _release(bias, weights, n_rows, tiles, n_out, times, alive, state, found):
     """Reset every neuron: s = -1, E = -z, no spike. With a bias every position starts at that event, else at z = 0."""
     times[:] = 1.0 if bias else 0.0
     for site in range(len(alive)):
@@ -209,8 +210,8 @@ def _release(bias, weights, n_rows, tiles, n_out, times, alive, state):
         s = splat(-1.0)
         if bias:
             s = add(s, load(weights, (tile * n_rows + n_rows - 1) * LANES))
-        at = site * _STATE
+        at = site * 2 * LANES
         store(state, at, s)
         store(state, at + LANES, splat(-1.0 if bias else 0.0))
-        store(state, at + 2 * LANES, splat(np.inf))
-        store(state, at + 3 * LANES, splat(0.0))
+        store(found, at, splat(np.inf))
+        store(found, at + LANES, splat(0.0))

@@ -12,9 +12,11 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, register_model
+from numba.extending import intrinsic as numba_intrinsic
+from numba.extending import models, register_model
 
 LANES = 16
+intrinsic: Any = numba_intrinsic  # its decorator changes the arguments, which type checkers cannot follow
 
 
 class Lanes(types.Type):
