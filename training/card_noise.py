@@ -1,4 +1,4 @@
-"""Training under a card's noise: a differentiable stand-in for its neurons around the exact kernel of equation 4."""
+"""Training on a card: through its circuit, under its mismatch and its timing noise."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from neuronsim.errors import InputError
 
 from .batches import torch_generator
 from .experiment import Experiment
-from .network import TTFSNetwork
+from .injection import Chip, ChipLayer, chip_weight, circuit_of, generator_for
+from .network import Neurons, TTFSNetwork
+from .ttfs.layers import SpikeTransform, WeightTransform
 
 _FROZEN, _TEMPORAL = 11, 12
 _EXPONENT = 20.0  # largest shift of one spike, in tau: keeps exp() finite where a flat crossing meets large noise
 
 
 class CardNoise:
-    """Draws a new chip for every batch and timing noise for every spike of it; gradients treat both as constants.
+    """Sets the neurons of a network to those of a card: the kernel, a new chip for every batch, timing noise for every spike.
 
-    Acts: weight gain, synapse mismatch, gain spread (per output channel), delay, timing noise, missing spikes. Does not act:
-    second pole, ramp, detector limit, which evaluation includes.
+    What acts is decided by the experiment's section [noise_aware]; gradients treat every draw as a constant. With kernel "card"
+    all of the card acts, in the very kernel and in the very draws of evaluation (``injection``); with "ideal" the weight gain,
+    synapse mismatch, gain spread (per output channel), delay, timing noise and missing spikes.
     """
 
     def __init__(self, card: TTFSCard, experiment: Experiment) -> None:
@@ -32,18 +35,43 @@ class CardNoise:
 
     def install(self, network: TTFSNetwork, epoch: int, batch: int) -> None:
         """Set the draw of this batch in every layer of neurons."""
-        for number, layer in enumerate(network.spiking):
-            frozen = torch_generator(self.seed, _FROZEN, epoch, batch, number)
-            temporal = torch_generator(self.seed, _TEMPORAL, epoch, batch, number)
-            layer.transform = self._weights(network, frozen)
-            layer.jitter = self._jitter(temporal)
+        chip = None
+        if self.settings.kernel == "card" and self.settings.frozen:
+            generator = generator_for(self.seed, _FROZEN, epoch, batch)
+            chip = Chip.draw(self.card, network, generator, synapses=self.settings.synapses)
+        for stage in network.neurons:
+            temporal = torch_generator(self.seed, _TEMPORAL, epoch, batch, stage.number)
+            if self.settings.kernel == "card":
+                self._set_circuit(network, stage, chip)
+            else:
+                frozen = torch_generator(self.seed, _FROZEN, epoch, batch, stage.number)
+                stage.module.transform = self._weights(network, frozen if self.settings.frozen else None)
+            stage.module.jitter = self._jitter(temporal if self.settings.temporal else None)
 
-    def _weights(self, network: TTFSNetwork, generator: torch.Generator):
-        card, settings = self.card, self.settings
+    def install_nominal(self, network: TTFSNetwork) -> None:
+        """Set the card without mismatch and timing noise: what an average chip does, the same for every batch."""
+        for stage in network.neurons:
+            if self.settings.kernel == "card":
+                self._set_circuit(network, stage, None)
+            else:
+                stage.module.transform = self._weights(network, None)
+            stage.module.jitter = self._jitter(None)
+
+    def _set_circuit(self, network: TTFSNetwork, stage: Neurons, chip: Chip | None) -> None:
+        frozen = None if chip is None else chip.layers[stage.number]
+        stage.module.circuit = circuit_of(self.card, frozen)
+        stage.module.transform = network.deployed if frozen is None else self._synapses(network, frozen)
+
+    @staticmethod
+    def _synapses(network: TTFSNetwork, frozen: ChipLayer) -> WeightTransform:
+        return lambda weight: chip_weight(network.deployed(weight), frozen)
+
+    def _weights(self, network: TTFSNetwork, generator: torch.Generator | None) -> WeightTransform:
+        card = self.card
 
         def transform(weight: Tensor) -> Tensor:
             effective = network.deployed(weight) * card.weights.gain.value
-            if settings.frozen:
+            if generator is not None:
                 error = torch.randn(weight.shape, generator=generator) * card.weights.mismatch_sigma.value
                 gain = torch.randn(weight.shape[1], generator=generator) * card.frozen.gain_sigma.value
                 effective = effective * (1 + error) * (1 + gain).clamp(min=0.1)
@@ -51,24 +79,25 @@ class CardNoise:
 
         return transform
 
-    def _jitter(self, generator: torch.Generator):
-        card, settings = self.card, self.settings
-        tau = card.kernel.tau_s.value
-        noise = card.timing_noise
+    def _jitter(self, generator: torch.Generator | None) -> SpikeTransform:
+        """The delay, unless the kernel has it, and the noise of ``generator`` (None: no noise)."""
+        card, scale = self.card, self.settings.scale
+        noise, tau = card.timing_noise, card.kernel.tau_s.value
         delay = card.kernel.delay_s.value / tau
+        passed, to_come = (delay, 0.0) if self.settings.kernel == "card" else (0.0, delay)
 
         def jitter(z: Tensor, slope: Tensor) -> Tensor:
-            shift = torch.full_like(z, delay)
-            if settings.temporal:
+            shift = torch.full_like(z, to_come)
+            if generator is not None:
                 fired = torch.isfinite(z)
-                t = torch.where(fired, z.detach(), 1.0).log()
-                spread = settings.scale * (noise.sigma_v.value**2 + noise.diffusion_v.value**2 * t).sqrt()
+                t = (torch.where(fired, z.detach(), 1.0).log() - passed).clamp(min=0)
+                spread = scale * (noise.sigma_v.value**2 + noise.diffusion_v.value**2 * t).sqrt()
                 left = 1 - spread * torch.randn(z.shape, generator=generator) / slope.clamp(min=1e-9)
                 shift = shift - torch.where(left > 0, left, 1.0).log()
-                shift = shift + settings.scale * noise.floor_s.value / tau * torch.randn(z.shape, generator=generator)
+                shift = shift + scale * noise.floor_s.value / tau * torch.randn(z.shape, generator=generator)
                 z = z.masked_fill(left <= 0, torch.inf)  # the noisy threshold is never met, see injection.timing_noise
             z = (z * shift.clamp(-_EXPONENT, _EXPONENT).exp()).clamp(min=1.0)
-            if settings.temporal and card.missing_probability.value > 0:
+            if generator is not None and card.missing_probability.value > 0:
                 z = z.masked_fill(torch.rand(z.shape, generator=generator) < card.missing_probability.value, torch.inf)
             return z
 

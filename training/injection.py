@@ -83,8 +83,9 @@ def circuit_of(card: TTFSCard, chip: ChipLayer | None = None) -> Circuit:
 
 
 def chip_weight(weight: Tensor, chip: ChipLayer) -> Tensor:
-    """The weights of a chip's layer, (1 or positions, rows, c_out)."""
-    return weight * (1 + torch.from_numpy(chip.weight_error))
+    """The weights of a chip's layer, (rows, c_out), or (positions, rows, c_out) when each neuron has synapses of its own."""
+    error = chip.weight_error[0] if len(chip.weight_error) == 1 else chip.weight_error
+    return weight * (1 + torch.from_numpy(error))
 
 
 @dataclass(frozen=True, kw_only=True)

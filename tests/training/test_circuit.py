@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from neuronsim.errors import InputError
+from neuronsim.saturated import first_crossing_saturated
+from neuronsim.solver import first_crossing
 from training.ttfs import circuit_spikes, first_spike
 from training.ttfs.geometry import Geometry
 
@@ -107,16 +109,42 @@ def test_out_of_range_counts_neurons_beyond_the_limit_and_delays_them():
     assert circuit_spikes(t, weight, limit=1.3).out_of_range.tolist() == [0]
 
 
-def test_clipped_drive_is_exact_for_the_first_order_loop():
-    # Error 3, limit 1: v = t until the error is back at 1 (t = 2), so v = 1 at t = 1.
-    result = circuit_spikes(np.zeros((1, 1)), np.array([[3.0]]), limit=1.0)
-    assert result.time[0, 0, 0] == pytest.approx(1.0)
-    # A threshold line too steep is never met; a flatter one is met after t = 2, where v = 3 - e^{-(t - 2)}.
-    time = circuit_spikes(np.zeros((1, 1)), np.array([[3.0]]), limit=1.0, ramp=0.8).time[0, 0, 0]
-    assert np.isinf(time)
-    time = circuit_spikes(np.zeros((1, 1)), np.array([[3.0]]), limit=1.0, ramp=0.55).time[0, 0, 0]
-    assert time > 2
-    assert 3 - np.exp(-(time - 2)) == pytest.approx(1 + 0.55 * time)
+@pytest.mark.parametrize("limit", [None, 0.7, 2.0])
+@pytest.mark.parametrize("r", [None, 4.0, 20.0, 200.0])
+def test_crossings_are_those_of_the_event_solvers(r, limit):
+    generator = np.random.default_rng(10)
+    compared = 0
+    for ramp in (0.0, 0.05, 0.3, -0.05):
+        t = generator.uniform(0, 3, (1, 18))
+        t[:, :6] = np.round(t[:, :6], 1)
+        t[:, 6] = np.inf
+        weight = generator.normal(0.25, 0.8, (18, 60))
+        options = {"second_pole_ratio": r, "gain": 1.2, "ramp": ramp}
+        got = circuit_spikes(t, weight, limit=limit, **options).time[0, 0]
+
+        def solve(weights, t=t, options=options):
+            times = np.repeat(t, 60, axis=0)
+            if limit is None:
+                return first_crossing(times, weights.T, **options)
+            return first_crossing_saturated(times, weights.T, xor_limit=limit, **options)
+
+        oracle, moved = solve(weight), solve(weight * (1 + 1e-12))
+        # Around the unstable middle of a folded region rounding decides to which side the loop slips.
+        with np.errstate(invalid="ignore"):
+            sure = (oracle == moved) | (np.abs(oracle - moved) < 1e-9 * oracle)
+        sure &= (oracle < 600) | np.isinf(oracle)  # z = e^t ends there
+        assert sure.mean() > 0.9
+        np.testing.assert_allclose(got[sure], oracle[sure], rtol=1e-9)
+        compared += int(np.isfinite(oracle[sure]).sum())
+    assert compared > 80
+
+
+def test_folded_drive_of_the_first_order_loop():
+    # Error 3 = 2 limit + 1 at limit 1: the far end of the folded region, an unstable rest with d = -1, and v falls.
+    assert np.isinf(circuit_spikes(np.zeros((1, 1)), np.array([[3.0]]), limit=1.0).time[0, 0, 0])
+    # Error 1.5 is d = 0.5, and the error shrinks as e = 2 - 0.5 e^t while v = 0.5 (e^t - 1), down to e = 1 at t = ln 2 with v = 0.5.
+    time = circuit_spikes(np.zeros((1, 1)), np.array([[1.5]]), limit=1.0).time[0, 0, 0]
+    assert time == pytest.approx(np.log(2) + np.log(2))  # then v = 0.5 + 1 - e^{-(t - ln 2)}
 
 
 @pytest.mark.parametrize(
