@@ -12,20 +12,22 @@ DATASET ?= $(OUT)/$(NEURON)/$(NEURON).nc
 CARD ?= $(OUT)/$(NEURON)/card.json
 EXPERIMENT ?= demo_mnist_4bit
 RUN ?= $(OUT)/runs/$(EXPERIMENT)
+RUNS ?= $(RUN)
+IMAGES ?=
 DATA_DIR ?= $(NEURONSIM_DATA)
 
 INSTALLED := $(VENV)/.installed
 DATA_OPTION = $(if $(DATA_DIR),--data-dir $(DATA_DIR))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup ngspice demo characterize calibrate train evaluate report test check format bench clean
+.PHONY: help setup ngspice demo characterize calibrate train evaluate robustness report test check format bench bench-ttfs clean
 
 help:  ## Show this list
 	@echo "neuronsim: from a neuron circuit in ngspice to a network's accuracy under that circuit's noise"
 	@echo
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "Variables: NEURON PLAN DATASET CARD EXPERIMENT RUN OUT JOBS DATA_DIR; for example"
+	@echo "Variables: NEURON PLAN DATASET CARD EXPERIMENT RUN RUNS IMAGES OUT JOBS DATA_DIR; for example"
 	@echo "  make characterize NEURON=if_behavioral PLAN=fi JOBS=2"
 
 setup: ngspice $(INSTALLED)  ## Install ngspice and the virtual environment
@@ -68,6 +70,9 @@ train: $(INSTALLED)  ## Train EXPERIMENT into RUN
 evaluate: $(INSTALLED)  ## Accuracy of RUN, clean, quantized and under CARD
 	$(BIN)/neuronsim evaluate $(RUN) $(if $(wildcard $(CARD)),--card $(CARD)) $(DATA_OPTION)
 
+robustness: $(INSTALLED)  ## Stress RUNS: bits, weight noise, jitter, chips of CARD, energy
+	$(BIN)/neuronsim robustness $(RUNS) $(if $(wildcard $(CARD)),--card $(CARD)) $(if $(IMAGES),--images $(IMAGES)) --jobs $(JOBS) $(DATA_OPTION)
+
 report: $(INSTALLED)  ## Bind everything in OUT into one HTML page
 	$(BIN)/neuronsim report $(OUT)
 
@@ -86,6 +91,9 @@ format: $(INSTALLED)  ## Format the code
 
 bench: ngspice $(INSTALLED)  ## Measure speed and accuracy; update tests/benchmarks/results.json and the README
 	$(BIN)/python tests/benchmarks/measure.py --jobs $(JOBS)
+
+bench-ttfs: $(INSTALLED)  ## Measure TTFS layers against the published algorithm (FULL=1: whole epochs on MNIST)
+	$(BIN)/python tests/benchmarks/bench_ttfs.py $(if $(FULL),--full) $(DATA_OPTION)
 
 clean:  ## Remove build results (not .venv and not the cache of SPICE runs)
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache

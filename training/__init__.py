@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from .data import data_status
     from .evaluation import evaluate
     from .experiment import Experiment, load_experiment, shipped_experiments
+    from .robustness import stress
     from .trainer import train
 
-__all__ = ["Experiment", "data_status", "evaluate", "load_experiment", "shipped_experiments", "train"]
+__all__ = ["Experiment", "data_status", "evaluate", "load_experiment", "shipped_experiments", "stress", "train"]
 
 _HOME = {
     "Experiment": "experiment",
@@ -22,6 +23,7 @@ _HOME = {
     "evaluate": "evaluation",
     "shipped_experiments": "experiment",
     "load_experiment": "experiment",
+    "stress": "robustness",
     "train": "trainer",
 }
 

@@ -10,19 +10,18 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import stats
 
 from neuronsim.card import TTFSCard
-from neuronsim.errors import DataError, InputError
+from neuronsim.errors import InputError
 from neuronsim.files import sha256_file, sha256_of, write_text
 from neuronsim.progress import bar
 from neuronsim.results import Condition, Evaluation
 
-from . import data
 from .batches import PlainBatches
-from .experiment import Experiment, load_experiment
-from .network import TTFSNetwork
-from .runs import as_ttfs_card, make_network, read_checkpoint, read_run
+from .deployed import finished_run, load_network
+from .experiment import load_experiment
+from .intervals import over_draws, wilson
+from .runs import as_ttfs_card, read_checkpoint
 from .trials import Trial, Trials
 from .ttfs.parallel import use_threads
 
@@ -30,7 +29,7 @@ _MAX_TIMES = 500
 _PARTIAL_CHIPS = 5
 # (condition, frozen noise, temporal noise)
 _CARD_CONDITIONS = (("card", True, True), ("frozen only", True, False), ("temporal only", False, True))
-_PROGRAM = 1  # raised when the same inputs give other numbers, so that old results are not taken for new ones
+_PROGRAM = 2  # raised when the same inputs give other numbers, so that old results are not taken for new ones
 
 
 def evaluate(
@@ -64,11 +63,7 @@ def evaluate(
     run = Path(run)
     out = Path(out) if out is not None else run / "evaluation.json"
     _check(chips, bits, noise_scale, seed, images)
-    record = read_run(run)
-    if not record["finished"]:
-        raise InputError(
-            f"the run in {run} is not finished: give the same 'neuronsim train' command again, it goes on where it stopped"
-        )
+    finished_run(run)
     card = as_ttfs_card(card)
     key = _key(run, card, chips, bits, noise_scale, seed, images)
     notes = out.with_name(out.name + ".progress")
@@ -127,36 +122,10 @@ def evaluate(
     return out
 
 
-def load_network(run: Path, data_dir: Path | str | None = None) -> tuple[TTFSNetwork, data.DataSet]:
-    """The deployed network of a run (best epoch, averaged weights, full precision) and its data set.
-
-    Raises DataError when the checkpoint is corrupt, or the images are not those it was trained on.
-    """
-    experiment: Experiment = load_experiment(run / "experiment.toml")
-    record = read_run(run)
-    dataset = data.load(experiment.data, data_dir)
-    if dataset.digest != record["data_sha256"]:
-        raise DataError(
-            f"{run} was trained on other images of '{experiment.data}' than those found now: use the same --data-dir"
-        )
-    network = make_network(experiment, dataset.shape, dataset.n_classes)
-    state = read_checkpoint(run / "best.ckpt")["state_dict"]
-    prefix = "network." if experiment.ema is None else "average.module."
-    weights = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise DataError(
-            f"{run / 'best.ckpt'} does not fit its experiment ({str(error).splitlines()[0]}): train again"
-        ) from None
-    network.scope = experiment.full_scale
-    return network.eval(), dataset
-
-
 def _single(name: str, bits: int | None, trial: Trial, n: int) -> Condition:
-    low, high = stats.binomtest(round(trial.accuracy * n), n).proportion_ci(method="wilson")
+    low, high = wilson(trial.accuracy, n)
     return Condition(
-        name=name, bits=bits, noise_scale=0.0, frozen=False, accuracy=trial.accuracy, low=float(low), high=float(high),
+        name=name, bits=bits, noise_scale=0.0, frozen=False, accuracy=trial.accuracy, low=low, high=high,
         worst=trial.accuracy, per_chip=[], silent_outputs=trial.silent, sparsity=trial.sparsity,
         energy_per_inference_j=None, out_of_range=0.0,
     )  # fmt: skip
@@ -164,13 +133,11 @@ def _single(name: str, bits: int | None, trial: Trial, n: int) -> Condition:
 
 def _over_chips(name: str, bits: int | None, scale: float, frozen: bool, trials: list[Trial]) -> Condition:
     accuracy = np.array([trial.accuracy for trial in trials])
-    mean, half = float(accuracy.mean()), 0.0
-    if len(trials) > 1:
-        half = float(stats.t.ppf(0.975, len(trials) - 1) * accuracy.std(ddof=1) / math.sqrt(len(trials)))
+    mean, low, high = over_draws([trial.accuracy for trial in trials])
     energies = [trial.energy_j for trial in trials if trial.energy_j is not None]
     return Condition(
         name=name, bits=bits, noise_scale=scale if name != "frozen only" else 0.0, frozen=frozen, accuracy=mean,
-        low=max(0.0, mean - half), high=min(1.0, mean + half), worst=float(accuracy.min()), per_chip=accuracy.tolist(),
+        low=low, high=high, worst=float(accuracy.min()), per_chip=accuracy.tolist(),
         silent_outputs=float(np.mean([trial.silent for trial in trials])),
         sparsity=np.mean([trial.sparsity for trial in trials], axis=0).tolist(),
         energy_per_inference_j=float(np.mean(energies)) if energies else None,

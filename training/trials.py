@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from neuronsim.card import TTFSCard
 from neuronsim.errors import InputError
 
+from .energy import card_energy, waiting
 from .injection import Chip, generator_for, run_on_card
 from .network import TTFSNetwork
 
@@ -19,12 +20,20 @@ _FROZEN, _TEMPORAL = 1, 2
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One pass over the images. Lists are per layer of neurons."""
+    """One pass over the images. Lists are per layer of neurons.
+
+    ``spikes``, ``neurons``, ``energy_j`` (spikes, and static power until the decision): per image. ``decision_tau``,
+    ``slowest_tau``: mean and largest time to the decision.
+    """
 
     accuracy: float
     silent: float
     sparsity: list[float]
     out_of_range: float
+    spikes: float
+    neurons: float
+    decision_tau: float
+    slowest_tau: float
     energy_j: float | None
 
 
@@ -81,18 +90,17 @@ def _summary(runs: list[tuple[NDArray, NDArray, list[int], list[int], int]], car
     labels = np.concatenate([run[1] for run in runs])
     fired, neurons = np.sum([run[2] for run in runs], axis=0), np.sum([run[3] for run in runs], axis=0)
     first = times.min(axis=1)
-    silent = ~np.isfinite(first)
-    energy = None
-    if card is not None and card.energy is not None:
-        # Without a decision the circuit is watched as long as the slowest decided image took.
-        wait = first[~silent].max() if (~silent).any() else 0.0
-        active_s = np.where(silent, wait, first).mean() * card.kernel.tau_s.value
-        energy = card.energy.per_spike_j.value * fired.sum() / len(labels)
-        energy += card.energy.static_w.value * neurons.sum() / len(labels) * active_s
+    decision, slowest = waiting(first)
+    spikes, cells = float(fired.sum() / len(labels)), float(neurons.sum() / len(labels))
+    energy = None if card is None else card_energy(card, spikes, cells, decision)
     return Trial(
         accuracy=float((decide_times(times) == labels).mean()),
-        silent=float(silent.mean()),
+        silent=float((~np.isfinite(first)).mean()),
         sparsity=[float(x) for x in fired / neurons],
         out_of_range=float(sum(run[4] for run in runs) / neurons.sum()),
-        energy_j=None if energy is None else float(energy),
+        spikes=spikes,
+        neurons=cells,
+        decision_tau=decision,
+        slowest_tau=slowest,
+        energy_j=None if energy is None else float(sum(energy)),
     )

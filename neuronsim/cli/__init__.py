@@ -13,7 +13,7 @@ import typer
 
 from .bench import calibrate_command, characterize_command
 from .common import INTERRUPTED, guarded
-from .network import evaluate_command, train_command
+from .network import evaluate_command, robustness_command, train_command
 from .overview import demo_command, doctor_command, list_command, report_command
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ for name, command in (
     ("calibrate", calibrate_command),
     ("train", train_command),
     ("evaluate", evaluate_command),
+    ("robustness", robustness_command),
     ("report", report_command),
 ):
     app.command(name)(command)

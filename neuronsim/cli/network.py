@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -25,12 +26,34 @@ def show_evaluation(path: Path) -> None:
     console.print(table)
 
 
+def show_study(path: Path) -> None:
+    """Print the tables of a robustness study."""
+    from rich.table import Table
+
+    from neuronsim.report.tables_robustness import TITLES, about, tables
+    from neuronsim.studies import Study
+
+    study = Study.load(path)
+    console.print(f"\n[bold]{TITLES[study.kind]}[/]")
+    console.print(about(study), markup=False, soft_wrap=True)
+    for block in tables(study):
+        table = Table(*block.header, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for row in block.rows:
+            table.add_row(*row)
+        console.print()
+        console.print(f"[dim]{block.caption}[/]")
+        console.print(table)
+
+
 def train_command(
     experiment: Annotated[
         str, typer.Argument(help="Name of an experiment ('neuronsim list experiments') or a TOML file.")
     ],
     card: Annotated[Path | None, typer.Option(help="Train under the noise of this model card.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder. Default: build/runs/EXPERIMENT")] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Run folder or checkpoint whose weights training starts from.")
+    ] = None,
     data_dir: DataDir = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Replaces the experiment's seed.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Replaces the experiment's number of epochs.")] = None,
@@ -54,6 +77,7 @@ def train_command(
             seed=seed,
             card=card,
             epochs=epochs,
+            start=start,
             force=force,
             progress=not quiet,
             threads=jobs,
@@ -95,3 +119,60 @@ def evaluate_command(
     )
     show_evaluation(path)
     saved("evaluation", path)
+
+
+class StudyKind(StrEnum):
+    """What ``robustness`` can study."""
+
+    quantization = "quantization"
+    snr = "snr"
+    jitter = "jitter"
+    card = "card"
+    energy = "energy"
+
+
+def robustness_command(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders that 'neuronsim train' wrote, of one data set.")],
+    card: Annotated[Path | None, typer.Option(help="Model card; without one the study 'card' is left out.")] = None,
+    only: Annotated[list[StudyKind] | None, typer.Option(help="Only this study (may be given several times).")] = None,
+    chips: Annotated[int, typer.Option(min=2, help="Chips of the card: frozen mismatch draws.")] = 20,
+    draws: Annotated[int, typer.Option(min=2, help="Draws of weight noise and of jitter at each level.")] = 5,
+    points: Annotated[int, typer.Option(min=2, help="Levels of weight noise and of jitter.")] = 7,
+    images: Annotated[int | None, typer.Option(min=1, help="Use only the first IMAGES test images.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for tables and plots. Default: robustness/ in RUN.")] = None,
+    data_dir: DataDir = None,
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    quiet: Quiet = False,
+) -> None:
+    """Accuracy of trained networks against weight resolution, weight noise, jitter and a card's noise; energy per inference.
+
+    For each study one table, one plot (.png), and the data behind them (.json, .csv). Several RUNs are set side by side, on the
+    same chips and draws; the first is the reference. A second call goes on where the first was interrupted.
+
+    Example: neuronsim robustness build/runs/plain build/runs/aware --card build/pll_nlif_averaged/card.json
+    """
+    from training import stress
+
+    written = stress(
+        runs,
+        card=card,
+        only=[study.value for study in only or ()],
+        chips=chips,
+        draws=draws,
+        levels=points,
+        images=images,
+        seed=seed,
+        out=out,
+        data_dir=data_dir,
+        progress=not quiet,
+        threads=jobs,
+    )
+    for path in written:
+        show_study(path)
+    console.print()
+    if card is None and not only:
+        console.print("without --card, the study 'card' was left out")
+    for path in written:
+        saved("study", path)
+        saved("plot", path.with_suffix(".png"))

@@ -146,6 +146,7 @@ def report_command(
         cards=parts.cards,
         runs=parts.runs,
         evaluations=parts.evaluations,
+        studies=parts.studies,
         title=title,
     )
     saved("report", page)

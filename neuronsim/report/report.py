@@ -13,6 +13,7 @@ from ..card import ModelCard, RateCard, TTFSCard
 from ..errors import InputError
 from ..files import sha256_file
 from ..results import Evaluation
+from ..studies import KINDS, Study
 from .blocks import Block, Note, Page, Section, Source, Table
 from .datasheet import measured_sections
 from .headline import headline
@@ -21,6 +22,7 @@ from .runs import Run, load_run
 from .sections_bench import conditions, provenance, status
 from .sections_card import card_section
 from .sections_network import evaluation_section, training_section
+from .sections_robustness import robustness_section
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,7 @@ class Loaded:
     cards: tuple[tuple[TTFSCard | RateCard, Source], ...]
     runs: tuple[tuple[Run, tuple[Source, ...]], ...]
     evaluations: tuple[tuple[Evaluation, Source], ...]
+    studies: tuple[tuple[Study, Source], ...]
 
 
 def write_report(
@@ -40,11 +43,12 @@ def write_report(
     cards: Sequence[Path | str] = (),
     runs: Sequence[Path | str] = (),
     evaluations: Sequence[Path | str] = (),
+    studies: Sequence[Path | str] = (),
     title: str = "From waveform to accuracy",
 ) -> Path:
     """Write one self-contained HTML file that follows the chain: circuit, card, training, accuracy under the card.
 
-    ``datasets``: netCDF files; ``cards`` and ``evaluations``: JSON files; ``runs``: training folders (see
+    ``datasets``: netCDF files; ``cards``, ``evaluations`` and ``studies``: JSON files; ``runs``: training folders (see
     :func:`neuronsim.report.discover`). Every figure and table names its file and the first 12 digits of the file's
     SHA-256; paths are relative to the folder of ``out``. The same files give the same bytes. Returns ``out``.
 
@@ -52,9 +56,9 @@ def write_report(
     ``out`` cannot be written.
     """
     out = Path(out)
-    if not (datasets or cards or runs or evaluations):
-        raise InputError("nothing to report: give at least one dataset, model card, training run or evaluation")
-    loaded = _load(out.parent, datasets, cards, runs, evaluations)
+    if not (datasets or cards or runs or evaluations or studies):
+        raise InputError("nothing to report: give at least one dataset, model card, training run, evaluation or study")
+    loaded = _load(out.parent, datasets, cards, runs, evaluations, studies)
     return write_page(_page(loaded, title), out)
 
 
@@ -64,6 +68,7 @@ def _load(
     cards: Sequence[Path | str],
     runs: Sequence[Path | str],
     evaluations: Sequence[Path | str],
+    studies: Sequence[Path | str],
 ) -> Loaded:
     found_runs = [load_run(path) for path in runs]
     return Loaded(
@@ -71,6 +76,7 @@ def _load(
         cards=tuple((ModelCard.load(path), Source.of(Path(path), base)) for path in cards),
         runs=tuple((run, tuple(Source.of(path, base) for path in run.files)) for run in found_runs),
         evaluations=tuple((Evaluation.load(path), Source.of(Path(path), base)) for path in evaluations),
+        studies=tuple((Study.load(path), Source.of(Path(path), base)) for path in studies),
     )
 
 
@@ -94,6 +100,9 @@ def _page(loaded: Loaded, title: str) -> Page:
     sections += [
         evaluation_section(e, str(source), f"evaluation{i}") for i, (e, source) in enumerate(loaded.evaluations)
     ]
+    sections += [
+        robustness_section(study, str(source), f"study{i}") for i, (study, source) in enumerate(_ordered(loaded))
+    ]
     sections += appendix
     sections.append(
         Section(
@@ -105,11 +114,17 @@ def _page(loaded: Loaded, title: str) -> Page:
     )
     neurons = dict.fromkeys([d.attrs["neuron"] for d, _ in loaded.datasets] + [c.neuron for c, _ in loaded.cards])
     experiments = dict.fromkeys(e.experiment for e, _ in loaded.evaluations)
+    experiments |= dict.fromkeys(network.experiment for study, _ in loaded.studies for network in study.networks)
     facts = [("neurons", ", ".join(neurons)), ("experiments", ", ".join(experiments))]
     lead = (
         "What a neuron circuit does in SPICE, the model card calibrated from it, and what that card does to a network."
     )
     return Page(title=title, kicker="neuronsim report", lead=lead, facts=[f for f in facts if f[1]], sections=sections)
+
+
+def _ordered(loaded: Loaded) -> list[tuple[Study, Source]]:
+    """Folder by folder, the studies of each in the order of their kinds."""
+    return sorted(loaded.studies, key=lambda pair: (Path(pair[1].path).parent, KINDS.index(pair[0].kind)))
 
 
 def _of_dataset(section: Section, data: xr.Dataset, index: int, named: bool) -> Section:
@@ -158,6 +173,14 @@ def _chain(loaded: Loaded) -> tuple[list[tuple[str, str, str]], bool]:
             broken |= origin is None and bool(loaded.cards)
         origin = _checkpoint(loaded, e.checkpoint_sha256, source)
         rows.append(_link(source.path, origin, "checkpoint", e.checkpoint_sha256))
+    for study, source in loaded.studies:
+        if study.card_digest:
+            origin = _card(loaded, study.card_digest)
+            rows.append(_link(source.path, origin, "card", study.card_digest))
+            broken |= origin is None and bool(loaded.cards)
+        for network in study.networks:
+            origin = _checkpoint(loaded, network.checkpoint_sha256, source)
+            rows.append(_link(source.path, origin, "checkpoint", network.checkpoint_sha256))
     return rows, broken
 
 
@@ -190,4 +213,5 @@ def _files(loaded: Loaded) -> Table:
     ]
     rows += [(s.path, "training run", s.sha256) for _, sources in loaded.runs for s in sources]
     rows += [(s.path, "evaluation", s.sha256) for _, s in loaded.evaluations]
+    rows += [(s.path, "robustness study", s.sha256) for _, s in loaded.studies]
     return Table(caption="Files of this report.", header=("path", "what", "sha256"), rows=rows)

@@ -11,17 +11,19 @@ import math
 import re
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Any, ParamSpec
 
 import matplotlib
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from ..files import sha256_of
+from ..files import sha256_of, write_atomically
 from .units import trimmed
 
 # Okabe and Ito's palette, the light-page values; style.css holds both themes.
@@ -87,6 +89,16 @@ def drawn(function: Callable[Parameters, Figure]) -> Callable[Parameters, str]:
             return _svg(function(*args, **kwargs))
 
     return wrapper
+
+
+def save_png(
+    picture: Callable[Parameters, str], path: Path, *args: Parameters.args, **kwargs: Parameters.kwargs
+) -> Path:
+    """Save a ``picture`` made by :func:`drawn` as PNG on white paper, whole or not at all."""
+    build: Callable[Parameters, Figure] = picture.__wrapped__  # type: ignore[attr-defined]
+    with matplotlib.rc_context({**_RC, "figure.facecolor": "white"}):
+        drawing = build(*args, **kwargs)
+        return write_atomically(path, lambda temporary: FigureCanvasAgg(drawing).print_png(temporary))
 
 
 def figure(width: float = 9.6, height: float = 3.3) -> Figure:

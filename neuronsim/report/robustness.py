@@ -1,0 +1,20 @@
+"""Files of a robustness study: one plot, one table to read, one to compute with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..files import write_text
+from ..studies import Study
+from .plots_robustness import PLOTS
+from .style import save_png
+from .tables_robustness import markdown, points_csv
+
+
+def write_files(study: Study, folder: Path) -> list[Path]:
+    """Write ``KIND.png`` (plot), ``KIND.md`` (tables) and ``KIND.csv`` (every point) into ``folder``."""
+    return [
+        save_png(PLOTS[study.kind], folder / f"{study.kind}.png", study),
+        write_text(folder / f"{study.kind}.md", markdown(study)),
+        write_text(folder / f"{study.kind}.csv", points_csv(study)),
+    ]

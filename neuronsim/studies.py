@@ -1,0 +1,137 @@
+"""Study files: accuracy or energy of trained networks over one sweep (written by ``training``, read by the report)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .errors import DataError, InputError
+from .files import write_text
+
+Kind = Literal["quantization", "snr", "jitter", "card", "energy"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Origin(_Part):
+    """One network of a study: a checkpoint of a run folder."""
+
+    label: str
+    experiment: str
+    stage: int = Field(description="training stage whose best epoch it is, from 0")
+    trained_bits: int | None = Field(description="weight resolution it was trained at; null: full precision")
+    trained_card_digest: str | None = Field(description="card under whose noise it was trained; null: none")
+    run_seed: int
+    checkpoint: str
+    checkpoint_sha256: str
+    n_weights: int
+
+
+class Point(_Part):
+    """Accuracy of one network at one level of one series.
+
+    ``interval`` "images": [low, high] is the 95 % Wilson interval over the images; "draws": the 95 % t interval of the mean over
+    ``draws``, the accuracies of the single draws (chips, noise draws). ``level``: bits, dB, or jitter, see ``Study.definition``.
+    """
+
+    network: str
+    series: str
+    level: float | None
+    bits: int | None = Field(description="weight resolution; null: full precision")
+    full_scale: Literal["neuron", "layer"]
+    accuracy: float
+    low: float
+    high: float
+    worst: float
+    draws: list[float]
+    interval: Literal["images", "draws"]
+    silent_outputs: float = Field(description="fraction of images without any output spike")
+    weight_snr_db: float | None = Field(default=None, description="10 log10(sum w^2 / sum (w' - w)^2) over all weights")
+    out_of_range: float | None = Field(
+        default=None, description="fraction of neuron evaluations outside the card's detector range"
+    )
+
+
+class Gain(_Part):
+    """Mean accuracy of ``network`` minus that of ``reference`` under the same card, with its 95 % t interval.
+
+    ``paired``: over the same chips, draw by draw (networks of equal layers); else Welch's interval.
+    """
+
+    network: str
+    reference: str
+    condition: str
+    mean: float
+    low: float
+    high: float
+    chips: int
+    paired: bool
+
+
+class EnergyUse(_Part):
+    """Spikes and energy per inference of one network, mean over the images; definitions in ``training.energy``."""
+
+    network: str
+    bits: int | None
+    n_weights: int
+    n_neurons: int
+    sparsity: list[float] = Field(description="fraction of neurons that fired, per layer")
+    mean_sparsity: float = Field(description="fired neurons over all neurons")
+    input_spikes: float
+    spikes: float = Field(description="spikes of neurons; inputs and biases not counted")
+    spikes_by_decision: float = Field(description="those of them that come no later than the decision")
+    synaptic_events: float = Field(description="spikes of inputs, biases and neurons times the synapses each drives")
+    decision_tau: float
+    rule_weights_j: float = Field(description="paper 004: weights x sparsity x energy per spike")
+    rule_spikes_j: float = Field(description="spikes x energy per spike")
+    rule_events_j: float = Field(description="synaptic events x energy per spike")
+    card_spikes: float | None = None
+    card_decision_tau: float | None = None
+    card_window_tau: float | None = None
+    card_active_j: float | None = None
+    card_always_on_j: float | None = None
+    card_static_share: float | None = Field(default=None, description="share of static power in card_active_j")
+
+
+class Study(_Part):
+    """Everything one sweep gave, with what it was made from."""
+
+    schema_version: Literal[1] = 1
+    kind: Kind
+    definition: str = Field(description="what the levels are")
+    data: str = Field(description="name of the data set")
+    data_source: str
+    n_images: int
+    seed: int
+    card: str | None
+    card_digest: str | None
+    card_edited: bool
+    networks: list[Origin]
+    points: list[Point]
+    gains: list[Gain]
+    energy: list[EnergyUse]
+
+    def save(self, path: Path | str) -> Path:
+        """Write as JSON, whole or not at all."""
+        return write_text(path, self.model_dump_json(indent=1) + "\n")
+
+    @classmethod
+    def load(cls, path: Path | str) -> Study:
+        """Read and check. Raises InputError when missing, DataError when it is not a study."""
+        path = Path(path)
+        if not path.is_file():
+            raise InputError(f"no study at {path}: make one with 'neuronsim robustness RUN'")
+        try:
+            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+        except (ValidationError, UnicodeDecodeError) as error:
+            raise DataError(f"{path} is not a study file: {error}") from None
+
+    def series(self, network: str, series: str, bits: int | Literal["any"] | None = "any") -> list[Point]:
+        """The points of one curve in rising order of level (those without a level first)."""
+        found = [p for p in self.points if p.network == network and p.series == series and bits in ("any", p.bits)]
+        return sorted(found, key=lambda p: -1.0 if p.level is None else p.level)

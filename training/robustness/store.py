@@ -1,0 +1,40 @@
+"""Finished passes, kept on disk at once: an interrupted study goes on at the next pass, a longer one does only what is new."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from neuronsim.files import sha256_of, write_text
+
+_PROGRAM = 1  # raised when the same inputs give other numbers, so that old results are not taken for new ones
+
+
+class Store:
+    """Results by everything that decides them. A damaged file counts as empty: its passes are made again."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            stored = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            stored = {}
+        self._results: dict[str, Any] = stored if isinstance(stored, dict) else {}
+
+    def known(self, key: list[Any]) -> bool:
+        """True when the result of ``key`` is there."""
+        return self._name(key) in self._results
+
+    def result(self, key: list[Any], compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """The stored result of ``key``, or a new one, stored before it is returned."""
+        name = self._name(key)
+        if name not in self._results:
+            self._results[name] = compute()
+            write_text(self.path, json.dumps(self._results) + "\n")
+        return self._results[name]
+
+    @staticmethod
+    def _name(key: list[Any]) -> str:
+        return sha256_of(json.dumps([_PROGRAM, *key]))[:32]

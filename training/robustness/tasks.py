@@ -1,0 +1,73 @@
+"""Passes of a study, and the points of accuracy that they add up to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Literal
+
+import numpy as np
+
+from neuronsim.studies import Point
+
+from ..intervals import over_draws, wilson
+from .subjects import Subject
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One pass. Tasks that differ only in ``draw`` make one point; ``draw`` None: nothing is drawn, one pass is the point.
+
+    ``key``: what decides the result, beside the subject and the images.
+    """
+
+    subject: Subject
+    series: str
+    level: float | None
+    bits: int | None
+    scope: Literal["neuron", "layer"]
+    draw: int | None
+    key: list[Any]
+    compute: Callable[[], dict[str, Any]]
+
+
+def points(tasks: Sequence[Task], results: Sequence[dict[str, Any]]) -> list[Point]:
+    """The points of ``tasks``, in their order."""
+
+    def place(pair: tuple[Task, dict[str, Any]]) -> tuple[Any, ...]:
+        task = pair[0]
+        return task.subject.label, task.series, task.level, task.bits, task.scope
+
+    found = []
+    for _, members in groupby(zip(tasks, results, strict=True), key=place):
+        pairs = list(members)
+        found.append(_point(pairs[0][0], [result for _, result in pairs]))
+    return found
+
+
+def _point(task: Task, results: list[dict[str, Any]]) -> Point:
+    draws = [float(result["accuracy"]) for result in results]
+    if task.draw is None:
+        mean, (low, high) = draws[0], wilson(draws[0], int(results[0]["n"]))
+    else:
+        mean, low, high = over_draws(draws)
+    snr = results[0].get("snr_db")
+    beyond = [result["out_of_range"] for result in results if "out_of_range" in result]
+    return Point(
+        network=task.subject.label,
+        series=task.series,
+        level=task.level,
+        bits=task.bits,
+        full_scale=task.scope,
+        accuracy=mean,
+        low=low,
+        high=high,
+        worst=min(draws),
+        draws=[] if task.draw is None else draws,
+        interval="images" if task.draw is None else "draws",
+        silent_outputs=float(np.mean([result["silent"] for result in results])),
+        weight_snr_db=snr if snr is not None and math.isfinite(snr) else None,
+        out_of_range=float(np.mean(beyond)) if beyond else None,
+    )
