@@ -40,7 +40,7 @@ class TTFSModule(lightning.LightningModule):
         self.experiment = experiment
         self.n_batches = n_batches
         self.history: list[dict[str, float]] = []
-        self.best: dict[str, float] | None = None
+        self.bests: list[dict[str, float] | None] = [None] * len(experiment.stages)
         self.noise = CardNoise(card, experiment) if card is not None and experiment.noise_aware is not None else None
         self.average = None
         if experiment.ema is not None:
@@ -137,13 +137,17 @@ class TTFSModule(lightning.LightningModule):
         if self.average is not None:
             self.average.update_parameters(self.network)
 
+    def on_validation_epoch_start(self) -> None:
+        if self.noise is not None:
+            self.noise.install_nominal(self.averaged)
+
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         z, labels = batch
         out = self.averaged(z)
         self._add("val", float(self._loss(out, labels)), out, labels)
 
     def close_epoch(self) -> None:
-        """Close the epoch: one row of metrics, and whether it is the best of the last stage so far."""
+        """Close the epoch: one row of metrics, and whether it is the best of its stage so far."""
         stage, within = self.experiment.stage_at(self.current_epoch)
         row: dict[str, float] = {"stage": stage, "epoch": within}
         for part in ("train", "val"):
@@ -153,22 +157,23 @@ class TTFSModule(lightning.LightningModule):
         row["lr"] = self.learning_rate(self.current_epoch, self.n_batches - 1)
         row["seconds"] = time.monotonic() - self._started
         self.history.append(row)
-        last = stage == len(self.experiment.stages) - 1
-        # Equal accuracies are decided by the loss; the weights of earlier stages are not at the deployed resolution.
-        if last and (self.best is None or _merit(row) > _merit(self.best)):
-            self.best = dict(row, overall=self.current_epoch)
+        best = self.bests[stage]
+        if best is None or _merit(row) > _merit(best):  # equal accuracies are decided by the loss
+            self.bests[stage] = dict(row, overall=self.current_epoch)
 
     @property
-    def improved(self) -> bool:
-        """True when the epoch just closed is the best so far."""
-        return self.best is not None and self.best["overall"] == len(self.history) - 1
+    def improved(self) -> int | None:
+        """The stage whose best epoch so far is the one just closed; None when it is not the best."""
+        stage = int(self.history[-1]["stage"])
+        best = self.bests[stage]
+        return stage if best is not None and best["overall"] == len(self.history) - 1 else None
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["neuronsim"] = {"history": self.history, "best": self.best, "experiment": self.experiment.digest()}
+        checkpoint["neuronsim"] = {"history": self.history, "bests": self.bests, "experiment": self.experiment.digest()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.history = list(checkpoint["neuronsim"]["history"])
-        self.best = checkpoint["neuronsim"]["best"]
+        self.bests = list(checkpoint["neuronsim"]["bests"])
 
     def _loss(self, z: Tensor, labels: Tensor) -> Tensor:
         return spike_time_loss(z, labels, name=self.experiment.loss.name, cap=self.experiment.loss.cap)

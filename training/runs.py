@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import zipfile
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,11 @@ import torch
 
 from neuronsim.card import ModelCard, TTFSCard
 from neuronsim.errors import DataError, InputError
-from neuronsim.files import output_errors
+from neuronsim.files import output_errors, sha256_file
 
 from . import data
 from .batches import torch_generator
-from .experiment import Experiment
+from .experiment import Experiment, load_experiment
 from .network import TTFSNetwork
 
 _INITIAL = 0
@@ -26,6 +27,14 @@ _INITIAL = 0
 def make_network(experiment: Experiment, shape: tuple[int, int, int], n_classes: int) -> TTFSNetwork:
     """The untrained network of an experiment; its weights depend on the seed only."""
     return TTFSNetwork(experiment.layers, shape, n_classes, generator=torch_generator(experiment.seed, _INITIAL))
+
+
+def best_checkpoint(experiment: Experiment, stage: int) -> str:
+    """File of the best epoch of a stage: best.ckpt of the last, which is deployed, else like best-1-8bit.ckpt."""
+    if stage == len(experiment.stages) - 1:
+        return "best.ckpt"
+    bits = experiment.stages[stage].bits
+    return f"best-{stage}-{'full' if bits is None else f'{bits}bit'}.ckpt"
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -73,23 +82,55 @@ def read_run(out: Path) -> dict[str, Any]:
     return run
 
 
-def existing(out: Path, experiment: Experiment, card: TTFSCard | None, resume: bool, force: bool) -> str:
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """Where the first weights of a run come from: a checkpoint of another run."""
+
+    checkpoint: Path
+    sha256: str
+    experiment: Experiment
+
+
+def start_of(path: Path) -> Start:
+    """``path``: a run folder (its best.ckpt), or a checkpoint in one. Raises InputError when it is neither."""
+    checkpoint = path / "best.ckpt" if path.is_dir() else path
+    experiment = load_experiment(checkpoint.parent / "experiment.toml")
+    read_checkpoint(checkpoint)
+    return Start(checkpoint=checkpoint, sha256=sha256_file(checkpoint), experiment=experiment)
+
+
+def load_weights(network: TTFSNetwork, checkpoint: Path, experiment: Experiment) -> None:
+    """Give ``network`` the weights of a checkpoint of ``experiment``: the averaged ones where there are. Raises DataError."""
+    state = read_checkpoint(checkpoint)["state_dict"]
+    prefix = "network." if experiment.ema is None else "average.module."
+    weights = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise DataError(f"{checkpoint} does not fit the layers of the experiment ({reason}): train again") from None
+
+
+def existing(
+    out: Path, experiment: Experiment, card: TTFSCard | None, start: Start | None, resume: bool, force: bool
+) -> str:
     """What ``out`` holds: "new", "started" or "finished"."""
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file: name a folder")
     if force and out.is_dir():
-        for name in ("run.json", "last.ckpt", "best.ckpt", "metrics.csv", "experiment.toml"):
-            with output_errors(out / name):
-                (out / name).unlink(missing_ok=True)
+        names = ("run.json", "last.ckpt", "metrics.csv", "experiment.toml")
+        for path in [*(out / name for name in names), *out.glob("best*.ckpt")]:
+            with output_errors(path):
+                path.unlink(missing_ok=True)
     if not (out / "run.json").is_file():
         return "new"
     run = read_run(out)
     same = run["experiment_digest"] == experiment.digest() and run["card_digest"] == (
         card.content_digest() if card else None
     )
-    if not same:
+    if not same or run.get("start_sha256") != (start.sha256 if start else None):
         raise InputError(
-            f"{out} holds a run of another experiment, seed or card: choose another --out, or --force to replace it"
+            f"{out} holds a run of another experiment, seed, card or start: choose another --out, or --force to replace it"
         )
     if not resume:
         raise InputError(f"{out} already holds this run: resume it, choose another --out, or --force to replace it")
@@ -118,7 +159,9 @@ def check_data(out: Path, provenance: dict[str, Any]) -> None:
             )
 
 
-def provenance_of(experiment: Experiment, card: TTFSCard | None, dataset: data.DataSet) -> dict[str, Any]:
+def provenance_of(
+    experiment: Experiment, card: TTFSCard | None, start: Start | None, dataset: data.DataSet
+) -> dict[str, Any]:
     """What run.json says of a run that is not finished."""
     packages = ("neuronsim", "torch", "lightning", "numba", "numpy")
     return {
@@ -126,6 +169,8 @@ def provenance_of(experiment: Experiment, card: TTFSCard | None, dataset: data.D
         "experiment_digest": experiment.digest(),
         "seed": experiment.seed,
         "card_digest": card.content_digest() if card else None,
+        "start": str(start.checkpoint) if start else None,
+        "start_sha256": start.sha256 if start else None,
         "data": experiment.data,
         "data_source": dataset.source,
         "data_sha256": dataset.digest,

@@ -26,7 +26,17 @@ from . import data
 from .batches import PlainBatches, TrainingBatches, as_pixels
 from .experiment import Experiment, load_experiment, to_toml
 from .module import COLUMNS, TTFSModule
-from .runs import as_ttfs_card, check_data, existing, make_network, provenance_of, resumable
+from .runs import (
+    as_ttfs_card,
+    best_checkpoint,
+    check_data,
+    existing,
+    load_weights,
+    make_network,
+    provenance_of,
+    resumable,
+    start_of,
+)
 from .ttfs.parallel import use_threads
 
 
@@ -38,6 +48,7 @@ def train(
     seed: int | None = None,
     card: TTFSCard | Path | str | None = None,
     epochs: int | None = None,
+    start: Path | str | None = None,
     resume: bool = True,
     force: bool = False,
     progress: bool = True,
@@ -45,10 +56,11 @@ def train(
 ) -> Path:
     """Train an experiment and return its run folder ``out``.
 
-    The folder holds experiment.toml, metrics.csv, last.ckpt, best.ckpt (best epoch of the last stage by validation) and
-    run.json (provenance). A run that was interrupted goes on where its last whole epoch ended and ends with bit-identical
-    weights; a finished run is not trained again.
+    The folder holds experiment.toml, metrics.csv, last.ckpt, best.ckpt (best epoch of the last stage by validation; earlier
+    stages: best-STAGE-BITS.ckpt) and run.json (provenance). A run that was interrupted goes on where its last whole epoch
+    ended and ends with bit-identical weights; a finished run is not trained again.
 
+    ``start``: run folder, or checkpoint in one, whose weights training starts from (fine-tuning); its layers must be the same.
     ``seed``, ``epochs``: replace those of the experiment. ``card``: train under its noise (section [noise_aware]; defaults
     when there is none). ``resume`` False refuses a folder that holds a run; ``force`` True replaces it. ``threads``: CPU threads.
 
@@ -58,13 +70,16 @@ def train(
     """
     experiment, card = _resolve(experiment, seed, card, epochs)
     out = Path(out)
-    state = existing(out, experiment, card, resume, force)
+    origin = None if start is None else start_of(Path(start))
+    state = existing(out, experiment, card, origin, resume, force)
     if state == "finished":
         return out
     dataset = data.load(experiment.data, data_dir)
-    provenance = provenance_of(experiment, card, dataset)
+    provenance = provenance_of(experiment, card, origin, dataset)
     check_data(out, provenance)
     network = make_network(experiment, dataset.shape, dataset.n_classes)
+    if origin is not None:
+        load_weights(network, origin.checkpoint, origin.experiment)
     with output_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     write_text(out / "experiment.toml", to_toml(experiment))
@@ -83,7 +98,7 @@ def train(
             _fit(module, dataset, experiment, out, shown, resume=checkpoint is not None)
         elif checkpoint is not None:
             module.on_load_checkpoint(checkpoint)
-    provenance.update(finished=True, best=module.best, n_weights=network.n_weights)
+    provenance.update(finished=True, best=module.bests[-1], bests=module.bests, n_weights=network.n_weights)
     write_text(out / "run.json", json.dumps(provenance, indent=1) + "\n")
     return out
 
@@ -133,9 +148,13 @@ class _Keeper(lightning.Callback):
         writer.writerows(module.history)
         write_text(self.out / "metrics.csv", text.getvalue())
         # The best checkpoint first: killed in between, the epoch is repeated and writes it again.
-        for name, due in (("best.ckpt", module.improved), ("last.ckpt", True)):
-            if due:
-                write_atomically(self.out / name, lambda temporary: trainer.save_checkpoint(temporary))
+        names = (
+            ["last.ckpt"]
+            if module.improved is None
+            else [best_checkpoint(module.experiment, module.improved), "last.ckpt"]
+        )
+        for name in names:
+            write_atomically(self.out / name, lambda temporary: trainer.save_checkpoint(temporary))
 
 
 def _fit(

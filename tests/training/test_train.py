@@ -17,7 +17,7 @@ import torch
 
 from neuronsim.errors import DataError, InputError
 from training import load_experiment, train
-from training.evaluation import load_network
+from training.deployed import load_network
 from training.runs import read_checkpoint
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +51,7 @@ def test_run_folder_is_complete(quick_run):
         "run.json",
         "last.ckpt",
         "best.ckpt",
+        "best-0-full.ckpt",
     }
     with (quick_run / "metrics.csv").open() as stream:
         rows = list(csv.DictReader(stream))
@@ -70,6 +71,23 @@ def test_run_folder_is_complete(quick_run):
     assert run["finished"]
     last_stage = [float(row["val_accuracy"]) for row in rows if row["stage"] == "1"]
     assert run["best"]["val_accuracy"] == max(last_stage) > 0.9
+
+
+def test_training_starts_from_the_weights_of_another_run(quick_run, tmp_path):
+    experiment = load_experiment(quick_run / "experiment.toml")
+    still = experiment.stages[0].model_copy(update={"epochs": 1, "lr": 1e-9, "lr_end": 1e-9})
+    fine = experiment.model_copy(update={"stages": (still,), "ema": None})
+    run = train(fine, out=tmp_path / "fine", start=quick_run / "best-0-full.ckpt", progress=False)
+    origin, _ = load_network(quick_run, checkpoint=quick_run / "best-0-full.ckpt")
+    tuned, _ = load_network(run)
+    for before, after in zip(origin.spiking, tuned.spiking, strict=True):
+        torch.testing.assert_close(after.weight, before.weight, rtol=0, atol=1e-5)  # 1e-9 per step moves nothing
+    assert train(fine, out=run, start=quick_run / "best-0-full.ckpt", progress=False) == run
+    with pytest.raises(InputError, match="start"):
+        train(fine, out=run, progress=False)
+    other = fine.model_copy(update={"layers": fine.layers[-1:]})
+    with pytest.raises(DataError, match="does not fit the layers"):
+        train(other, out=tmp_path / "other", start=quick_run, progress=False)
 
 
 def test_a_finished_run_is_not_trained_again(quick_run):
