@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.errors import DataError, InputError, MissingToolError, suggest
-from neuronsim.files import sha256_of, write_atomically
+from neuronsim.files import sha256_of
 
-from . import sources
+from . import cifar_jpeg, sources
 from .idx import read_idx
 
 DATASETS = ("mnist-5k", "digits", "mnist", "fashion-mnist", "cifar10")
 _SPLIT_SEED = 20220  # the splits never change, whatever the seed of an experiment
-_CIFAR_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +158,7 @@ def _idx(name: str, data_dir: Path | str | None) -> DataSet:
 def _cifar10(data_dir: Path | str | None) -> DataSet:
     found = sources.cifar_source(data_dir) or sources.download("cifar10")
     if found.is_file():
-        source, (train, test) = "CIFAR-10 (JPEG)", _cifar_jpeg(found)
+        source, (train, test) = "CIFAR-10 (JPEG)", cifar_jpeg.read_archive(found)
     else:
         source, records = "CIFAR-10", [_cifar_batch(found / file) for file in sources.CIFAR_FILES]
         train, test = np.concatenate(records[:-1]), records[-1]
@@ -173,59 +170,13 @@ def _cifar_batch(path: Path) -> NDArray[np.uint8]:
     if not path.is_file():
         raise DataError(f"{path.parent} lacks {path.name}: {sources.advice('cifar10')}")
     raw = np.fromfile(path, np.uint8)
-    if raw.size == 0 or raw.size % 3073 or raw[::3073].max() > 9:
+    if raw.size == 0 or raw.size % cifar_jpeg.RECORD or raw[:: cifar_jpeg.RECORD].max() > 9:
         raise DataError(
             f"{path} is truncated or corrupt: {raw.size} bytes are not records of 1 label and 3072 pixel bytes"
         )
-    return raw.reshape(-1, 3073)
+    return raw.reshape(-1, cifar_jpeg.RECORD)
 
 
 def _cifar_images(records: NDArray[np.uint8]) -> Images:
     pixels = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
     return Images(pixels=np.ascontiguousarray(pixels), labels=records[:, 0].astype(np.int64))
-
-
-def _cifar_jpeg(archive: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Decode the JPEG archive (members SPLIT/CLASS/FILE) once; the decoded records are kept in the cache."""
-    stat = archive.stat()
-    cached = (
-        sources.cache_folder()
-        / f"cifar10-jpeg-{sha256_of(f'{archive.resolve()} {stat.st_size} {stat.st_mtime_ns}')[:16]}.npz"
-    )
-    if cached.is_file():
-        try:
-            with np.load(cached) as stored:
-                return stored["train"], stored["test"]
-        except Exception:
-            cached.unlink()
-    try:
-        from PIL import Image
-    except ImportError:
-        raise MissingToolError("reading CIFAR-10 from JPEG images needs Pillow: pip install pillow") from None
-    records: dict[str, list[tuple[str, bytes]]] = {"train": [], "test": []}
-    try:
-        with tarfile.open(archive) as tar:
-            for member in tar:
-                stream = tar.extractfile(member) if member.isfile() else None
-                if stream is None:
-                    continue
-                split, label, _ = member.name.split("/")
-                image = np.asarray(Image.open(io.BytesIO(stream.read())).convert("RGB"))
-                records[split].append(
-                    (member.name, bytes([_CIFAR_CLASSES.index(label)]) + image.transpose(2, 0, 1).tobytes())
-                )
-    except (OSError, EOFError, tarfile.TarError, ValueError, KeyError) as error:
-        raise DataError(f"{archive} is truncated or not the CIFAR-10 JPEG archive ({error})") from None
-    arrays = {}
-    for split, rows in records.items():
-        data = b"".join(record for _, record in sorted(rows))
-        if not data or len(data) % 3073:
-            raise DataError(f"{archive} holds no complete '{split}' images of 32 x 32 pixels")
-        arrays[split] = np.frombuffer(data, np.uint8).reshape(-1, 3073)
-
-    def write(temporary: Path) -> None:
-        with temporary.open("wb") as stream:
-            np.savez(stream, **arrays)
-
-    write_atomically(cached, write)
-    return arrays["train"], arrays["test"]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import io
 import struct
+import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from neuronsim.errors import DataError, InputError, MissingToolError
-from training import data, sources
+from training import cifar_jpeg, data, sources
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +27,24 @@ def _offline(monkeypatch, tmp_path):
 def idx(array: np.ndarray) -> bytes:
     head = bytes((0, 0, 8, array.ndim)) + b"".join(struct.pack(">I", n) for n in array.shape)
     return head + array.astype(np.uint8).tobytes()
+
+
+def jpeg_archive(folder, *, size: int = 32, label: str | None = None):
+    """A tiny archive of JPEG images, train/CLASS/NUMBER.jpg and test/...; class k is an even red of 20 k. Returns its path."""
+    image = pytest.importorskip("PIL.Image", reason="install Pillow")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "cifar10-jpeg.tar.xz"
+    with tarfile.open(path, "w:xz") as tar:
+        for split, n in (("train", 10), ("test", 2)):
+            for k, name in enumerate(cifar_jpeg.CLASSES):
+                for number in range(n):
+                    stream = io.BytesIO()
+                    image.new("RGB", (size, size), (20 * k, 0, 0)).save(stream, "JPEG", quality=95)
+                    entry = tarfile.TarInfo(f"{split}/{label or name}/{number:04d}.jpg")
+                    entry.size = stream.tell()
+                    stream.seek(0)
+                    tar.addfile(entry, stream)
+    return path
 
 
 @pytest.fixture
@@ -130,3 +151,70 @@ def test_cifar_batches(tmp_path):
     (folder / "data_batch_2.bin").unlink()
     with pytest.raises(DataError, match=r"lacks data_batch_2.bin"):
         data.load("cifar10", folder.parent)
+
+
+def test_cifar_from_jpeg_says_so_and_is_decoded_once(tmp_path, monkeypatch):
+    archive = jpeg_archive(tmp_path / "data" / "cifar10-jpeg")
+    loaded = data.load("cifar10", tmp_path / "data")
+    assert loaded.source == "CIFAR-10 (JPEG)"
+    assert (len(loaded.train), len(loaded.validation), len(loaded.test)) == (90, 10, 20)
+    assert np.bincount(loaded.test.labels).tolist() == [2] * 10
+    for part in (loaded.train, loaded.validation, loaded.test):
+        np.testing.assert_allclose(part.pixels[:, 5, 7, 0], 20 * part.labels, atol=2)
+        np.testing.assert_allclose(part.pixels[:, 5, 7, 1:], 0, atol=2)
+
+    def closed(*_, **__):
+        raise AssertionError("the archive was decoded twice")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tarfile, "open", closed)
+        assert data.load("cifar10", tmp_path / "data").digest == loaded.digest
+    (cached,) = (tmp_path / "cache").glob("*.npz")
+    cached.write_bytes(cached.read_bytes()[:1000])
+    assert data.load("cifar10", tmp_path / "data").digest == loaded.digest, "a damaged cache is made anew"
+    assert {row[0]: row[2] for row in data.data_status(tmp_path / "data")}["cifar10"] == str(archive)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"size": 16}, "airplane/0000.jpg has 16 x 16 pixels, not 32 x 32"),
+        ({"label": "zebra"}, "train/zebra/0000.jpg is not"),
+    ],
+)
+def test_another_jpeg_archive_is_refused(tmp_path, change, message):
+    jpeg_archive(tmp_path / "data" / "cifar10-jpeg", **change)
+    with pytest.raises(DataError, match=message):
+        data.load("cifar10", tmp_path / "data")
+
+
+def test_a_truncated_jpeg_archive_is_named(tmp_path):
+    archive = jpeg_archive(tmp_path / "data" / "cifar10-jpeg")
+    archive.write_bytes(archive.read_bytes()[:200])
+    with pytest.raises(DataError, match=r"cifar10-jpeg.tar.xz is truncated"):
+        data.load("cifar10", tmp_path / "data")
+
+
+def test_fashion_mnist_is_found_where_debian_puts_it(idx_folder, monkeypatch):
+    monkeypatch.setattr(sources, "_SYSTEM", {"fashion-mnist": (idx_folder / "mnist",)})
+    found = data.load("fashion-mnist")
+    assert (found.name, len(found.test)) == ("fashion-mnist", 20)
+    assert {row[0]: row[1] for row in data.data_status()}["fashion-mnist"]
+    # A folder of one's own comes first.
+    own = idx_folder / "fashion-mnist"
+    own.mkdir()
+    for file in sources.IDX_FILES.values():
+        (own / file).write_bytes((idx_folder / "mnist" / file).read_bytes())
+    assert sources.idx_folder("fashion-mnist", idx_folder) == own
+
+
+@pytest.mark.slow
+def test_debian_fashion_mnist_is_the_published_one():
+    folder = Path("/usr/share/datasets/fashion-mnist")
+    if not folder.is_dir():
+        pytest.skip("install Debian's package dataset-fashion-mnist: apt-get install dataset-fashion-mnist")
+    images = data.read_idx(folder / sources.IDX_FILES["train_images"], 3)
+    labels = data.read_idx(folder / sources.IDX_FILES["test_labels"], 1)
+    assert images.shape == (60_000, 28, 28)
+    assert np.bincount(labels).tolist() == [1000] * 10
+    assert images.mean() / 255 == pytest.approx(0.2860, abs=1e-4)  # the mean its publishers' users normalize with
