@@ -50,7 +50,7 @@ LAYERS = {
 }
 
 
-def draw(layer: Layer, dtype: torch.dtype, batch: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
+def draw(layer: Layer, dtype: torch.dtype, batch: int = 2 if INTERPRETED else 6) -> tuple[torch.Tensor, torch.Tensor]:
     """Spike times, half of them on a coarse grid (ties), a fifth of them silent, one image all silent; signed weights."""
     generator = np.random.default_rng(21)
     z = np.exp(generator.uniform(0, 3, (batch, layer.geometry.n_in)))
@@ -161,6 +161,7 @@ def test_an_empty_batch_is_no_error(name: str):
     assert (grad_w == 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(GPU or INTERPRETED, reason="the tests above run on the GPU, or this is the interpreted run")
 def test_triton_in_its_interpreter():
     pytest.importorskip("triton")

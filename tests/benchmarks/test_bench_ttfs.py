@@ -1,0 +1,33 @@
+"""The TTFS benchmark runs, its table holds its figures, and the engine it times is the exact one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+@pytest.mark.slow
+def test_quick_run_writes_figures_table_and_plot(tmp_path: Path):
+    command = [sys.executable, str(HERE / "bench_ttfs.py"), "--quick", "--out", str(tmp_path)]
+    readme = (HERE.parents[1] / "README.md").read_text(encoding="utf-8")
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    results = json.loads((tmp_path / "ttfs.json").read_text())
+    layer = results["layers"]["conv1"]
+    assert layer["identical"]
+    for run in layer["time"].values():
+        assert run["engine"]["disagreement"] < 1e-3  # simultaneous or barely missed spikes in single precision
+        assert run["engine signed"]["fired"] < 0.95 < run["engine"]["fired"]
+        engine, published = run["engine"]["both"]["median_ms"], run["published"]["both"]["median_ms"]
+        assert 0 < engine < published
+        assert f"{published:.3g} / **{engine:.3g}**" in done.stdout
+    memory = layer["memory"]
+    assert memory["engine"]["extra_bytes"] < memory["published"]["extra_bytes"]
+    assert (tmp_path / "ttfs.png").stat().st_size > 10_000
+    assert (HERE.parents[1] / "README.md").read_text(encoding="utf-8") == readme

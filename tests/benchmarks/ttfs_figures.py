@@ -1,0 +1,106 @@
+"""How the figures of the TTFS benchmark are shown: the README's table and the plot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from neuronsim.files import write_atomically
+
+TITLES = {
+    "fc": "FC 784 -> 800",
+    "conv1": "SCNN(5,32,2) on 28 x 28 x 1",
+    "conv2": "SCNN(5,16,2) on 14 x 14 x 32",
+    "network": "the whole network",
+}
+NAMES = {"published": "published algorithm", "engine": "neuronsim", "product": "plain product"}
+
+
+def readme_table(results: dict) -> str:
+    """The figures as the README shows them."""
+    threads = list(next(iter(results["layers"].values()))["time"])
+    heads = [f"{kind}, {count} thread{'s' * (count != '1')}" for kind in ("forward", "+ backward") for count in threads]
+    lines = [
+        f"Batch {results['batch']}, ms: {NAMES['published']} / **{NAMES['engine']}** / {NAMES['product']} of that shape.",
+        "",
+        f"| layer | {' | '.join(heads)} | extra memory, MB |",
+        "|---|" + "---|" * (len(heads) + 1),
+    ]
+    for layer, entry in results["layers"].items():
+        cells = [
+            " / ".join(
+                f"**{run[name][kind]['median_ms']:.3g}**" if name == "engine" else f"{run[name][kind]['median_ms']:.3g}"
+                for name in NAMES
+            )
+            for kind in ("forward", "both")
+            for run in entry["time"].values()
+        ]
+        memory = " / ".join(f"{entry['memory'][name]['extra_bytes'] / 1e6:.0f}" for name in NAMES)
+        lines.append(f"| {TITLES[layer]} | {' | '.join(cells)} | {memory} |")
+    picture = "![times and memory on logarithmic scales](tests/benchmarks/ttfs.png)"
+    lines += ["", *facts(results, threads[-1]), "", picture, ""]
+    m = results["machine"]
+    return "\n".join(
+        [
+            *lines,
+            f"{results['date']}, {m['cpu']}, {m['cores']} cores; `{results['command']}`, tests/benchmarks/ttfs.json",
+        ]
+    )
+
+
+def facts(results: dict, count: str) -> list[str]:
+    """The sentences below the table, for ``count`` threads."""
+    layers = results["layers"]
+    each = lambda show: ", ".join(f"{TITLES[name].split(' on ')[0]}: {show(entry)}" for name, entry in layers.items())  # noqa: E731
+    ratio = lambda key: lambda entry: f"{entry['ratios'][count]['both'][key]:.3g}"  # noqa: E731
+    signed = lambda entry: f"{entry['time'][count]['engine signed']['both']['median_ms']:.3g}"  # noqa: E731
+    larger = lambda entry: f"{entry['memory']['engine at the larger batch']['extra_bytes'] / 1e6:.0f}"  # noqa: E731
+    same = all(entry["identical"] for entry in layers.values())
+    lines = [
+        f"- Forward and backward, {count} threads, times faster than the published algorithm: "
+        f"{each(ratio('published_over_engine'))}; times the plain product: {each(ratio('engine_over_product'))}.",
+        f"- With signed weights, under which many neurons fire late or never, ms: {each(signed)}.",
+        f"- Extra memory at batch {results['memory_batch']}, MB: {each(larger)}. Results of 1 and {count} threads are "
+        f"{'identical bit for bit' if same else '**not identical**'}.",
+    ]
+    for size, figure in results["epochs"].items():
+        how = "measured" if figure["images"] >= 50_000 else f"from {figure['images']:.0f} images"
+        lines.append(
+            f"- One epoch over 60,000 images at batch {size}, with `training.train`: {figure['epoch_s']:.0f} s ({how})."
+        )
+    return lines
+
+
+def plot(results: dict, path: Path) -> None:
+    """Times and memory as bars on logarithmic scales."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    layers = results["layers"]
+    count = list(next(iter(layers.values()))["time"])[-1]
+    panels = (
+        (f"forward, ms ({count} threads)", lambda e, name: e["time"][count][name]["forward"]["median_ms"]),
+        (f"forward + backward, ms ({count} threads)", lambda e, name: e["time"][count][name]["both"]["median_ms"]),
+        ("extra memory, MB", lambda e, name: max(e["memory"][name]["extra_bytes"] / 1e6, 0.1)),
+    )
+    figure, axes = pyplot.subplots(1, 3, figsize=(15, 4.8), layout="constrained")
+    for axis, (title, value) in zip(axes, panels, strict=True):
+        for k, (name, color) in enumerate(zip(NAMES, ("#b0553a", "#2a6f97", "#9a9a9a"), strict=True)):
+            places = [x + 0.27 * (k - 1) for x in range(len(layers))]
+            bars = axis.bar(
+                places, [value(entry, name) for entry in layers.values()], 0.25, label=NAMES[name], color=color
+            )
+            axis.bar_label(bars, fmt="{:.3g}", fontsize=7)
+        axis.set_yscale("log")
+        axis.set_xticks(range(len(layers)), [TITLES[name].replace(" on ", "\non ") for name in layers], fontsize=8)
+        axis.set_title(title, fontsize=10)
+        axis.margins(y=0.1)
+        axis.spines[["top", "right"]].set_visible(False)
+    figure.legend(*axes[0].get_legend_handles_labels(), fontsize=9, frameon=False, loc="outside lower center", ncols=3)
+    m = results["machine"]
+    figure.suptitle(
+        f"TTFS layers, batch {results['batch']}: {m['cpu']}, {m['cores']} cores, {results['date']}", fontsize=11
+    )
+    write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=130, format="png"))
+    pyplot.close(figure)
