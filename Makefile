@@ -20,7 +20,7 @@ INSTALLED := $(VENV)/.installed
 DATA_OPTION = $(if $(DATA_DIR),--data-dir $(DATA_DIR))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup ngspice demo characterize calibrate train evaluate robustness report test check format bench bench-ttfs clean
+.PHONY: help setup ngspice demo characterize calibrate train evaluate robustness report test check format bench bench-ttfs bench-training clean
 
 help:  ## Show this list
 	@echo "neuronsim: from a neuron circuit in ngspice to a network's accuracy under that circuit's noise"
@@ -94,6 +94,9 @@ bench: ngspice $(INSTALLED)  ## Measure speed and accuracy; update tests/benchma
 
 bench-ttfs: $(INSTALLED)  ## Measure TTFS layers against the published algorithm (FULL=1: whole epochs on MNIST)
 	$(BIN)/python tests/benchmarks/bench_ttfs.py $(if $(FULL),--full) $(DATA_OPTION)
+
+bench-training: ngspice $(INSTALLED)  ## Train the networks the README quotes (hours; goes on where it stopped)
+	$(BIN)/python tests/benchmarks/train_networks.py --jobs $(JOBS) $(DATA_OPTION)
 
 clean:  ## Remove build results (not .venv and not the cache of SPICE runs)
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache

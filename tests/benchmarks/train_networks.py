@@ -1,0 +1,230 @@
+"""Train the networks whose accuracies the README quotes, and put them on cards.
+
+Run by ``make bench-training`` (hours; every part goes on where it was interrupted). Writes training.json beside this file (figures,
+learning curves, machine, date, commands), training.png and the README's table. Every choice was made on the validation images,
+which are part of the training set; each network kept meets the test images once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import datetime
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from neuronsim.files import write_text
+from neuronsim.studies import Study
+from training import load_experiment, stress, train
+from training.batches import PlainBatches
+from training.deployed import build, checkpoints, load_data
+from training.module import decide
+from training.ttfs.parallel import use_threads
+
+HERE = Path(__file__).parent
+README = HERE.parents[1] / "README.md"
+RESULTS, PLOT = HERE / "training.json", HERE / "training.png"
+BEGIN, END = "<!-- training: begin (written by make bench-training) -->", "<!-- training: end -->"
+SEEDS = (0, 1, 2)
+CIRCUIT = {"r": "20", "ramp": "0.05"}  # second pole at 20 / tau, threshold ramp of 5 % per tau
+
+
+class Bench:
+    """Where the runs lie, and what all parts share."""
+
+    def __init__(self, out: Path, data_dir: Path | None, jobs: int) -> None:
+        self.out, self.data_dir, self.jobs = out, data_dir, jobs
+
+    def train(self, experiment: str, name: str, **options: Any) -> Path:
+        """The run folder ``name``, trained now if it is not yet."""
+        return train(experiment, out=self.out / name, data_dir=self.data_dir, threads=self.jobs, **options)
+
+    def command(self, *arguments: str) -> None:
+        """A command of the package, as a person would give it."""
+        subprocess.run([sys.executable, "-m", "neuronsim", *arguments], check=True)
+
+    def accuracies(self, run: Path) -> dict[str, float]:
+        """Test accuracy of the best network of every stage, at the resolution it was trained for."""
+        experiment = load_experiment(run / "experiment.toml")
+        dataset = load_data(run, experiment, self.data_dir)
+        found = {}
+        with use_threads(self.jobs), torch.no_grad():
+            for kept in checkpoints(run):
+                network = build(experiment, dataset, kept.path)
+                network.bits = kept.bits
+                right = [
+                    int((decide(network(z)) == labels).sum()) for z, labels in PlainBatches(dataset.test, experiment)
+                ]
+                found["32" if kept.bits is None else str(kept.bits)] = sum(right) / len(dataset.test)
+        return found
+
+    def summary(self, run: Path) -> dict[str, Any]:
+        """Figures and learning curve of a finished run."""
+        with (run / "metrics.csv").open(encoding="utf-8") as stream:
+            rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
+        record = json.loads((run / "run.json").read_text(encoding="utf-8"))
+        return {
+            "test_accuracy": self.accuracies(run),
+            "validation_accuracy": [best and best["val_accuracy"] for best in record["bests"]],
+            "seconds": sum(row["seconds"] for row in rows),
+            "epochs": len(rows),
+            "curve": {
+                name: [row[name] for row in rows] for name in ("stage", "train_loss", "train_accuracy", "val_accuracy")
+            },
+        }
+
+
+def mnist(bench: Bench) -> dict[str, Any]:
+    """The MNIST network of paper 004, three seeds, 32 to 2 bits."""
+    return {
+        str(seed): bench.summary(bench.train("mnist_ttfs", f"mnist_{seed}", seed=seed, progress=True)) for seed in SEEDS
+    }
+
+
+def fashion(bench: Bench) -> dict[str, Any]:
+    """The same network and recipe on Fashion-MNIST."""
+    return {"0": bench.summary(bench.train("fashion_ttfs", "fashion_0"))}
+
+
+def card(bench: Bench, name: str, *options: str) -> Path:
+    """A card of ``pll_nlif_averaged`` under the default plans, characterized in ngspice now if it is not yet."""
+    dataset, path = bench.out / f"{name}.nc", bench.out / f"{name}.json"
+    if not path.is_file():
+        bench.command("characterize", "pll_nlif_averaged", "--plan", "card", "--out", str(dataset), *options)
+        bench.command("calibrate", str(dataset), "--out", str(path))
+    return path
+
+
+def on_card(bench: Bench, path: Path, name: str, runs: list[Path]) -> dict[str, Any]:
+    """Every run on the same 20 chips of a card, and what each is better than the first."""
+    (study,) = stress(runs, card=path, only=["card"], out=bench.out / name, data_dir=bench.data_dir, threads=bench.jobs)
+    return Study.load(study).model_dump(mode="json")
+
+
+def noise(bench: Bench) -> dict[str, Any]:
+    """Plain and noise-aware fine-tuning under the card of the averaged neuron."""
+    path, start = card(bench, "averaged"), bench.out / "mnist_0" / "best-0-full.ckpt"
+    plain = bench.train("mnist_finetune", "finetuned", start=start)
+    aware = bench.train("mnist_on_card", "on_card", start=start, card=path)
+    return on_card(bench, path, "noise_study", [plain, aware])
+
+
+def circuit(bench: Bench) -> dict[str, Any]:
+    """Fine-tuning with the ideal kernel, and through a circuit with a slow second pole and a ramp; both on that circuit."""
+    options = [part for name, value in CIRCUIT.items() for part in ("--set", f"{name}={value}")]
+    path, start = card(bench, "slow", *options), bench.out / "mnist_0" / "best-0-full.ckpt"
+    plain = bench.train("mnist_finetune", "finetuned", start=start)
+    through = bench.train("mnist_through_circuit", "through_circuit", start=start, card=path)
+    return on_card(bench, path, "circuit_study", [plain, through]) | {"ideal": bench.accuracies(plain)}
+
+
+PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
+    "mnist": mnist,
+    "fashion": fashion,
+    "noise": noise,
+    "circuit": circuit,
+}
+
+
+def plot(results: dict[str, Any]) -> None:
+    """Validation accuracy per epoch of the MNIST runs, stages shaded."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
+    for seed, run in results["mnist"].items():
+        values = run["curve"]["val_accuracy"]
+        axes.plot(range(1, len(values) + 1), [100 * value for value in values], label=f"seed {seed}")
+    stages = next(iter(results["mnist"].values()))["curve"]["stage"]
+    names = ["32 bit", "8 bit", "4 bit", "2 bit"]
+    for stage in sorted(set(stages)):
+        first, last = stages.index(stage), len(stages) - 1 - stages[::-1].index(stage)
+        axes.axvspan(first + 0.5, last + 1.5, color="0.5", alpha=0.12 * (int(stage) % 2), lw=0)
+        axes.annotate(
+            names[int(stage)], ((first + last + 2) / 2, 0.02), xycoords=("data", "axes fraction"), ha="center"
+        )
+    axes.set(
+        xlabel="epoch",
+        ylabel="validation accuracy / %",
+        ylim=(97, 99.6),
+        title="mnist_ttfs: training, then 8, 4, 2 bits",
+    )
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 0.08))
+    figure.savefig(PLOT, dpi=150)
+    plt.close(figure)
+
+
+def readme_table(results: dict[str, Any]) -> str:
+    """The figures as the README shows them."""
+    rows: list[tuple[str, str]] = []
+    if "mnist" in results:
+        runs = list(results["mnist"].values())
+        for bits in ("32", "8", "4", "2"):
+            values = [run["test_accuracy"][bits] for run in runs]
+            spread = " / ".join(f"{value:.2%}" for value in values)
+            rows.append(
+                (f"MNIST, {bits} bit, mean of {len(runs)} seeds", f"**{statistics.mean(values):.2%}** ({spread})")
+            )
+        minutes = statistics.mean(run["seconds"] for run in runs) / 60
+        rows.append(("training time of one seed, all stages", f"{minutes:.0f} min"))
+    if "fashion" in results:
+        values = results["fashion"]["0"]["test_accuracy"]
+        rows.append(
+            ("Fashion-MNIST, same recipe, 32/8/4/2 bit", " / ".join(f"{values[b]:.2%}" for b in ("32", "8", "4", "2")))
+        )
+    for part, circuit in (
+        ("noise", "`pll_nlif_averaged`"),
+        ("circuit", "`pll_nlif_averaged` with r = 20, ramp 5 % per tau"),
+    ):
+        for point in results.get(part, {}).get("points", []):
+            value = f"{point['accuracy']:.2%}"
+            if point["interval"] == "draws":
+                value += f" [{point['low']:.2%}, {point['high']:.2%}], worst of {len(point['draws'])} chips {point['worst']:.2%}"
+            rows.append((f"{point['network']}, {point['series']} of {circuit}", value))
+    lines = ["| network | test accuracy |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows), ""]
+    return "\n".join(
+        [*lines, f"{results['date']}, {results['machine']}; `{results['command']}`, tests/benchmarks/training.json"]
+    )
+
+
+def main() -> None:
+    """Train what is not trained yet and write everything down."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("build/bench-training"))
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--only", choices=sorted(PARTS), nargs="*", help="parts to bring up to date (default: all)")
+    options = parser.parse_args()
+    bench = Bench(options.out, options.data_dir, options.jobs)
+    results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
+    for name in options.only or PARTS:
+        results[name] = PARTS[name](bench)
+        results |= {
+            "date": datetime.date.today().isoformat(),
+            "machine": f"{os.cpu_count()} cores {platform.machine()}, Python {platform.python_version()}, torch {torch.__version__}",
+            "command": "make bench-training",
+        }
+        write_text(RESULTS, json.dumps(results, indent=1) + "\n")
+    if "mnist" in results:
+        plot(results)
+    table = readme_table(results)
+    text = README.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    write_text(README, f"{before}{BEGIN}\n{table}\n{END}{rest.split(END)[1]}")
+    print(table)
+
+
+if __name__ == "__main__":
+    main()
