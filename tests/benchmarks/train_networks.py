@@ -1,8 +1,8 @@
 """Train the networks whose accuracies the README quotes, and put them on cards.
 
-Run by ``make bench-training`` (hours; every part goes on where it was interrupted). Writes training.json beside this file (figures,
-learning curves, machine, date, commands), training.png and the README's table. Every choice was made on the validation images,
-which are part of the training set; each network kept meets the test images once.
+Run by ``make bench-training`` (hours; every part goes on where it was interrupted). Writes training.json beside this file
+(figures, learning curves, machine, date, command), training.png and the README's table. Every choice was made on the
+validation images, which are part of the training set; each network kept meets the test images once.
 """
 
 from __future__ import annotations
@@ -213,7 +213,8 @@ def main() -> None:
         results[name] = PARTS[name](bench)
         results |= {
             "date": datetime.date.today().isoformat(),
-            "machine": f"{os.cpu_count()} cores {platform.machine()}, Python {platform.python_version()}, torch {torch.__version__}",
+            "machine": f"{os.cpu_count()} cores {platform.machine()}, Python {platform.python_version()}, "
+            f"torch {torch.__version__}",
             "command": "make bench-training",
         }
         write_text(RESULTS, json.dumps(results, indent=1) + "\n")
