@@ -154,3 +154,13 @@ def test_gpu_tensors_give_the_same_result():
     there = first_spike(torch.from_numpy(z).cuda(), torch.from_numpy(weight).cuda())
     assert there.is_cuda
     torch.testing.assert_close(there.cpu(), here, rtol=0, atol=0)
+
+
+def test_gradients_beyond_rounding_count_as_none():
+    z = torch.tensor([[2.0, 3.0]])
+    weight = torch.tensor([[0.8, 0.8], [0.8, 0.8]], requires_grad=True)
+    out = first_spike(z, weight)
+    out.backward(torch.tensor([[1e-3, 1e-38]]))  # a subnormal product would take a hundred times as long
+    assert weight.grad is not None
+    assert (weight.grad[:, 0] != 0).all()
+    assert weight.grad[:, 1].tolist() == [0, 0]
