@@ -60,6 +60,8 @@ def train(
     stages: best-STAGE-BITS.ckpt) and run.json (provenance). A run that was interrupted goes on where its last whole epoch
     ended and ends with bit-identical weights; a finished run is not trained again.
 
+    Runs on a GPU where torch sees one, except with a card, whose neurons run on the CPU.
+
     ``start``: run folder, or checkpoint in one, whose weights training starts from (fine-tuning); its layers must be the same.
     ``seed``, ``epochs``: replace those of the experiment. ``card``: train under its noise (section [noise_aware]; defaults
     when there is none). ``resume`` False refuses a folder that holds a run; ``force`` True replaces it. ``threads``: CPU threads.
@@ -89,13 +91,14 @@ def train(
     checkpoint = resumable(out / "last.ckpt", experiment) if state == "started" else None
     done = 0 if checkpoint is None else len(checkpoint["neuronsim"]["history"])
     steps = experiment.epochs * n_batches
+    device = "cpu" if card is not None or not torch.cuda.is_available() else "gpu"  # circuit neurons are compiled code
     with (
         use_threads(threads),
         _quiet(),
         bar(f"train {experiment.name}", steps, done=done * n_batches, shown=progress) as shown,
     ):
         if done < experiment.epochs:
-            _fit(module, dataset, experiment, out, shown, resume=checkpoint is not None)
+            _fit(module, dataset, experiment, out, shown, resume=checkpoint is not None, device=device)
         elif checkpoint is not None:
             module.on_load_checkpoint(checkpoint)
     provenance.update(finished=True, best=module.bests[-1], bests=module.bests, n_weights=network.n_weights)
@@ -158,7 +161,14 @@ class _Keeper(lightning.Callback):
 
 
 def _fit(
-    module: TTFSModule, dataset: data.DataSet, experiment: Experiment, out: Path, shown: Bar, *, resume: bool
+    module: TTFSModule,
+    dataset: data.DataSet,
+    experiment: Experiment,
+    out: Path,
+    shown: Bar,
+    *,
+    resume: bool,
+    device: str,
 ) -> None:
     pixels, labels = as_pixels(dataset.train), torch.from_numpy(dataset.train.labels)
 
@@ -171,7 +181,7 @@ def _fit(
             return PlainBatches(dataset.validation, experiment)
 
     trainer = lightning.Trainer(
-        accelerator="cpu",  # the spike kernel runs there
+        accelerator=device,
         devices=1,
         max_epochs=experiment.epochs,
         reload_dataloaders_every_n_epochs=1,

@@ -207,3 +207,10 @@ def test_arguments_are_checked(tmp_path):
     noisy["noise_aware"] = {}
     with pytest.raises(InputError, match="--card"):
         train(type(load_experiment("digits_quick")).model_validate(noisy), out=tmp_path / "y")
+
+
+def test_training_on_a_gpu_learns(tmp_path):
+    if not torch.cuda.is_available():
+        pytest.skip("no GPU here; runs where torch sees one")
+    run = train("digits_quick", out=tmp_path / "gpu", epochs=2, progress=False)
+    assert json.loads((run / "run.json").read_text())["best"]["val_accuracy"] > 0.8

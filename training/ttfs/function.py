@@ -9,7 +9,7 @@ from torch import Tensor
 
 from neuronsim.errors import InputError
 
-from . import compiled
+from . import backends
 from .geometry import Geometry
 
 _NEGLIGIBLE = 1e-30  # gradient that counts as none
@@ -19,7 +19,7 @@ _FLATTEST = 1e-12  # smallest S - 1 in a gradient
 class _FirstSpike(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, z: Tensor, weight: Tensor, bias: bool, geometry: Geometry, slope_floor: float) -> Any:
-        out, slope = compiled.forward(z, weight, bias=bias, geometry=geometry)
+        out, slope = backends.for_device(z.device).forward(z, weight, bias=bias, geometry=geometry)
         ctx.save_for_backward(z, weight, out, slope)
         ctx.mark_non_differentiable(slope)
         ctx.settings = bias, geometry, slope_floor
@@ -33,7 +33,7 @@ class _FirstSpike(torch.autograd.Function):
         # Softmax gradients far below rounding turn subnormal, which costs a hundred times a normal product.
         scaled.masked_fill_(torch.isinf(out) | (scaled.abs() < _NEGLIGIBLE), 0.0)
         need_z, need_w = ctx.needs_input_grad[:2]
-        grad_z, grad_w = compiled.backward(
+        grad_z, grad_w = backends.for_device(z.device).backward(
             z, weight, out, scaled, bias=bias, geometry=geometry, need_z=need_z, need_w=need_w
         )
         return grad_z, grad_w, None, None, None
