@@ -97,11 +97,11 @@ class TrainingStage(_Part):
 
 
 class NoiseAware(_Part):
-    """Training on the card given to ``train``: through its circuit, under its mismatch and under its timing noise, each on or off.
+    """Training on the card given to ``train``: through its circuit, under its mismatch, under its timing noise, each on or off.
 
     ``kernel`` "card": spike times and gradients are those of the card's own neuron (second pole, ramp, gain, detector range,
-    delay), as in evaluation; "ideal": those of equation 4 with the card's gain and delay only, which is faster and enough where the
-    second pole is fast (r >= 50), the ramp small, and the phase error stays in range. The default is "card", since what
+    delay), as in evaluation; "ideal": those of equation 4 with the card's gain and delay only, which is faster and enough where
+    the second pole is fast (r >= 50), the ramp small, and the phase error stays in range. The default is "card", since what
     training does not see it cannot make good. ``frozen``: a new chip for every batch (weight, gain and, with the card's kernel,
     ramp errors), its synapses "shared" by the positions of a convolution or "unrolled", as on a real chip (slower; needs the
     card's kernel). ``temporal``: timing noise and missing spikes, drawn per spike; ``scale`` multiplies the timing noise. With

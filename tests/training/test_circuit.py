@@ -142,7 +142,7 @@ def test_crossings_are_those_of_the_event_solvers(r, limit):
 def test_folded_drive_of_the_first_order_loop():
     # Error 3 = 2 limit + 1 at limit 1: the far end of the folded region, an unstable rest with d = -1, and v falls.
     assert np.isinf(circuit_spikes(np.zeros((1, 1)), np.array([[3.0]]), limit=1.0).time[0, 0, 0])
-    # Error 1.5 is d = 0.5, and the error shrinks as e = 2 - 0.5 e^t while v = 0.5 (e^t - 1), down to e = 1 at t = ln 2 with v = 0.5.
+    # Error 1.5 is d = 0.5: the error shrinks as e = 2 - 0.5 e^t while v = 0.5 (e^t - 1), to e = 1 and v = 0.5 at t = ln 2.
     time = circuit_spikes(np.zeros((1, 1)), np.array([[1.5]]), limit=1.0).time[0, 0, 0]
     assert time == pytest.approx(np.log(2) + np.log(2))  # then v = 0.5 + 1 - e^{-(t - ln 2)}
 

@@ -28,10 +28,12 @@ def run(t, weight, circuit, grad, **options):
     z = torch.from_numpy(np.exp(t)).requires_grad_()
     w = torch.from_numpy(weight).requires_grad_()
     geometry = options.pop("geometry", Geometry.dense(t.shape[1]))
-    out, slope, left = circuit_layer(z, w, circuit, bias=options.pop("bias", False), geometry=geometry, **options)
+    out, _, left = circuit_layer(z, w, circuit, bias=options.pop("bias", False), geometry=geometry, **options)
     fired = torch.isfinite(out)
     (out.log().masked_fill(~fired, 0.0) * torch.from_numpy(grad)).sum().backward()
-    by_t = np.where(np.isfinite(t), z.grad.numpy() * np.where(np.isfinite(t), np.exp(t), 0), 0)
+    assert z.grad is not None
+    assert w.grad is not None
+    by_t = z.grad.numpy() * np.where(np.isfinite(t), np.exp(t), 0)
     return out.detach().log().numpy(), by_t, w.grad.numpy(), left.numpy()
 
 
@@ -45,7 +47,7 @@ def test_gradients_are_those_of_the_event_solver(r, ramp):
     times = np.repeat(t, 20, axis=0)
     oracle = first_crossing(times, weight.T, second_pole_ratio=r, ramp=ramp, gain=gain)
     np.testing.assert_allclose(out[0, 0], oracle, rtol=1e-9)
-    assert 5 < np.isfinite(oracle).sum()
+    assert np.isfinite(oracle).sum() > 5
     by_time, by_weight = sensitivity(times, weight.T, oracle, second_pole_ratio=r, ramp=ramp, gain=gain)
     np.testing.assert_allclose(by_w, (by_weight * grad[0, 0, :, None]).T, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(by_t[0], (by_time * grad[0, 0, :, None]).sum(axis=0), rtol=1e-6, atol=1e-9)
@@ -99,14 +101,13 @@ def test_gradients_equal_finite_differences_also_beyond_the_detector_range(r, li
 def test_ideal_circuit_is_first_spike_with_its_gradients():
     t, weight = example(5, 60, 40, batch=6)
     z, w = torch.from_numpy(np.exp(t)), torch.from_numpy(weight * 0.3)
-    results = []
-    for function in (
-        first_spike,
-        lambda *a, **k: circuit_layer(*a, Circuit(), bias=False, geometry=dense, **k)[0][:, 0],
-    ):
-        dense = Geometry.dense(60)
+    dense, results = Geometry.dense(60), []
+    for name in ("ideal", "circuit"):
         inputs = z.clone().requires_grad_(), w.clone().requires_grad_()
-        out = function(*inputs, slope_floor=0.1)
+        if name == "ideal":
+            out = first_spike(*inputs, slope_floor=0.1)
+        else:
+            out = circuit_layer(*inputs, Circuit(), bias=False, geometry=dense, slope_floor=0.1)[0][:, 0]
         weighting = torch.linspace(-1, 1, out.numel(), dtype=out.dtype).reshape(out.shape)
         (out.masked_fill(torch.isinf(out), 0.0) * weighting).sum().backward()
         results.append([out.detach(), inputs[0].grad, inputs[1].grad])

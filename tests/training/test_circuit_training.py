@@ -8,11 +8,11 @@ import torch
 
 from neuronsim.errors import InputError
 from training import load_experiment, train
+from training.batches import PlainBatches
 from training.card_noise import CardNoise
 from training.data import load
 from training.evaluation import load_network
 from training.experiment import Experiment
-from training.batches import PlainBatches
 from training.injection import Chip, generator_for, run_on_card
 from training.runs import make_network
 
@@ -32,10 +32,9 @@ def on_card(run, card):
 
 def test_training_through_a_slow_loop_learns_and_beats_ideal_training_on_it(tmp_path, card):
     slow = card(**SLOW_LOOP, xor_limit_weight=20.0, gain=0.8)
-    through = experiment(frozen=False, temporal=False)
     runs = {
         kernel: train(
-            through.model_copy(update={"noise_aware": through.noise_aware.model_copy(update={"kernel": kernel})}),
+            experiment(kernel=kernel, frozen=False, temporal=False),
             out=tmp_path / kernel,
             card=slow,
             progress=False,

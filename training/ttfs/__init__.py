@@ -1,6 +1,7 @@
 """Time-to-first-spike layers with exact spike times and gradients."""
 
 from .circuit import CircuitSpikes, circuit_spikes
+from .circuit_function import Circuit, circuit_layer
 from .encoding import encode
 from .function import first_spike
 from .layers import SpikingLayer, TTFSConv2d, TTFSDropout, TTFSLinear
@@ -8,12 +9,14 @@ from .loss import spike_time_loss, weight_sum_penalty
 from .pooling import TTFSMaxPool2d
 
 __all__ = [
+    "Circuit",
     "CircuitSpikes",
     "SpikingLayer",
     "TTFSConv2d",
     "TTFSDropout",
     "TTFSLinear",
     "TTFSMaxPool2d",
+    "circuit_layer",
     "circuit_spikes",
     "encode",
     "first_spike",

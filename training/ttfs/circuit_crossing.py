@@ -2,9 +2,9 @@
 
     f(u) = f0 + p (1 - e^{-u}) - q (1 - e^{-m u}) - rho u,        0 <= u <= gap,        f0 < 0
 
-is v - threshold of :mod:`training.ttfs.circuit_kernel`. For q > 0 its slope rises and then falls or only falls (p > 0), or only
-rises (p <= 0); for q <= 0 <= p it only falls. In all these cases f crosses zero upwards once at most, and the signs of f and f' at
-the end of the gap say whether it does. What they leave open goes to :func:`neuronsim.crossing.first_rise`, which is exact for
+is v - threshold of ``circuit_kernel``. For q > 0 its slope rises and then falls or only falls (p > 0), or only
+rises (p <= 0); for q <= 0 <= p it only falls. In all these cases f crosses zero upwards once at most, and the signs of f and f'
+at the end of the gap say whether it does. What they leave open goes to :func:`neuronsim.crossing.first_rise`, which is exact for
 every shape and the one the event solvers use.
 """
 
@@ -18,13 +18,14 @@ from numba import njit
 from neuronsim.crossing import first_rise
 
 OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
-_CONVERGED = 1e-6  # Halley's method cubes the error of a step that small
+_CONVERGED = 1e-4  # of the faster time constant, and of the bend: Halley's method cubes the error of a step that small
 
 
 @njit(**OPTIONS)
 def _root(low, high, guess, f0, p, q, m, rho):
     """The zero of f in [low, high], where f < 0 before it and f >= 0 after it: Halley's steps inside a bracket."""
     u = guess if low < guess < high else 0.5 * (low + high)
+    slope, bend = 0.0, 1.0
     settled = f0 + p - q
     for _ in range(200):
         first = p * math.exp(-u)
@@ -40,7 +41,7 @@ def _root(low, high, guess, f0, p, q, m, rho):
         if 0.5 < bend < 2.0:
             change /= bend
         step = u - change
-        if abs(change) <= _CONVERGED * min(1.0, u):
+        if slope > 0.0 and abs(change) * m <= _CONVERGED and abs(bend - 1.0) <= _CONVERGED:
             return min(max(step, low), high)
         if not low < step < high:
             step = 0.5 * (low + high)

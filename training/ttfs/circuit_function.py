@@ -30,9 +30,9 @@ class Circuit:
 
         v(t) = gain sum_i w_i g(t - t_i),    first crossing v(t) = 1 + ramp t at t_x,    t_out = max(t_x + delay, 0)
 
-    ``second_pole_ratio`` r >= 4 of g (None: ideal, g = 1 - e^{-t}); ``gain`` > 0 and ``ramp`` in thresholds per tau: one number or one
-    per neuron (positions, c_out); ``limit``: largest phase error, in unit weights before ``gain``, within the linear range of the
-    detector, beyond which it folds back (None: no limit); ``delay`` in tau. Raises InputError for values out of range.
+    ``second_pole_ratio`` r >= 4 of g (None: ideal, g = 1 - e^{-t}); ``gain`` > 0 and ``ramp`` in thresholds per tau: one number,
+    or one per neuron (positions, c_out); ``limit``: largest phase error, in unit weights before ``gain``, in the linear range of
+    the detector, beyond which it folds back (None: no limit); ``delay`` in tau. Raises InputError for values out of range.
     """
 
     second_pole_ratio: float | None = None
@@ -134,6 +134,7 @@ def _backward(
     circuit: Circuit,
     bias: bool,
     geometry: Geometry,
+    need_z: bool,
 ) -> tuple[NDArray, NDArray]:
     """Gradients by ``z`` and ``weight``; ``h`` as in ``circuit_gradient``, 0 for silent neurons."""
     tiles, reach = tiled(weight), tuple(geometry.reach())
@@ -146,7 +147,7 @@ def _backward(
             for part in _images(len(z) * number // parts, len(z) * (number + 1) // parts, z.shape[1]):
                 circuit_gradient.backward(
                     z[part], sort_events(z[part]), tiles, bias, z_out[part], h[part], left[part],
-                    circuit.loop, circuit.range, reach, sums[number], by_z[part],
+                    circuit.loop, circuit.range, reach, need_z, sums[number], by_z[part],
                 )  # fmt: skip
 
     run_blocks(block, parts, work=z_out.size * weight.shape[-2])
@@ -175,7 +176,15 @@ class _CircuitSpike(torch.autograd.Function):
             circuit.gain, dtype=out.dtype, device=out.device
         )
         by_z, by_weight = _backward(
-            _array(z), _array(weight), _array(out), _array(h), _array(left), circuit, bias, geometry
+            _array(z),
+            _array(weight),
+            _array(out),
+            _array(h),
+            _array(left),
+            circuit,
+            bias,
+            geometry,
+            ctx.needs_input_grad[0],
         )
         return torch.from_numpy(by_z).to(z.device), torch.from_numpy(by_weight).to(z.device), None, None, None, None
 
@@ -189,14 +198,14 @@ def circuit_layer(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """First spikes of a layer of circuit neurons as z = e^{t/tau}, differentiable by ``z`` and ``weight``.
 
-    ``z`` (batch, n_in), >= 1, inf = silent. ``weight`` (rows, c_out), or (positions, rows, c_out) when each neuron has synapses of
-    its own; ``bias``: its last row is an input at z = 1. Returns z_out with the delay, the slope v' = dv/dt - ramp at the
+    ``z`` (batch, n_in), >= 1, inf = silent. ``weight`` (rows, c_out), or (positions, rows, c_out) when each neuron has synapses
+    of its own; ``bias``: its last row is an input at z = 1. Returns z_out with the delay, the slope v' = dv/dt - ramp at the
     crossing in thresholds per tau (0: silent), and a mask of the neurons whose phase error left the detector's range before they
     fired, all (batch, positions, c_out). Only z_out carries gradients, the exact ones of ``circuit_gradient`` (also beyond the
     range; silent outputs pass none), with v' not below ``slope_floor``. The circuit's own values are constants.
 
-    The crossing is that of ``neuronsim.solver.first_crossing`` and ``neuronsim.saturated.first_crossing_saturated``; the ideal circuit
-    is :func:`first_spike`. Raises InputError for shapes or types that do not fit, NaN, z < 1, slope_floor < 0.
+    The crossing is that of ``neuronsim.solver.first_crossing`` and ``neuronsim.saturated.first_crossing_saturated``; the
+    ideal circuit is :func:`first_spike`. Raises InputError for shapes or types that do not fit, NaN, z < 1, slope_floor < 0.
     """
     _check(z, weight, geometry, bias)
     if not slope_floor >= 0:

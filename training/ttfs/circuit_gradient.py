@@ -2,9 +2,10 @@
 
     dt_out / dw_i = -gain g(t_out - t_i) / v',        dt_out / dt_i = gain w_i g'(t_out - t_i) / v'
 
-with v' = dv/dt - ramp, g(t) = 1 - a e^{-t} + b e^{-m t} and g'(t) = a e^{-t} - m b e^{-m t}. With h = gain (dL/dz_out) z_out / v' that is
+with v' = dv/dt - ramp, g(t) = 1 - a e^{-t} + b e^{-m t} and g'(t) = a e^{-t} - m b e^{-m t}. With
+h = gain (dL/dz_out) z_out / v' and D = b e^{-m (t_out - t_i)} that is
 
-    dL/dw_i = sum h (-1 + a z_i / z_out - b e^{-m (t_out - t_i)}),    dL/dz_i = sum w_i h (a / z_out - m b e^{-m (t_out - t_i)} / z_i).
+    dL/dw_i = sum h (-1 + a z_i / z_out - D),        dL/dz_i = sum w_i h (a / z_out - m D / z_i).
 
 The events of a position are gone through backwards, so that the fast exponential needs one factor per event for 16 neurons at
 a time. Neurons that left the detector's range take the adjoint of ``circuit_saturated`` instead. Sums have one fixed order.
@@ -18,9 +19,9 @@ import numpy as np
 from numba import njit
 
 from .circuit_crossing import OPTIONS
-from .circuit_kernel import gather
+from .circuit_kernel import decays, event_arrays, gather
 from .circuit_saturated import sensitivities
-from .lanes import LANES, add, fused, load, mul, splat, store, sub, total
+from .lanes import LANES, add, fused, load, mul, peek, splat, store, sub, total
 
 _H, _U, _D = 0, LANES, 2 * LANES
 
@@ -33,11 +34,10 @@ def _wake(state, fire, h, beyond, at, lanes, z_now, now, m, a1, a2):
         if h[at + j] == 0.0 or beyond[at + j] or state[_H + j] != 0.0:
             continue
         if z_now < fire[at + j]:
-            state[_H + j] = h[at + j]
+            state[_H + j] = -h[at + j]
             state[_U + j] = a1 * h[at + j] / fire[at + j]
-            state[_D + j] = (
-                a2 * h[at + j] * math.exp(-m * (math.log(np.float64(fire[at + j])) - now)) if a2 > 0.0 else 0.0
-            )
+            if a2 > 0.0:
+                state[_D + j] = a2 * h[at + j] * math.exp(-m * (math.log(np.float64(fire[at + j])) - now))
         else:
             latest = max(latest, fire[at + j])
     return latest
@@ -45,7 +45,26 @@ def _wake(state, fire, h, beyond, at, lanes, z_now, now, m, a1, a2):
 
 @njit(**OPTIONS)
 def _linear(
-    zs, times, places, events, start, end, weight, base, fire, h, beyond, at, lanes, loop, state, by_weight, by_z
+    zs,
+    times,
+    places,
+    events,
+    start,
+    end,
+    weight,
+    base,
+    fire,
+    h,
+    beyond,
+    at,
+    lanes,
+    loop,
+    need_z,
+    state,
+    slow,
+    fast,
+    by_weight,
+    by_z,
 ):
     """Add the terms of 16 neurons in the linear range to ``by_weight`` and ``by_z``."""
     m, a1, a2 = loop
@@ -56,18 +75,21 @@ def _linear(
     while k >= start and zs[k] >= latest:
         k -= 1
     hs, us, ds = splat(0.0), splat(0.0), splat(0.0)
-    later = times[k] if k >= start else 0.0
+    first = end
     while k >= start:
-        now, z_now = times[k], zs[k]
-        ds = mul(ds, splat(math.exp(m * (now - later)) if a2 > 0.0 else 0.0))
-        later = now
+        z_now = peek(zs, k)
+        if a2 > 0.0:
+            if k < first:
+                first = k - k % LANES
+                decays(zs, times, first, m, True, slow, fast)
+            ds = mul(ds, splat(peek(fast, k - first)))
         if z_now < latest:
             store(state, _D, ds)
-            latest = _wake(state, fire, h, beyond, at, lanes, z_now, now, m, a1, a2)
+            latest = _wake(state, fire, h, beyond, at, lanes, z_now, times[k], m, a1, a2)
             hs, us, ds = load(state, _H), load(state, _U), load(state, _D)
-        place = base + places[k]
-        store(by_weight, place, add(load(by_weight, place), sub(fused(splat(z_now), us, sub(splat(0.0), hs)), ds)))
-        if events[k] >= 0:
+        place = base + peek(places, k)
+        store(by_weight, place, add(load(by_weight, place), sub(fused(splat(z_now), us, hs), ds)))
+        if need_z and events[k] >= 0:
             by_z[events[k]] += total(mul(load(weight, place), fused(splat(-m / z_now), ds, us)))
         k -= 1
 
@@ -89,19 +111,19 @@ def _beyond(zs, times, places, events, start, end, weight, base, fire, h, lane, 
 
 
 @njit(**OPTIONS)
-def backward(z, order, weight, bias, fire, h, beyond, loop, limit, reach, by_weight, by_z):
-    """Add to ``by_weight`` (sets, tiles, rows, 16) and fill ``by_z`` (batch, n_in).
+def backward(z, order, weight, bias, fire, h, beyond, loop, limit, reach, need_z, by_weight, by_z):
+    """Add to ``by_weight`` (sets, tiles, rows, 16) and fill ``by_z`` (batch, n_in; not where ``need_z`` is False).
 
-    ``fire`` = z_out and ``h`` (batch, positions, c_out): h = 0 for silent neurons; ``beyond``: those that left the detector's range;
-    the rest as in ``circuit_kernel.forward``.
+    ``fire`` = z_out and ``h`` (batch, positions, c_out): h = 0 for silent neurons; ``beyond``: those that left the detector's
+    range; the rest as in ``circuit_kernel.forward``.
     """
     positions, n_out = fire.shape[1], fire.shape[2]
     sets, tiles, n_rows = weight.shape[0], weight.shape[1], weight.shape[2]
     flat, sums = weight.reshape(-1), by_weight.reshape(-1)
-    zs, times = np.empty(positions * n_rows), np.empty(positions * n_rows)
-    places, events = np.empty(len(times), np.int32), np.empty(len(times), np.int32)
+    zs, times = event_arrays(positions * n_rows)
+    places, events = np.empty(positions * n_rows, np.int32), np.empty(positions * n_rows, np.int32)
     ends = np.empty(positions, np.int64)
-    state = np.empty(3 * LANES)
+    state, slow, fast = np.empty(3 * LANES), np.ones(LANES), np.ones(LANES)
     image_sums = np.empty(z.shape[1])
     for b in range(len(order)):
         gather(z[b], order[b], bias, reach, n_rows, zs, times, places, events, ends)
@@ -114,7 +136,7 @@ def backward(z, order, weight, bias, fire, h, beyond, loop, limit, reach, by_wei
                 lanes = min(LANES, n_out - low)
                 _linear(
                     zs, times, places, events, start, end, flat, base, fire[b, p], h[b, p], beyond[b, p], low, lanes, loop,
-                    state, sums, image_sums,
+                    need_z, state, slow, fast, sums, image_sums,
                 )  # fmt: skip
                 if limit < np.inf:
                     for j in range(lanes):

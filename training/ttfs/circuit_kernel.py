@@ -1,13 +1,13 @@
 """Event kernel of the neuron of a model card: second pole, threshold ramp, detector range (equations: ``neuronsim.card``).
 
-With m = r - 1, b = 1 / (r (r - 2)), a = 1 + b (ideal kernel: a = 1, b = 0), z = e^t and the sums over the events until t_k
+With m = r - 1, b = 1 / (r (r - 2)), a = 1 + b (ideal kernel: a = 1, b = 0) and the sums over the events until t_k
 
-    S = sum w,    A = sum w z_i,    B = sum w e^{-m (t_k - t_i)}
+    S = sum w,    A = sum w e^{-(t_k - t_i)},    B = sum w e^{-m (t_k - t_i)}
 
-the membrane is v(t_k + u) / gain = S - a (A / z_k) e^{-u} + b B e^{-m u} and the phase error (m (A / z_k) e^{-u} - B e^{-m u}) / (m - 1)
-(ideal: A / z). 16 neurons of a position go through its events together, in vectors (``lanes``), until all have fired. A bound
+the membrane is v(t_k + u) / gain = S - a A e^{-u} + b B e^{-m u} and the phase error (m A e^{-u} - B e^{-m u}) / (m - 1) (ideal:
+A e^{-u}). 16 neurons of a position go through its events together, in vectors (``lanes``), until all have fired. A bound
 
-    S - a min(A / z_k, A / z_{k+1}) + b max(B, 0) >= (1 + ramp t) / gain        (t: that end of the gap where the line is lower)
+    S - a min(A, A e^{-gap}) + b max(B, 0) >= (1 + ramp t) / gain        (t: that end of the gap where the line is lower)
 
 tells for each gap which of them may fire in it; only those are looked at one by one: ``circuit_crossing`` finds the exact first
 crossing, ``circuit_saturated`` follows those whose phase error is beyond the linear range of the detector.
@@ -22,7 +22,7 @@ from numba import njit
 
 from .circuit_crossing import OPTIONS, after_last, within
 from .circuit_saturated import advance, amplitudes, leaves
-from .lanes import LANES, add, at_least, bits, fused, load, mul, select, splat, store, sub
+from .lanes import LANES, add, at_least, below, bits, div, fused, load, mul, peek, select, splat, store, sub
 
 _AWAY = (
     -1e30
@@ -31,6 +31,32 @@ _FLATTEST = 1e-12  # smallest slope stored
 # Rows of the 16 numbers a group of neurons has: sums, results, and the state of those beyond the range.
 _S, _A, _B, _Z, _SLOPE, _BEYOND, _LEFT, _V, _E, _Y = (LANES * row for row in range(10))
 STATE = 10 * LANES
+
+
+@njit(**OPTIONS)
+def event_arrays(n):
+    """``zs`` and ``times`` for ``gather``, with room for the vectors that :func:`decays` reads beyond the last event."""
+    return np.ones(n + LANES + 1), np.zeros(n + LANES + 1)
+
+
+@njit(inline="always")
+def decays(zs, times, first, m, second, slow, fast):
+    """e^{-gap} and e^{-m gap} of the 16 gaps that begin with the events ``first`` to ``first`` + 15, without a call of exp().
+
+    e^x = (e^{x/256})^256, e^{x/256} by its Taylor series: x >= -60 leaves a relative error below 1e-12.
+    """
+    store(slow, 0, div(load(zs, first), load(zs, first + 1)))
+    if second:
+        lowest, zero, one = splat(-60.0), splat(0.0), splat(1.0)
+        x = mul(sub(load(times, first + 1), load(times, first)), splat(-m))
+        x = select(below(x, lowest), lowest, x)
+        x = mul(select(below(x, zero), x, zero), splat(1.0 / 256.0))
+        y = one
+        for k in range(10, 0, -1):
+            y = fused(mul(x, splat(1.0 / k)), y, one)
+        for _ in range(8):
+            y = mul(y, y)
+        store(fast, 0, y)
 
 
 @njit(**OPTIONS)
@@ -67,7 +93,7 @@ def gather(z, order, bias, reach, n_rows, zs, times, places, events, ends):
 
 @njit(**OPTIONS)
 def _fire(state, j, u, slope, z_now, z_later, line, limits):
-    """Note the spike of lane ``j``, ``u`` after its last cause, held between that and the next event where rounding puts it outside.
+    """Note the spike of lane ``j``, ``u`` after its last cause, held between that and the next event.
 
     ``limits``: spacing and largest value of the output type; a far spike must not turn into silence.
     """
@@ -84,7 +110,7 @@ def _fire(state, j, u, slope, z_now, z_later, line, limits):
 def _settle(state, mask, neurons, z_now, z_later, now, gap, d2, weight, place, level, rho, lanes, loop, limit, limits):
     """Carry the neurons of ``mask`` over the gap one by one. Returns how many fired and how many are beyond the range after it.
 
-    The linear ones are only looked at: their sums stay those of ``now``. ``place``: of the weights that have just acted, -1: none.
+    The linear ones are only looked at: their sums stay those of ``now``. ``place``: of the weights that have just acted.
     """
     m, a1, a2 = loop
     second = a2 > 0.0
@@ -93,8 +119,7 @@ def _settle(state, mask, neurons, z_now, z_later, now, gap, d2, weight, place, l
     for j in range(neurons):
         ramp = rho[lanes + j]
         if state[_BEYOND + j] != 0.0:
-            if place >= 0:
-                state[_E + j] += weight[place + j]
+            state[_E + j] += weight[place + j]
             v, e, y = state[_V + j], state[_E + j], state[_Y + j]
             region = round(e / (2.0 * limit))
             x = e - 2.0 * region * limit
@@ -115,13 +140,13 @@ def _settle(state, mask, neurons, z_now, z_later, now, gap, d2, weight, place, l
             state[_LEFT + j] = 1.0
             slow, fast = (((m - 1.0) * x + x + y) / m, x + y) if second else (x, 0.0)
             state[_S + j] = v + a1 * slow - a2 * fast
-            state[_A + j] = slow * z_now
+            state[_A + j] = slow
             state[_B + j] = fast
         elif (mask >> j) & 1 == 0 or state[_S + j] <= 0.5 * _AWAY:
             continue
         if gap == 0.0:
             continue
-        p, q = a1 * state[_A + j] / z_now, a2 * state[_B + j]
+        p, q = a1 * state[_A + j], a2 * state[_B + j]
         v = state[_S + j] - p + q
         until = np.inf
         if limit < np.inf:
@@ -130,7 +155,11 @@ def _settle(state, mask, neurons, z_now, z_later, now, gap, d2, weight, place, l
                 x = (m * p / a1 - state[_B + j]) / (m - 1.0)
                 y = m * (state[_B + j] - p / a1) / (m - 1.0)
             until = 0.0
-            if abs(x) <= limit:
+            if (
+                abs(x) + max(abs(y), limit) * gap <= limit
+            ):  # |dy/dt + r y| <= r K limit, so that |y| grows to K limit at most
+                until = np.inf
+            elif abs(x) <= limit:
                 a, b = amplitudes(x, y, -1.0, -m, second)
                 until = leaves(a, -1.0, b, -m, limit, gap)[0]
         u = np.inf
@@ -156,7 +185,9 @@ def _settle(state, mask, neurons, z_now, z_later, now, gap, d2, weight, place, l
 
 
 @njit(**OPTIONS)
-def _race(zs, times, places, start, end, weight, base, neurons, level, rho, lanes, loop, limit, limits, state):
+def _race(
+    zs, times, places, start, end, weight, base, neurons, level, rho, lanes, loop, limit, limits, state, slow, fast
+):
     """Let 16 neurons race through the events ``start`` to ``end`` - 1 of one position; the results are left in ``state``.
 
     ``level`` = 1 / gain and ``rho`` = ramp / gain from ``lanes`` on: the threshold line seen from v / gain.
@@ -182,33 +213,34 @@ def _race(zs, times, places, start, end, weight, base, neurons, level, rho, lane
     lines = load(rho, lanes)
     rising = select(at_least(lines, zero), lines, zero)
     falling = sub(lines, rising)
-    range_, m_, a2_ = splat(limit * (m - 1.0 if a2 > 0.0 else 1.0)), splat(m if a2 > 0.0 else 1.0), splat(a2)
-    decay = splat(1.0)
-    fall = 1.0 / zs[start]
+    second = a2 > 0.0
+    range_, m_, a2_ = splat(limit * (m - 1.0 if second else 1.0)), splat(m if second else 1.0), splat(a2)
+    d1 = d2 = 1.0
+    first = start
     for k in range(start, end - 1):
-        w = load(weight, base + places[k])
-        now, later = times[k], times[k + 1]
+        if (k - start) % LANES == 0:
+            first = k
+            decays(zs, times, first, m, second, slow, fast)
+        place = base + peek(places, k)
+        w = load(weight, place)
         s = add(s, w)
-        a = fused(w, splat(zs[k]), a)
-        b = fused(b, decay, w)
+        a = fused(a, splat(d1), w)
+        b = fused(b, splat(d2), w)
+        now, later = peek(times, k), peek(times, k + 1)
         gap = later - now
+        d1, d2 = peek(slow, k - first), peek(fast, k - first)
         if gap == 0.0 and beyond == 0:
-            decay = splat(1.0)
             continue
-        d2 = math.exp(-m * gap) if a2 > 0.0 else 0.0
-        decay = splat(d2)
-        early = mul(a, splat(fall))
-        fall = 1.0 / zs[k + 1]
-        late = mul(a, splat(fall))
-        least = select(at_least(early, late), late, early)
+        late = mul(a, splat(d1))
+        least = select(below(a, late), a, late)
         top = fused(splat(-a1), least, s)
-        top = fused(a2_, select(at_least(b, zero), b, zero), top)
+        top = fused(a2_, select(below(zero, b), b, zero), top)
         line = fused(rising, splat(now), mul(falling, splat(later)))
         mask = bits(at_least(top, line))
         if limit < np.inf:
-            strain = mul(m_, select(at_least(early, zero), early, sub(zero, early)))
-            if a2 > 0.0:
-                strain = add(strain, select(at_least(b, zero), b, sub(zero, b)))
+            strain = mul(m_, select(below(zero, a), a, sub(zero, a)))
+            if second:
+                strain = add(strain, select(below(zero, b), b, sub(zero, b)))
             strain = select(at_least(s, splat(0.5 * _AWAY)), strain, zero)
             mask |= bits(at_least(strain, range_))
         if mask != 0 or beyond != 0:
@@ -216,19 +248,20 @@ def _race(zs, times, places, start, end, weight, base, neurons, level, rho, lane
             store(state, _A, a)
             store(state, _B, b)
             fired, beyond = _settle(
-                state, mask, neurons, zs[k], zs[k + 1], now, gap, d2, weight, base + places[k],
+                state, mask, neurons, zs[k], zs[k + 1], now, gap, d2, weight, place,
                 level, rho, lanes, loop, limit, limits,
             )  # fmt: skip
             alive -= fired
             if alive <= 0:
                 return
             s, a, b = load(state, _S), load(state, _A), load(state, _B)
-    w = load(weight, base + places[end - 1])
+    place = base + peek(places, end - 1)
+    w = load(weight, place)
     store(state, _S, add(s, w))
-    store(state, _A, fused(w, splat(zs[end - 1]), a))
-    store(state, _B, fused(b, decay, w))
+    store(state, _A, fused(a, splat(d1), w))
+    store(state, _B, fused(b, splat(d2), w))
     _settle(
-        state, -1, neurons, zs[end - 1], np.inf, times[end - 1], np.inf, 0.0, weight, base + places[end - 1],
+        state, -1, neurons, zs[end - 1], np.inf, times[end - 1], np.inf, 0.0, weight, place,
         level, rho, lanes, loop, limit, limits,
     )  # fmt: skip
 
@@ -237,17 +270,17 @@ def _race(zs, times, places, start, end, weight, base, neurons, level, rho, lane
 def forward(z, order, weight, bias, level, rho, loop, limit, reach, z_out, slope, left, limits):
     """Fill ``z_out``, ``slope`` = dv/dt - ramp and ``left`` (all (batch, positions, c_out)); silent: inf and 0.
 
-    ``z`` (batch, n_in), ``order`` sorts its rows; ``weight`` (1 or positions, tiles, rows, 16), double precision, filled up with zeros:
-    shared by all positions, or one set of synapses per neuron; ``level``, ``rho`` (positions, c_out filled up with 1 and 0).
+    ``z`` (batch, n_in), ``order`` sorts its rows; ``weight`` (1 or positions, tiles, rows, 16), double precision, filled up
+    with zeros: shared by all positions, or one set of synapses per neuron; ``level``, ``rho`` (positions, c_out filled up).
     ``left``: neurons whose phase error left the detector's linear range before they fired.
     """
     positions, n_out = z_out.shape[1], z_out.shape[2]
     sets, tiles, n_rows = weight.shape[0], weight.shape[1], weight.shape[2]
     flat, levels, rhos = weight.reshape(-1), level.reshape(-1), rho.reshape(-1)
-    zs, times = np.empty(positions * n_rows), np.empty(positions * n_rows)
-    places, events = np.empty(len(times), np.int32), np.empty(len(times), np.int32)
+    zs, times = event_arrays(positions * n_rows)
+    places, events = np.empty(positions * n_rows, np.int32), np.empty(positions * n_rows, np.int32)
     ends = np.empty(positions, np.int64)
-    state = np.empty(STATE)
+    state, slow, fast = np.empty(STATE), np.ones(LANES), np.ones(LANES)
     for image in range(len(order)):
         gather(z[image], order[image], bias, reach, n_rows, zs, times, places, events, ends)
         for p in range(positions):
@@ -258,7 +291,7 @@ def forward(z, order, weight, bias, level, rho, loop, limit, reach, z_out, slope
                 neurons = min(LANES, n_out - low)
                 _race(
                     zs, times, places, p * n_rows, ends[p], flat, base, neurons, levels, rhos, lanes,
-                    loop, limit, limits, state,
+                    loop, limit, limits, state, slow, fast,
                 )  # fmt: skip
                 for j in range(neurons):
                     z_out[image, p, low + j] = state[_Z + j]

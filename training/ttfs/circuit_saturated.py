@@ -5,8 +5,8 @@ In time units of tau, with the phase error e, y = de/dt, and v already divided b
     dy/dt = -r K d(e) - r y,        dv/dt = K d(e),        r = m + 1,  K = 1 - 1/r      (first order: de/dt = -d, dv/dt = d)
 
 The detector d is a triangle of period 4 limit. In region n, |e - 2 n limit| <= limit, it is d = (-1)^n x, x = e - 2 n limit, so
-that x is a sum of two exponentials and leaves the region at a zero of such a sum. d is continuous, so the sensitivity of v(t_out) to
-the state is handed from region to region unchanged, and the gradient is exact through all of them.
+that x is a sum of two exponentials and leaves the region at a zero of such a sum. d is continuous, so the sensitivity of
+v(t_out) to the state is handed from region to region unchanged, and the gradient is exact through all of them.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def leaves(a, la, b, lb, limit, length):
 def advance(v, e, y, now, gap, m, second, rho, limit):
     """Carry a neuron over ``gap`` (may be inf) without events; ``v`` counts from the threshold at t = 0, ``rho`` moves it.
 
-    Returns (u, slope, v, e, y): time of the crossing after ``now`` (inf: none) and dv/dt - rho there, and the state after the gap.
+    Returns (u, slope, v, e, y): time of the crossing after ``now`` (inf: none), dv/dt - rho there, the state after the gap.
     """
     region = round(e / (2.0 * limit))
     left, passed = gap, 0.0
@@ -74,6 +74,14 @@ def advance(v, e, y, now, gap, m, second, rho, limit):
         la, lb, k = modes(sign, m, second)
         x = e - 2.0 * region * limit
         a, b = amplitudes(x, y, la, lb, second)
+        # Most gaps are too short to leave the region (|dx/dt| <= max(|y|, limit)) or to reach the threshold (|dv/dt| <= K |d|).
+        reach = max(abs(y), limit) * left if second else limit * left
+        if abs(x) + reach <= limit:
+            line = rho * (now + passed) + min(rho * left, 0.0)
+            if v + k * max(sign * x + reach, 0.0) * left < line:
+                ea, eb = math.exp(la * left), math.exp(lb * left) if second else 0.0
+                v += k * sign * (a / la * (ea - 1.0) + b / lb * (eb - 1.0))
+                return np.inf, 0.0, v, a * ea + b * eb + 2.0 * region * limit, a * la * ea + b * lb * eb
         until, side = leaves(a, la, b, lb, limit, left)
         length = min(left, until)
         va, vb = k * sign * a / la, k * sign * b / lb
