@@ -21,10 +21,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .lanes import LANES, add, at_least, below, bits, count, div, fused, load, peek, select, splat, store, sub
+from .lanes import LANES, add, at_least, below, bits, count, div, fused, load, peek, poke, select, splat, store, sub
 
 _OPTIONS = {"nogil": True, "error_model": "numpy", "cache": True}
 _FIRED = -1e30  # a sum that no later event lifts over the threshold again
+_SITE = 2 * LANES + 8  # what 16 neurons of one position hold: s, E and the time of E, in whole cache lines
 _FLATTEST = 1e-12  # smallest s stored: what rounding may leave of it is no slope
 _IMAGES = 32  # of a dense layer whose events are held while one column of weights serves them all
 
@@ -142,76 +143,71 @@ def convolution(z, order, weight, bias, pairs, channels, z_out, slope, limits):
     Every event is handed to the neurons it reaches as it comes; what they hold fits the cache.
     """
     start, position, row = pairs
-    positions, n_out = z_out.shape[1:]
+    positions = z_out.shape[1]
     tiles, n_rows = weight.shape[0], weight.shape[1]
     weights = weight.reshape(-1)
-    held = positions * tiles * 2 * LANES
-    room = np.empty(2 * held + LANES)
+    sites, places = position * (tiles * _SITE), row * LANES  # of each pair, in the state and in the weights
+    room = np.empty(positions * tiles * (_SITE + 2 * LANES) + LANES)
     skip = -room.ctypes.data % 64 // 8  # vectors that straddle cache lines cost twice the time
-    state, found = room[skip : skip + held], room[skip + held : skip + 2 * held]
-    times = np.empty(positions)
-    alive = np.empty(positions * tiles, np.int64)
+    found = skip + positions * tiles * _SITE
+    state, found = room[skip:found], room[found : found + positions * tiles * 2 * LANES]
+    pixels, per_channel = np.empty(order.shape[1], np.int64), 1.0 / channels
     zero, gone = splat(0.0), splat(_FIRED)
     for b in range(order.shape[0]):
-        _release(bias, weights, n_rows, tiles, n_out, times, alive, state, found)
+        _release(bias, weights, n_rows, tiles, state, found)
+        for k in range(
+            order.shape[1]
+        ):  # whole divisions, which are slow one by one, as products in a loop of their own
+            pixels[k] = np.int64((order[b, k] + 0.5) * per_channel)
         for k in range(order.shape[1]):
             event = peek(order[b], k)
             now = np.float64(peek(z[b], event))
             if not now < np.inf:
                 break
-            pixel = event // channels
+            pixel = peek(pixels, k)
             channel = event - pixel * channels
-            for pair in range(peek(start, pixel), peek(start, pixel + 1)):
-                p = peek(position, pair)
-                before = peek(times, p)
-                gap = splat(now - before)
-                place = (peek(row, pair) + channel) * LANES
-                site = p * tiles
-                at = site * 2 * LANES
-                for _ in range(tiles):
-                    if peek(alive, site) > 0:
-                        s = load(state, at)
-                        e = load(state, at + LANES)
-                        ahead = fused(s, gap, e)
-                        fires = at_least(ahead, zero)
-                        if bits(fires) != 0:
-                            _keep_spikes(found, at, fires, s, e, before, now, limits)
-                            alive[site] -= count(fires)
-                            s = select(fires, gone, s)
-                            ahead = select(fires, gone, ahead)
-                        store(state, at, add(s, load(weights, place)))
-                        store(state, at + LANES, ahead)
-                    place += n_rows * LANES
-                    site += 1
-                    at += 2 * LANES
-                times[p] = now
-        for p in range(positions):
+            first, last = peek(start, pixel), peek(start, pixel + 1)
             for tile in range(tiles):
-                at = (p * tiles + tile) * 2 * LANES
-                s = load(state, at)
-                _keep_spikes(found, at, below(zero, s), s, load(state, at + LANES), times[p], np.inf, limits)
-                _copy(found, at, tile * LANES, z_out[b, p], slope[b, p])
+                drive = (tile * n_rows + channel) * LANES
+                for pair in range(first, last):
+                    at = peek(sites, pair) + tile * _SITE
+                    s = load(state, at)
+                    e = load(state, at + LANES)
+                    before = peek(state, at + 2 * LANES)
+                    ahead = fused(s, splat(now - before), e)
+                    fires = at_least(ahead, zero)
+                    if bits(fires) != 0:
+                        _keep_spikes(found, at // _SITE, fires, s, e, before, now, limits)
+                        s = select(fires, gone, s)
+                        ahead = select(fires, gone, ahead)
+                    store(state, at, add(s, load(weights, peek(places, pair) + drive)))
+                    store(state, at + LANES, ahead)
+                    poke(state, at + 2 * LANES, now)
+        for site in range(positions * tiles):
+            s, e = load(state, site * _SITE), load(state, site * _SITE + LANES)
+            _keep_spikes(found, site, below(zero, s), s, e, state[site * _SITE + 2 * LANES], np.inf, limits)
+            p, tile = site // tiles, site % tiles
+            _copy(found, site * 2 * LANES, tile * LANES, z_out[b, p], slope[b, p])
 
 
 @njit(inline="always")
-def _keep_spikes(found, at, fires, s, e, now, then, limits):
+def _keep_spikes(found, site, fires, s, e, now, then, limits):
     z, steepness = _spikes(s, e, now, then, limits)
+    at = site * 2 * LANES
     store(found, at, select(fires, z, load(found, at)))
     store(found, at + LANES, select(fires, steepness, load(found, at + LANES)))
 
 
 @njit(**_OPTIONS)
-def _release(bias, weights, n_rows, tiles, n_out, times, alive, state, found):
+def _release(bias, weights, n_rows, tiles, state, found):
     """Reset every neuron: s = -1, E = -z, no spike. With a bias every position starts at that event, else at z = 0."""
-    times[:] = 1.0 if bias else 0.0
-    for site in range(len(alive)):
-        tile = site % tiles
-        alive[site] = min(LANES, n_out - tile * LANES)
+    begin = 1.0 if bias else 0.0
+    for site in range(len(state) // _SITE):
         s = splat(-1.0)
         if bias:
-            s = add(s, load(weights, (tile * n_rows + n_rows - 1) * LANES))
-        at = site * 2 * LANES
-        store(state, at, s)
-        store(state, at + LANES, splat(-1.0 if bias else 0.0))
-        store(found, at, splat(np.inf))
-        store(found, at + LANES, splat(0.0))
+            s = add(s, load(weights, (site % tiles * n_rows + n_rows - 1) * LANES))
+        store(state, site * _SITE, s)
+        store(state, site * _SITE + LANES, splat(-begin))
+        state[site * _SITE + 2 * LANES] = begin
+        store(found, site * 2 * LANES, splat(np.inf))
+        store(found, site * 2 * LANES + LANES, splat(0.0))

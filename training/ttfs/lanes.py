@@ -71,6 +71,18 @@ def peek(typing: Any, array: Any, index: Any) -> Any:
 
 
 @intrinsic
+def poke(typing: Any, array: Any, index: Any, value: Any) -> Any:
+    """Write one element of ``array``, as :func:`peek` reads it."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(array)(context, builder, arguments[0]).data
+        builder.store(arguments[2], builder.gep(data, [arguments[1]]))
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp, array.dtype), generate
+
+
+@intrinsic
 def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
     """Write 16 numbers."""
 
