@@ -21,6 +21,7 @@ from neuronsim.errors import InputError
 from .network import Neurons, TTFSNetwork
 from .ttfs.circuit_function import Circuit, circuit_layer
 
+_LATEST = float(np.log(np.finfo(np.float32).max)) - 1e-6  # tau; what z = e^t holds in single precision
 Synapses = Literal["unrolled", "shared"]
 
 
@@ -163,4 +164,5 @@ def _with_noise(card: TTFSCard, z: Tensor, slope: Tensor, generator: np.random.G
     time = time + timing_noise(card, crossing, slope.numpy(), generator)
     if card.missing_probability.value > 0:
         time = np.where(generator.random(time.shape) < card.missing_probability.value, np.inf, time)
-    return torch.from_numpy(np.exp(np.maximum(time, 0.0)).astype(np.float32))
+    latest = np.where(np.isinf(time), np.inf, _LATEST)  # noise must not turn a far spike into silence
+    return torch.from_numpy(np.exp(np.clip(time, 0.0, latest)).astype(np.float32))

@@ -88,8 +88,8 @@ def _dense_backward(
     grad_z = grad_w = None
     if need_w:
         sums = _aligned((rows, g.shape[1]), z.dtype)
-        by_tile = [_tiled(a, z.dtype) for a in (fires, g)]
-        run_blocks(lambda a, b: gradient.dense_weights(a, b, columns, *by_tile, sums), rows, work=work)
+        arguments = columns, _tiled(fires, z.dtype), _tiled(g, z.dtype), sums
+        run_blocks(gradient.dense_weights, rows, *arguments, work=work)
         grad_w = np.ascontiguousarray(sums[:, : weight.shape[1]])
     if need_z:
         sums = np.empty((z.shape[1], batch), z.dtype)
