@@ -41,7 +41,7 @@ class Backend(Protocol):
         need_z: bool,
         need_w: bool,
     ) -> tuple[Tensor | None, Tensor | None]:
-        """Gradients of ``z`` and ``weight``; ``scaled``: incoming gradient over the slope, 0 for silent outputs."""
+        """Gradients of ``z`` and ``weight``; ``scaled``: incoming gradient over the slope, of silent outputs not read."""
         ...
 
 

@@ -65,11 +65,11 @@ def backward(
     need_z: bool,
     need_w: bool,
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Gradients by ``z`` and ``weight``; ``scaled``: incoming gradient over S - 1, 0 for silent neurons. See ``gradient``."""
+    """Gradients by ``z`` and ``weight``; ``scaled``: incoming gradient over S - 1. See ``gradient``."""
     z_np, w_np = _array(z), _array(weight)
-    fires, g = _array(z_out), _array(scaled)
-    fires = _filled_up(np.where(np.isfinite(fires), fires, 0))
-    g = _filled_up(g)
+    shape = *z_out.shape[:2], padded(z_out.shape[2])
+    fires, g = _aligned(shape, z_np.dtype), _aligned(shape, z_np.dtype)
+    run_blocks(gradient.fill_up, len(z_np), _array(z_out), _array(scaled), fires, g, work=fires.size)
     backward = _dense_backward if geometry.is_dense else _convolution_backward
     grad_z, grad_w = backward(z_np, w_np, fires, g, bias, geometry, need_z, need_w)
     return (
@@ -147,7 +147,11 @@ def _filled_up(array: NDArray) -> NDArray:
 def _tiled(array: NDArray, dtype: DTypeLike) -> NDArray:
     """``array`` (n, n_out) as (tiles, n, 16), filled up with zeros."""
     tiles = _aligned((padded(array.shape[1]) // LANES, len(array), LANES), dtype)
-    for tile, part in enumerate(tiles):
-        columns = array[:, tile * LANES : (tile + 1) * LANES]
-        part[:, : columns.shape[1]] = columns
+
+    def block(first: int, last: int) -> None:
+        for tile in range(first, last):
+            columns = array[:, tile * LANES : (tile + 1) * LANES]
+            tiles[tile, :, : columns.shape[1]] = columns
+
+    run_blocks(block, len(tiles), work=10 * array.size)
     return tiles

@@ -12,7 +12,6 @@ from neuronsim.errors import InputError
 from . import backends
 from .geometry import Geometry
 
-_NEGLIGIBLE = 1e-30  # gradient that counts as none
 _FLATTEST = 1e-12  # smallest S - 1 in a gradient
 
 
@@ -30,8 +29,6 @@ class _FirstSpike(torch.autograd.Function):
         z, weight, out, slope = ctx.saved_tensors
         bias, geometry, slope_floor = ctx.settings
         scaled = gradients[0] / slope.clamp(min=max(slope_floor, _FLATTEST))
-        # Softmax gradients far below rounding turn subnormal, which costs a hundred times a normal product.
-        scaled.masked_fill_(torch.isinf(out) | (scaled.abs() < _NEGLIGIBLE), 0.0)
         need_z, need_w = ctx.needs_input_grad[:2]
         grad_z, grad_w = backends.for_device(z.device).backward(
             z, weight, out, scaled, bias=bias, geometry=geometry, need_z=need_z, need_w=need_w

@@ -13,6 +13,7 @@ from numba import njit
 
 from .lanes import LANES, below, fused, load, peek, select, splat, store, sub, total
 
+_NEGLIGIBLE = 1e-30  # gradient that counts as none
 _OPTIONS = {"nogil": True, "error_model": "numpy", "cache": True}
 
 
@@ -24,6 +25,21 @@ def _add_weight_term(sums, now, fire, g):
 @njit(inline="always")
 def _add_input_term(sums, now, fire, g, w):
     return select(below(splat(now), fire), fused(w, g, sums), sums)
+
+
+@njit(**_OPTIONS)
+def fill_up(first, last, z_out, scaled, z_fire, filled):
+    """``z_out`` and ``scaled`` (batch, positions, n_out) of images ``first`` to ``last`` - 1 as the other functions read them.
+
+    Softmax gradients far below rounding count as none: subnormal products would cost a hundred times what others do.
+    """
+    none = z_out.dtype.type(0.0)
+    for b in range(first, last):
+        for p in range(z_out.shape[1]):
+            for j in range(z_out.shape[2]):
+                fired = z_out[b, p, j] < np.inf
+                z_fire[b, p, j] = z_out[b, p, j] if fired else none
+                filled[b, p, j] = scaled[b, p, j] if fired and abs(scaled[b, p, j]) > _NEGLIGIBLE else none
 
 
 @njit(**_OPTIONS)
@@ -120,15 +136,15 @@ def convolution_weights(z, z_fire, scaled, bias, shape, result):
                         row = base + (n_rows - 1) * LANES
                         store(sums, row, _add_weight_term(load(sums, row), one, fire, g))
                     top, left = oy * stride - pad[0], ox * stride - pad[1]
+                    first, last = max(0, -left) * channels, min(kernel[1], width - left) * channels
                     for ky in range(max(0, -top), min(kernel[0], height - top)):
-                        for kx in range(max(0, -left), min(kernel[1], width - left)):
-                            source = ((top + ky) * width + left + kx) * channels
-                            row = base + (ky * kernel[1] + kx) * channels * LANES
-                            for c in range(channels):
-                                now = image[source + c]
-                                if now < latest:
-                                    store(sums, row, _add_weight_term(load(sums, row), now, fire, g))
-                                row += LANES
+                        source = ((top + ky) * width + left) * channels  # columns and channels lie one after the other
+                        row = base + ky * kernel[1] * channels * LANES
+                        for tap in range(first, last):
+                            now = peek(image, source + tap)
+                            if now < latest:
+                                place = row + tap * LANES
+                                store(sums, place, _add_weight_term(load(sums, place), now, fire, g))
 
 
 @njit(**_OPTIONS)

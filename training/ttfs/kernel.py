@@ -21,7 +21,24 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .lanes import LANES, add, at_least, below, bits, count, div, fused, load, peek, poke, select, splat, store, sub
+from .lanes import (
+    LANES,
+    add,
+    at_least,
+    below,
+    bits,
+    count,
+    div,
+    fused,
+    load,
+    mul,
+    peek,
+    poke,
+    select,
+    splat,
+    store,
+    sub,
+)
 
 _OPTIONS = {"nogil": True, "error_model": "numpy", "cache": True}
 _FIRED = -1e30  # a sum that no later event lifts over the threshold again
@@ -36,11 +53,12 @@ def _spikes(s, e, now, then, limits):
 
     Rounding alone could put the crossing before its last cause, or beyond what the output type holds.
     """
-    z = sub(splat(now), div(e, s))
-    earliest, latest = splat(now * (1.0 + limits[0])), splat(min(then, limits[1]))
+    z = sub(now, div(e, s))
+    earliest, largest = mul(now, splat(1.0 + limits[0])), splat(limits[1])
     z = select(at_least(z, earliest), z, earliest)
+    z = select(at_least(z, then), then, z)
     flattest = splat(_FLATTEST)
-    return select(at_least(z, latest), latest, z), select(at_least(s, flattest), s, flattest)
+    return select(at_least(z, largest), largest, z), select(at_least(s, flattest), s, flattest)
 
 
 @njit(**_OPTIONS)
@@ -51,28 +69,29 @@ def _race(times, gaps, places, start, end, weight, base, alive, limits, scratch)
     ``base``. ``alive``: how many of the lanes are neurons. Leaves the spike times (inf: silent) in ``scratch[:16]`` and s at the
     spike (0: silent) in ``scratch[16:32]``.
     """
-    zero = splat(0.0)
-    gone = splat(_FIRED)
-    z_out = splat(np.inf)
-    slope = zero
+    zero, gone = splat(0.0), splat(_FIRED)
     s = splat(-1.0)
     e = splat(-times[start] if end > start else 0.0)
+    s_fired, e_fired, begin, until = zero, zero, zero, zero  # of the interval in which a neuron fires
     for k in range(start, end):
         s = add(s, load(weight, base + peek(places, k)))
         ahead = fused(s, splat(peek(gaps, k)), e)
         fires = at_least(ahead, zero)
         if bits(fires) != 0:
-            z, steepness = _spikes(s, e, times[k], times[k] + gaps[k], limits)
-            z_out = select(fires, z, z_out)
-            slope = select(fires, steepness, slope)
+            s_fired = select(fires, s, s_fired)
+            e_fired = select(fires, e, e_fired)
+            begin = select(fires, splat(times[k]), begin)
+            until = select(fires, splat(times[k] + gaps[k]), until)
             alive -= count(fires)
             if alive <= 0:
                 break
             s = select(fires, gone, s)
             ahead = select(fires, gone, ahead)
         e = ahead
-    store(scratch, 0, z_out)
-    store(scratch, LANES, slope)
+    fired = below(zero, s_fired)
+    z, steepness = _spikes(s_fired, e_fired, begin, until, limits)
+    store(scratch, 0, select(fired, z, splat(np.inf)))
+    store(scratch, LANES, select(fired, steepness, zero))
 
 
 @njit(**_OPTIONS)
@@ -192,7 +211,7 @@ def convolution(z, order, weight, bias, pairs, channels, z_out, slope, limits):
 
 @njit(inline="always")
 def _keep_spikes(found, site, fires, s, e, now, then, limits):
-    z, steepness = _spikes(s, e, now, then, limits)
+    z, steepness = _spikes(s, e, splat(now), splat(then), limits)
     at = site * 2 * LANES
     store(found, at, select(fires, z, load(found, at)))
     store(found, at + LANES, select(fires, steepness, load(found, at + LANES)))

@@ -120,9 +120,10 @@ def backward(
 ) -> tuple[Tensor | None, Tensor | None]:
     """Gradients of ``z`` and ``weight`` (None where not needed), the implicit ones of equation 4.
 
-    ``scaled`` (batch, positions, c_out): incoming gradient over S - 1, 0 for silent outputs. With z_i < z_out:
+    ``scaled`` (batch, positions, c_out): incoming gradient over S - 1, of silent outputs not read. With z_i < z_out:
     grad_w[i, j] = sum (z_i - z_out) scaled over batch and positions, grad_z[i] = sum w_ij scaled over positions and outputs.
     """
+    scaled = scaled.masked_fill(torch.isinf(z_out), 0.0)
     kind = sum_type(z.device)
     padded = with_silence(z)
     grad_z = torch.zeros(len(padded), dtype=kind, device=z.device) if need_z else None

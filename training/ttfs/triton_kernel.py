@@ -178,10 +178,11 @@ def backward(
 ) -> tuple[Tensor | None, Tensor | None]:
     """Gradients of ``z`` and ``weight`` (None where not needed), the implicit ones of equation 4.
 
-    ``scaled`` (batch, positions, c_out): incoming gradient over S - 1, 0 for silent outputs. With z_i < z_out:
+    ``scaled`` (batch, positions, c_out): incoming gradient over S - 1, of silent outputs not read. With z_i < z_out:
     grad_w[i, j] = sum (z_i - z_out) scaled over batch and positions, grad_z[i] = sum w_ij scaled over positions and outputs.
     """
     n_rows, n_out = weight.shape
+    scaled = scaled.masked_fill(torch.isinf(z_out), 0.0)
     z, weight, z_out, scaled = (tensor.contiguous() for tensor in (z, weight, z_out, scaled))
     tile = _tile(n_out)
     grad_z = torch.empty_like(z) if need_z else None
