@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .lanes import LANES, below, fused, load, peek, select, splat, store, sub, total
+from .lanes import LANES, below, differs, fused, largest, load, peek, select, splat, store, sub, total
 
 _NEGLIGIBLE = 1e-30  # gradient that counts as none
 _OPTIONS = {"nogil": True, "error_model": "numpy", "cache": True}
@@ -116,7 +116,7 @@ def convolution_weights(z, z_fire, scaled, bias, shape, result):
     height, width, channels, kernel, stride, pad, out_h, out_w = shape
     fires, gs, sums = z_fire.reshape(-1), scaled.reshape(-1), result.reshape(-1)
     tiles, n_rows = result.shape[0], result.shape[1]
-    one = z.dtype.type(1.0)
+    one, none = z.dtype.type(1.0), splat(z.dtype.type(0.0))
     for tile in range(tiles):
         base = tile * n_rows * LANES
         for b in range(z.shape[0]):
@@ -126,10 +126,8 @@ def convolution_weights(z, z_fire, scaled, bias, shape, result):
                     at = ((b * out_h + oy) * out_w + ox) * tiles * LANES + tile * LANES
                     fire = load(fires, at)
                     g = load(gs, at)
-                    latest = z.dtype.type(0.0)  # nothing before the last spike that passes a gradient on
-                    for j in range(LANES):
-                        if gs[at + j] != 0.0 and fires[at + j] > latest:
-                            latest = fires[at + j]
+                    # Nothing before the last spike that passes a gradient on.
+                    latest = largest(select(differs(g, none), fire, none))
                     if latest == 0.0:
                         continue
                     if bias:

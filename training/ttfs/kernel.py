@@ -37,6 +37,7 @@ from .lanes import (
     select,
     splat,
     store,
+    store_single,
     sub,
 )
 
@@ -103,11 +104,15 @@ def _close(times, gaps, start, end):
 
 
 @njit(**_OPTIONS)
-def _copy(found, at, low, z_out, slope):
-    """Copy the lanes that are neurons, 16 spike times and 16 slopes from ``found[at]``, to the outputs from ``low`` on."""
-    for j in range(min(LANES, len(z_out) - low)):
-        z_out[low + j] = found[at + j]
-        slope[low + j] = found[at + LANES + j]
+def _copy(found, source, neurons, z_out, slope, at):
+    """Copy the lanes that are neurons, 16 spike times and 16 slopes from ``found[source]``, to the outputs from ``at`` on."""
+    if neurons == LANES:
+        store_single(z_out, at, load(found, source))
+        store_single(slope, at, load(found, source + LANES))
+    else:
+        for j in range(neurons):
+            z_out[at + j] = found[source + j]
+            slope[at + j] = found[source + LANES + j]
 
 
 @njit(**_OPTIONS)
@@ -121,7 +126,7 @@ def dense(z, order, weight, bias, z_out, slope, limits):
     batch, n = order.shape
     tiles, n_rows = weight.shape[0], weight.shape[1]
     n_out = z_out.shape[1]
-    flat = weight.reshape(-1)
+    flat, z_flat, slope_flat = weight.reshape(-1), z_out.reshape(-1), slope.reshape(-1)
     scratch = np.empty(2 * LANES)
     width = n + 1
     times = np.empty(min(batch, _IMAGES) * width)
@@ -152,7 +157,7 @@ def dense(z, order, weight, bias, z_out, slope, limits):
             for b in range(images):
                 neurons = min(LANES, n_out - low)
                 _race(times, gaps, places, b * width, ends[b], flat, low * n_rows, neurons, limits, scratch)
-                _copy(scratch, 0, low, z_out[chunk + b], slope[chunk + b])
+                _copy(scratch, 0, neurons, z_flat, slope_flat, (chunk + b) * n_out + low)
 
 
 @njit(**_OPTIONS)
@@ -162,7 +167,8 @@ def convolution(z, order, weight, bias, pairs, channels, z_out, slope, limits):
     Every event is handed to the neurons it reaches as it comes; what they hold fits the cache.
     """
     start, position, row = pairs
-    positions = z_out.shape[1]
+    positions, n_out = z_out.shape[1:]
+    z_flat, slope_flat = z_out.reshape(-1), slope.reshape(-1)
     tiles, n_rows = weight.shape[0], weight.shape[1]
     weights = weight.reshape(-1)
     sites, places = position * (tiles * _SITE), row * LANES  # of each pair, in the state and in the weights
@@ -203,10 +209,11 @@ def convolution(z, order, weight, bias, pairs, channels, z_out, slope, limits):
                     store(state, at + LANES, ahead)
                     poke(state, at + 2 * LANES, now)
         for site in range(positions * tiles):
-            s, e = load(state, site * _SITE), load(state, site * _SITE + LANES)
-            _keep_spikes(found, site, below(zero, s), s, e, state[site * _SITE + 2 * LANES], np.inf, limits)
-            p, tile = site // tiles, site % tiles
-            _copy(found, site * 2 * LANES, tile * LANES, z_out[b, p], slope[b, p])
+            s, e, now = load(state, site * _SITE), load(state, site * _SITE + LANES), state[site * _SITE + 2 * LANES]
+            _keep_spikes(found, site, below(zero, s), s, e, now, np.inf, limits)
+            low = site % tiles * LANES
+            at = (b * positions + site // tiles) * n_out + low
+            _copy(found, site * 2 * LANES, min(LANES, n_out - low), z_flat, slope_flat, at)
 
 
 @njit(inline="always")

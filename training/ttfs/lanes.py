@@ -96,6 +96,21 @@ def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
 
 
 @intrinsic
+def store_single(typing: Any, array: Any, index: Any, value: Any) -> Any:
+    """Write 16 numbers, rounded to the type of ``array``."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        numbers = arguments[2]
+        if array.dtype != value.dtype:
+            numbers = builder.fptrunc(numbers, _vector(array.dtype))
+        done = builder.store(numbers, _pointer(context, builder, array, *arguments[:2]))
+        done.align = array.dtype.bitwidth // 8
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp, value), generate
+
+
+@intrinsic
 def splat(typing: Any, number: Any) -> Any:
     """The same number 16 times."""
 
@@ -134,6 +149,7 @@ mul = intrinsic(_binary("fmul"))
 div = intrinsic(_binary("fdiv"))
 at_least = intrinsic(_comparison(">="))
 below = intrinsic(_comparison("<"))
+differs = intrinsic(_comparison("!="))
 
 
 @intrinsic
@@ -182,24 +198,28 @@ def count(typing: Any, mask: Any) -> Any:
     return types.int64(mask), generate
 
 
-@intrinsic
-def total(typing: Any, value: Any) -> Any:
-    """Sum of the 16 numbers, halves first (a fixed order)."""
+def _folded(combine: Any) -> Any:
+    """Combine the 16 numbers to one, halves first (a fixed order)."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        vector = arguments[0]
-        width = LANES
-        while width > 1:
-            width //= 2
-            parts = [
-                ir.Constant(ir.VectorType(ir.IntType(32), width), list(range(start, start + width)))
-                for start in (0, width)
-            ]
-            low, high = (builder.shuffle_vector(vector, vector, part) for part in parts)
-            vector = builder.fadd(low, high)
-        return builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
+    def build(typing: Any, value: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            vector, width = arguments[0], LANES
+            while width > 1:
+                width //= 2
+                parts = [
+                    ir.Constant(ir.VectorType(ir.IntType(32), width), list(range(start, start + width)))
+                    for start in (0, width)
+                ]
+                vector = combine(builder, *(builder.shuffle_vector(vector, vector, part) for part in parts))
+            return builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
 
-    return value.dtype(value), generate
+        return value.dtype(value), generate
+
+    return build
+
+
+total = intrinsic(_folded(lambda builder, a, b: builder.fadd(a, b)))
+largest = intrinsic(_folded(lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b)))
 
 
 def padded(n: int) -> int:
