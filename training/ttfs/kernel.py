@@ -44,22 +44,26 @@ from .lanes import (
 _OPTIONS = {"nogil": True, "error_model": "numpy", "cache": True}
 _FIRED = -1e30  # a sum that no later event lifts over the threshold again
 _SITE = 2 * LANES + 8  # what 16 neurons of one position hold: s, E and the time of E, in whole cache lines
+_FOUND = 4 * LANES  # and where they fired: s, E and both ends of the interval
 _FLATTEST = 1e-12  # smallest s stored: what rounding may leave of it is no slope
 _IMAGES = 32  # of a dense layer whose events are held while one column of weights serves them all
 
 
 @njit(inline="always")
 def _spikes(s, e, now, then, limits):
-    """Spike times after ``now`` until ``then``, and s where it is not flat.
+    """Spike times between ``now`` and ``then``, and s where it is not flat; s = 0: silent, inf and 0.
 
     Rounding alone could put the crossing before its last cause, or beyond what the output type holds.
     """
+    zero, flattest = splat(0.0), splat(_FLATTEST)
+    fired = below(zero, s)
     z = sub(now, div(e, s))
-    earliest, largest = mul(now, splat(1.0 + limits[0])), splat(limits[1])
+    earliest, last = mul(now, splat(1.0 + limits[0])), splat(limits[1])
     z = select(at_least(z, earliest), z, earliest)
     z = select(at_least(z, then), then, z)
-    flattest = splat(_FLATTEST)
-    return select(at_least(z, largest), largest, z), select(at_least(s, flattest), s, flattest)
+    z = select(at_least(z, last), last, z)
+    s = select(at_least(s, flattest), s, flattest)
+    return select(fired, z, splat(np.inf)), select(fired, s, zero)
 
 
 @njit(**_OPTIONS)
@@ -89,10 +93,9 @@ def _race(times, gaps, places, start, end, weight, base, alive, limits, scratch)
             s = select(fires, gone, s)
             ahead = select(fires, gone, ahead)
         e = ahead
-    fired = below(zero, s_fired)
     z, steepness = _spikes(s_fired, e_fired, begin, until, limits)
-    store(scratch, 0, select(fired, z, splat(np.inf)))
-    store(scratch, LANES, select(fired, steepness, zero))
+    store(scratch, 0, z)
+    store(scratch, LANES, steepness)
 
 
 @njit(**_OPTIONS)
@@ -172,10 +175,10 @@ def convolution(z, order, weight, bias, pairs, channels, z_out, slope, limits):
     tiles, n_rows = weight.shape[0], weight.shape[1]
     weights = weight.reshape(-1)
     sites, places = position * (tiles * _SITE), row * LANES  # of each pair, in the state and in the weights
-    room = np.empty(positions * tiles * (_SITE + 2 * LANES) + LANES)
+    room = np.empty(positions * tiles * (_SITE + _FOUND) + LANES)
     skip = -room.ctypes.data % 64 // 8  # vectors that straddle cache lines cost twice the time
     found = skip + positions * tiles * _SITE
-    state, found = room[skip:found], room[found : found + positions * tiles * 2 * LANES]
+    state, found = room[skip:found], room[found : found + positions * tiles * _FOUND]
     pixels, per_channel = np.empty(order.shape[1], np.int64), 1.0 / channels
     zero, gone = splat(0.0), splat(_FIRED)
     for b in range(order.shape[0]):
@@ -202,7 +205,7 @@ def convolution(z, order, weight, bias, pairs, channels, z_out, slope, limits):
                     ahead = fused(s, splat(now - before), e)
                     fires = at_least(ahead, zero)
                     if bits(fires) != 0:
-                        _keep_spikes(found, at // _SITE, fires, s, e, before, now, limits)
+                        _keep_interval(found, at // _SITE, fires, s, e, before, now)
                         s = select(fires, gone, s)
                         ahead = select(fires, gone, ahead)
                     store(state, at, add(s, load(weights, peek(places, pair) + drive)))
@@ -210,18 +213,25 @@ def convolution(z, order, weight, bias, pairs, channels, z_out, slope, limits):
                     poke(state, at + 2 * LANES, now)
         for site in range(positions * tiles):
             s, e, now = load(state, site * _SITE), load(state, site * _SITE + LANES), state[site * _SITE + 2 * LANES]
-            _keep_spikes(found, site, below(zero, s), s, e, now, np.inf, limits)
+            _keep_interval(found, site, below(zero, s), s, e, now, np.inf)
+            at = site * _FOUND
+            s, e = load(found, at), load(found, at + LANES)
+            spikes, steepness = _spikes(s, e, load(found, at + 2 * LANES), load(found, at + 3 * LANES), limits)
+            store(found, at, spikes)
+            store(found, at + LANES, steepness)
             low = site % tiles * LANES
-            at = (b * positions + site // tiles) * n_out + low
-            _copy(found, site * 2 * LANES, min(LANES, n_out - low), z_flat, slope_flat, at)
+            place = (b * positions + site // tiles) * n_out + low
+            _copy(found, at, min(LANES, n_out - low), z_flat, slope_flat, place)
 
 
 @njit(inline="always")
-def _keep_spikes(found, site, fires, s, e, now, then, limits):
-    z, steepness = _spikes(s, e, splat(now), splat(then), limits)
-    at = site * 2 * LANES
-    store(found, at, select(fires, z, load(found, at)))
-    store(found, at + LANES, select(fires, steepness, load(found, at + LANES)))
+def _keep_interval(found, site, fires, s, e, now, then):
+    """Note in which interval the lanes of ``fires`` fire, and what they hold there; the division comes once, at the end."""
+    at = site * _FOUND
+    store(found, at, select(fires, s, load(found, at)))
+    store(found, at + LANES, select(fires, e, load(found, at + LANES)))
+    store(found, at + 2 * LANES, select(fires, splat(now), load(found, at + 2 * LANES)))
+    store(found, at + 3 * LANES, select(fires, splat(then), load(found, at + 3 * LANES)))
 
 
 @njit(**_OPTIONS)
@@ -235,5 +245,4 @@ def _release(bias, weights, n_rows, tiles, state, found):
         store(state, site * _SITE, s)
         store(state, site * _SITE + LANES, splat(-begin))
         state[site * _SITE + 2 * LANES] = begin
-        store(found, site * 2 * LANES, splat(np.inf))
-        store(found, site * 2 * LANES + LANES, splat(0.0))
+        store(found, site * _FOUND, splat(0.0))
