@@ -6,7 +6,7 @@ input, so that no atomic addition is needed and results repeat bit for bit. Impo
 brings along; with TRITON_INTERPRET=1 the kernels run on the CPU, slowly, for tests.
 """
 
-# pyright: reportMissingImports=false, reportArgumentType=false, reportOperatorIssue=false
+# pyright: reportMissingImports=false, reportArgumentType=false, reportOperatorIssue=false, reportIndexIssue=false
 # (Triton may be missing, and it types what its compiler takes, not what Python passes.)
 from __future__ import annotations
 
