@@ -129,9 +129,9 @@ def test_ctrl_c_keeps_what_was_done(tmp_path):
     command = [
         *NEURONSIM,
         "characterize",
-        "pll_nlif_averaged",
+        "pll_nlif_pwm",  # long enough to be interrupted on any machine
         "--plan",
-        "mismatch,phase_noise",
+        "transfer",
         "--out",
         str(tmp_path / "o" / "x.nc"),
     ]
