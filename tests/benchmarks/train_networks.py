@@ -213,6 +213,8 @@ def readme_table(results: dict[str, Any]) -> str:
             value += f", worst of {len(point['draws'])} chips {point['worst']:.2%}"
         rows.append((f"{point['network']}, {point['series']}, {results['noise']['n_images']} images", value))
     lines = ["| network | test accuracy |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows), ""]
+    if "mnist" in results:
+        lines += [f"![validation accuracy by epoch](tests/benchmarks/{PLOT.name})", ""]
     return "\n".join(
         [*lines, f"{results['date']}, {results['machine']}; `{results['command']}`, tests/benchmarks/training.json"]
     )
