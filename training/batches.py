@@ -15,6 +15,7 @@ from .experiment import Augmentation, Experiment
 from .ttfs.encoding import encode
 
 _ORDER, _BATCH, _LAYER = 1, 2, 3
+_KNOT_SPACING_PX = 7
 
 
 def torch_generator(*key: int) -> torch.Generator:
@@ -36,7 +37,10 @@ def as_pixels(images: Images) -> Tensor:
 
 
 def augment(pixels: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
-    """A random affine map of every image, bilinear, empty corners 0. ``pixels`` (batch, height, width, channels)."""
+    """A random affine and elastic map of every image, empty corners 0. ``pixels`` (batch, height, width, channels).
+
+    Bicubic: a bilinear map blurs the strokes, and brightness is spike time.
+    """
     n, height, width, _ = pixels.shape
     draw = torch.rand((5, n), generator=generator) * 2 - 1
     angle = draw[0] * math.radians(settings.rotation_deg)
@@ -47,7 +51,18 @@ def augment(pixels: Tensor, settings: Augmentation, generator: torch.Generator) 
     theta = torch.stack((cos, shear - sin, dx, sin, cos, dy), dim=1).reshape(n, 2, 3)
     images = pixels.permute(0, 3, 1, 2)
     grid = torch.nn.functional.affine_grid(theta, list(images.shape), align_corners=False)
-    return torch.nn.functional.grid_sample(images, grid, align_corners=False).permute(0, 2, 3, 1).clamp(0, 1)
+    if settings.elastic_px > 0:
+        grid = grid + _elastic(n, height, width, settings.elastic_px, generator)
+    warped = torch.nn.functional.grid_sample(images, grid, mode="bicubic", align_corners=False)
+    return warped.permute(0, 2, 3, 1).clamp(0, 1)
+
+
+def _elastic(n: int, height: int, width: int, limit_px: float, generator: torch.Generator) -> Tensor:
+    """Smooth random displacements (n, height, width, 2), in the units of a sampling grid (the image spans 2)."""
+    knots = [size // _KNOT_SPACING_PX + 1 for size in (height, width)]
+    draw = torch.rand((n, 2, *knots), generator=generator) * 2 - 1
+    smooth = torch.nn.functional.interpolate(draw, size=(height, width), mode="bicubic", align_corners=True)
+    return smooth.permute(0, 2, 3, 1) * (2 * limit_px / torch.tensor((width, height)))
 
 
 @dataclass(frozen=True)

@@ -67,17 +67,21 @@ class Optimizer(_Part):
 
 
 class Augmentation(_Part):
-    """Random affine map of every training image: uniform within +- these limits."""
+    """Random map of every training image: affine, uniform within +- these limits, and elastic.
+
+    ``elastic_px``: limit of the displacement at the knots of a grid 7 pixels apart, smooth between them.
+    """
 
     shift_px: float = Field(default=0.0, ge=0)
     rotation_deg: float = Field(default=0.0, ge=0, le=180)
     scale: float = Field(default=0.0, ge=0, lt=1)
     shear: float = Field(default=0.0, ge=0, lt=1)
+    elastic_px: float = Field(default=0.0, ge=0)
 
     @property
     def active(self) -> bool:
         """False when images stay as they are."""
-        return any((self.shift_px, self.rotation_deg, self.scale, self.shear))
+        return any((self.shift_px, self.rotation_deg, self.scale, self.shear, self.elastic_px))
 
 
 class TrainingStage(_Part):
@@ -194,24 +198,36 @@ def shipped_experiments() -> dict[str, Path]:
 def load_experiment(name: str | Path) -> Experiment:
     """Read an experiment by the name of a shipped one, or from a TOML file.
 
+    ``base = "NAME"`` in the file: the keys and tables it does not give itself are those of that experiment.
+
     Raises InputError when there is none (with the nearest name), or naming file and field when it is not valid.
     """
+    path = _experiment_file(name)
+    raw = _read_toml(path)
+    if (base := raw.pop("base", None)) is not None:
+        # One level only: an experiment stands on a whole one, never on a chain of differences.
+        raw = _read_toml(_experiment_file(str(base))) | raw
+    return parse_experiment(raw, str(path))
+
+
+def _experiment_file(name: str | Path) -> Path:
     path = Path(name)
-    if path.suffix != ".toml":
-        known = shipped_experiments()
-        found = known.get(str(name)) or known.get(str(name).replace("-", "_"))
-        if found is None:
-            raise InputError(
-                f"unknown experiment '{name}'.{suggest(str(name), known)} Or give the path of a .toml file."
-            )
-        path = found
+    if path.suffix == ".toml":
+        return path
+    known = shipped_experiments()
+    found = known.get(str(name)) or known.get(str(name).replace("-", "_"))
+    if found is None:
+        raise InputError(f"unknown experiment '{name}'.{suggest(str(name), known)} Or give the path of a .toml file.")
+    return found
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"no experiment file {path}") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{path} is not a readable TOML file: {error}") from None
-    return parse_experiment(raw, str(path))
 
 
 def parse_experiment(raw: dict[str, Any], where: str) -> Experiment:

@@ -84,3 +84,19 @@ def test_digest_ignores_words_and_sees_numbers():
     one = load_experiment("digits_quick")
     assert one.digest() == one.model_copy(update={"description": "other words"}).digest()
     assert one.digest() != one.model_copy(update={"seed": 7}).digest()
+
+
+def test_fashion_differs_from_mnist_by_its_data_only():
+    differs = {"name", "description", "data"}
+    fashion, mnist = (load_experiment(name).model_dump(exclude=differs) for name in ("fashion_ttfs", "mnist_ttfs"))
+    assert fashion == mnist
+
+
+def test_base_gives_what_the_file_leaves_out(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('base = "digits_quick"\nname = "mine"\n[[stages]]\nepochs = 1\nlr = 1e-3\nlr_end = 1e-4\n')
+    mine, base = load_experiment(path), load_experiment("digits_quick")
+    assert (mine.name, mine.epochs, mine.layers, mine.encoding) == ("mine", 1, base.layers, base.encoding)
+    path.write_text('base = "digits_quik"\nname = "mine"\n')
+    with pytest.raises(InputError, match=r"digits_quik.*Did you mean 'digits_quick'"):
+        load_experiment(path)
