@@ -113,9 +113,10 @@ def test_backend_equals_the_oracle(oracle: ModuleType, name: str, kind: str, dty
     reference = oracle.differentiable(patches, w64, expected.reshape(len(patches), -1)).reshape(expected.shape)
     factor = torch.from_numpy(np.random.default_rng(22).normal(size=tuple(expected.shape)))
     (torch.log(reference[fired]) * factor[fired]).sum().backward()
-    # S - 1 at the spike is what autograd divides by; the backend's own slope is compared along with the gradient.
-    scaled = torch.where(fired, factor / expected / torch.where(fired, slope.cpu().double(), 1.0), 0.0).to(dtype)
-    arguments = [tensor.to(device) for tensor in (z, weight, z_out, scaled)]
+    # S - 1 at the spike is what autograd divides by: the backend's own slope is compared along with the gradient.
+    incoming = torch.where(fired, factor / expected, 0.0).to(dtype)
+    arguments = [tensor.to(device) for tensor in (z, weight, z_out, slope, incoming)]
+    settings["slope_floor"] = 1e-12
     grad_z, grad_w = backend.backward(*arguments, **settings, need_z=True, need_w=True)
     assert z64.grad is not None
     assert w64.grad is not None
@@ -153,7 +154,16 @@ def test_an_empty_batch_is_no_error(name: str):
     z_out, slope = backend.forward(z, weight, bias=False, geometry=Geometry.dense(4))
     assert z_out.shape == slope.shape == (0, 1, 3)
     grad_z, grad_w = backend.backward(
-        z, weight, z_out, slope, bias=False, geometry=Geometry.dense(4), need_z=True, need_w=True
+        z,
+        weight,
+        z_out,
+        slope,
+        z_out,
+        slope_floor=1e-12,
+        bias=False,
+        geometry=Geometry.dense(4),
+        need_z=True,
+        need_w=True,
     )
     assert grad_z is not None
     assert grad_w is not None

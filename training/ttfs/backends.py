@@ -34,14 +34,21 @@ class Backend(Protocol):
         z: Tensor,
         weight: Tensor,
         z_out: Tensor,
-        scaled: Tensor,
+        slope: Tensor,
+        incoming: Tensor,
         *,
+        slope_floor: float,
         bias: bool,
         geometry: Geometry,
         need_z: bool,
         need_w: bool,
     ) -> tuple[Tensor | None, Tensor | None]:
-        """Gradients of ``z`` and ``weight``; ``scaled``: incoming gradient over the slope, of silent outputs not read."""
+        """Gradients by ``z`` and ``weight``, the implicit ones of equation 4; None where not needed.
+
+        ``slope`` as ``forward`` gave it, counted as ``slope_floor`` > 0 where it is less; ``incoming``: gradient by z_out,
+        (batch, positions, c_out), of silent outputs not read. With g = incoming / slope and z_i < z_out:
+        grad_w[i, j] = sum (z_i - z_out) g over batch and positions, grad_z[i] = sum w_ij g over positions and outputs.
+        """
         ...
 
 

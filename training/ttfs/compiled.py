@@ -37,7 +37,7 @@ def forward(z: Tensor, weight: Tensor, *, bias: bool, geometry: Geometry) -> tup
     z_out, slope = np.empty(shape, z_np.dtype), np.empty(shape, z_np.dtype)
     # A far spike must not turn into silence, nor a spike just after its last cause precede it, when it is rounded.
     limits = float(np.finfo(z_np.dtype).eps), float(np.finfo(z_np.dtype).max)
-    tiles = _tiled(w_np, np.float64)  # a neuron of zeros never fires
+    tiles = _tiled(w_np, w_np.dtype)  # a neuron of zeros never fires
     images = max(1, SORT_BYTES // (12 * max(1, z_np.shape[1])))
 
     def block(first: int, last: int) -> None:
@@ -58,20 +58,19 @@ def backward(
     z: Tensor,
     weight: Tensor,
     z_out: Tensor,
-    scaled: Tensor,
+    slope: Tensor,
+    incoming: Tensor,
     *,
+    slope_floor: float,
     bias: bool,
     geometry: Geometry,
     need_z: bool,
     need_w: bool,
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Gradients by ``z`` and ``weight``; ``scaled``: incoming gradient over S - 1. See ``gradient``."""
-    z_np, w_np = _array(z), _array(weight)
-    shape = *z_out.shape[:2], padded(z_out.shape[2])
-    fires, g = _aligned(shape, z_np.dtype), _aligned(shape, z_np.dtype)
-    run_blocks(gradient.fill_up, len(z_np), _array(z_out), _array(scaled), fires, g, work=fires.size)
+    """Gradients by ``z`` and ``weight``; see ``backends.Backend`` and ``gradient``."""
+    outputs = _array(z_out), _array(slope), _array(incoming), slope_floor
     backward = _dense_backward if geometry.is_dense else _convolution_backward
-    grad_z, grad_w = backward(z_np, w_np, fires, g, bias, geometry, need_z, need_w)
+    grad_z, grad_w = backward(_array(z), _array(weight), outputs, bias, geometry, need_z, need_w)
     return (
         None if grad_z is None else torch.from_numpy(grad_z),
         None if grad_w is None else torch.from_numpy(grad_w),
@@ -79,9 +78,12 @@ def backward(
 
 
 def _dense_backward(
-    z: NDArray, weight: NDArray, fires: NDArray, g: NDArray, bias: bool, geometry: Geometry, need_z: bool, need_w: bool
+    z: NDArray, weight: NDArray, outputs: tuple, bias: bool, geometry: Geometry, need_z: bool, need_w: bool
 ) -> tuple[NDArray | None, NDArray | None]:
     batch, rows, work = len(z), len(weight), z.shape[0] * weight.size
+    shape = batch, 1, padded(weight.shape[1])
+    fires, g = _aligned(shape, z.dtype), _aligned(shape, z.dtype)
+    run_blocks(gradient.scale, batch, *outputs, fires, g, work=fires.size)
     fires, g = fires[:, 0], g[:, 0]
     columns = np.ones((rows, batch), z.dtype)
     columns[: z.shape[1]] = z.T
@@ -100,29 +102,37 @@ def _dense_backward(
 
 
 def _convolution_backward(
-    z: NDArray, weight: NDArray, fires: NDArray, g: NDArray, bias: bool, geometry: Geometry, need_z: bool, need_w: bool
+    z: NDArray, weight: NDArray, outputs: tuple, bias: bool, geometry: Geometry, need_z: bool, need_w: bool
 ) -> tuple[NDArray | None, NDArray | None]:
-    batch, work = len(z), g.size * len(weight)
-    grad_z = grad_w = None
-    if need_w:
-        shape, tiles = geometry.shape_arguments(), g.shape[2] // LANES
-        parts = max(1, min(_PARTS, batch, _SUM_BYTES // (z.itemsize * len(weight) * g.shape[2])))
-        sums = _aligned((parts, tiles, len(weight), LANES), z.dtype)
-        edges = [batch * k // parts for k in range(parts + 1)]
+    batch, (rows, n_out), positions = len(z), weight.shape, geometry.positions
+    width = padded(n_out)
+    shape, pairs, filled = geometry.shape_arguments(), tuple(geometry.pairs()), _filled_up(weight)
+    parts = max(1, min(_PARTS, batch, _SUM_BYTES // (z.itemsize * rows * width)))
+    sums = _aligned((parts if need_w else 0, width // LANES, rows, LANES), z.dtype)
+    edges = [batch * k // parts for k in range(parts + 1)]
+    grad_z = np.empty_like(z) if need_z else None
+    *arrays, floor = outputs
 
-        def block(first: int, last: int) -> None:
-            for part in range(first, last):
-                images = slice(edges[part], edges[part + 1])
-                gradient.convolution_weights(z[images], fires[images], g[images], bias, shape, sums[part])
+    def block(first: int, last: int) -> None:
+        # Part by part: what all outputs of a batch need is large enough that touching its memory takes longer than the sums.
+        room = -(-batch // parts), positions, width
+        fires, g = _aligned(room, z.dtype), _aligned(room, z.dtype)
+        for part in range(first, last):
+            images = slice(edges[part], edges[part + 1])
+            n = images.stop - images.start
+            gradient.scale(0, n, *(array[images] for array in arrays), floor, fires[:n], g[:n])
+            if need_w:
+                gradient.convolution_weights(z[images], fires[:n], g[:n], bias, shape, sums[part])
+            if grad_z is not None:
+                gradient.convolution_inputs(
+                    z[images], fires[:n], g[:n], filled, pairs, geometry.channels, grad_z[images]
+                )
 
-        run_blocks(block, parts, work=work)
-        by_row = sums.sum(axis=0).transpose(1, 0, 2).reshape(len(weight), -1)
-        grad_w = np.ascontiguousarray(by_row[:, : weight.shape[1]])
-    if need_z:
-        grad_z = np.empty_like(z)
-        arguments = z, fires, g, _filled_up(weight), tuple(geometry.pairs()), geometry.channels, grad_z
-        run_blocks(gradient.convolution_inputs, batch, *arguments, work=work)
-    return grad_z, grad_w
+    run_blocks(block, parts, work=batch * positions * width * rows)
+    if not need_w:
+        return grad_z, None
+    by_row = sums.sum(axis=0).transpose(1, 0, 2).reshape(rows, -1)
+    return grad_z, np.ascontiguousarray(by_row[:, :n_out])
 
 
 def _array(tensor: Tensor) -> NDArray:

@@ -11,8 +11,7 @@ from neuronsim.errors import InputError
 
 from . import backends
 from .geometry import Geometry
-
-_FLATTEST = 1e-12  # smallest S - 1 in a gradient
+from .kernel import FLATTEST
 
 
 class _FirstSpike(torch.autograd.Function):
@@ -28,11 +27,11 @@ class _FirstSpike(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         z, weight, out, slope = ctx.saved_tensors
         bias, geometry, slope_floor = ctx.settings
-        scaled = gradients[0] / slope.clamp(min=max(slope_floor, _FLATTEST))
         need_z, need_w = ctx.needs_input_grad[:2]
         grad_z, grad_w = backends.for_device(z.device).backward(
-            z, weight, out, scaled, bias=bias, geometry=geometry, need_z=need_z, need_w=need_w
-        )
+            z, weight, out, slope, gradients[0],
+            slope_floor=max(slope_floor, FLATTEST), bias=bias, geometry=geometry, need_z=need_z, need_w=need_w,
+        )  # fmt: skip
         return grad_z, grad_w, None, None, None
 
 

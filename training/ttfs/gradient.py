@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .lanes import LANES, below, differs, fused, largest, load, peek, select, splat, store, sub, total
+from .lanes import LANES, below, differs, div, fused, largest, load, peek, select, splat, store, sub, total
 
 _NEGLIGIBLE = 1e-30  # gradient that counts as none
 _OPTIONS = {"nogil": True, "error_model": "numpy", "cache": True}
@@ -28,18 +28,34 @@ def _add_input_term(sums, now, fire, g, w):
 
 
 @njit(**_OPTIONS)
-def fill_up(first, last, z_out, scaled, z_fire, filled):
-    """``z_out`` and ``scaled`` (batch, positions, n_out) of images ``first`` to ``last`` - 1 as the other functions read them.
+def scale(first, last, z_out, slope, incoming, floor, z_fire, scaled):
+    """Fill ``z_fire`` and ``scaled`` (batch, positions, n_out filled up) of images ``first`` to ``last`` - 1.
+
+    ``incoming``: gradient by z_out, of silent outputs not read; S - 1 counts as ``floor`` where ``slope`` is less.
 
     Softmax gradients far below rounding count as none: subnormal products would cost a hundred times what others do.
     """
-    none = z_out.dtype.type(0.0)
-    for b in range(first, last):
-        for p in range(z_out.shape[1]):
-            for j in range(z_out.shape[2]):
-                fired = z_out[b, p, j] < np.inf
-                z_fire[b, p, j] = z_out[b, p, j] if fired else none
-                filled[b, p, j] = scaled[b, p, j] if fired and abs(scaled[b, p, j]) > _NEGLIGIBLE else none
+    n_out, width = z_out.shape[2], z_fire.shape[2]
+    spikes, slopes, gradients = z_out.reshape(-1), slope.reshape(-1), incoming.reshape(-1)
+    fires, gs = z_fire.reshape(-1), scaled.reshape(-1)
+    number = z_out.dtype.type
+    none, silent, flattest = splat(number(0.0)), splat(number(np.inf)), splat(number(floor))
+    least, most = splat(number(-_NEGLIGIBLE)), splat(number(_NEGLIGIBLE))
+    whole = n_out - n_out % LANES
+    for site in range(first * z_out.shape[1], last * z_out.shape[1]):
+        source, to = site * n_out, site * width
+        for low in range(0, whole, LANES):
+            z, s = load(spikes, source + low), load(slopes, source + low)
+            g = div(load(gradients, source + low), select(below(s, flattest), flattest, s))
+            g = select(below(g, most), select(below(least, g), none, g), g)
+            fired = below(z, silent)
+            store(fires, to + low, select(fired, z, none))
+            store(gs, to + low, select(fired, g, none))
+        for j in range(whole, n_out):
+            fired = spikes[source + j] < np.inf
+            g = gradients[source + j] / max(slopes[source + j], number(floor))
+            fires[to + j] = spikes[source + j] if fired else number(0.0)
+            gs[to + j] = g if fired and abs(g) > _NEGLIGIBLE else number(0.0)
 
 
 @njit(**_OPTIONS)
@@ -146,8 +162,8 @@ def convolution_weights(z, z_fire, scaled, bias, shape, result):
 
 
 @njit(**_OPTIONS)
-def convolution_inputs(first, last, z, z_fire, scaled, weight, pairs, channels, result):
-    """Fill ``result[first:last]`` (batch, n_in) with the sum over positions and later-firing outputs of w * scaled.
+def convolution_inputs(z, z_fire, scaled, weight, pairs, channels, result):
+    """Fill ``result`` (batch, n_in) with the sum over positions and later-firing outputs of w * scaled.
 
     ``z_fire``, ``scaled`` (batch, positions, c_out padded); ``weight`` (rows, c_out padded); ``pairs``: the geometry.
     """
@@ -155,7 +171,7 @@ def convolution_inputs(first, last, z, z_fire, scaled, weight, pairs, channels, 
     fires, gs, ws = z_fire.reshape(-1), scaled.reshape(-1), weight.reshape(-1)
     width = weight.shape[1]
     positions = z_fire.shape[1]
-    for b in range(first, last):
+    for b in range(len(z)):
         for pixel in range(len(start) - 1):
             for channel in range(channels):
                 event = pixel * channels + channel

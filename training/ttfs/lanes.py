@@ -83,20 +83,19 @@ def poke(typing: Any, array: Any, index: Any, value: Any) -> Any:
 
 
 @intrinsic
-def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
-    """Write 16 numbers."""
+def load_double(typing: Any, array: Any, index: Any) -> Any:
+    """16 neighbours of ``array`` in double precision."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer = _pointer(context, builder, array, *arguments[:2])
-        done = builder.store(arguments[2], pointer)
-        done.align = array.dtype.bitwidth // 8
-        return context.get_dummy_value()
+        value = builder.load(_pointer(context, builder, array, *arguments))
+        value.align = array.dtype.bitwidth // 8
+        return value if array.dtype == types.float64 else builder.fpext(value, _vector(types.float64))
 
-    return types.none(array, types.intp, value), generate
+    return Lanes(types.float64)(array, types.intp), generate
 
 
 @intrinsic
-def store_single(typing: Any, array: Any, index: Any, value: Any) -> Any:
+def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
     """Write 16 numbers, rounded to the type of ``array``."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -174,6 +173,29 @@ def select(typing: Any, mask: Any, a: Any, b: Any) -> Any:
         return builder.select(*arguments)
 
     return a(mask, a, a), generate
+
+
+def _logical(method: str) -> Any:
+    def build(typing: Any, a: Any, b: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return getattr(builder, method)(*arguments)
+
+        return a(a, b), generate
+
+    return build
+
+
+both = intrinsic(_logical("and_"))
+
+
+@intrinsic
+def not_at_least(typing: Any, a: Any, b: Any) -> Any:
+    """a < b, or one of them is no number."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.fcmp_unordered("<", *arguments)
+
+    return Lanes(types.boolean)(a, a), generate
 
 
 @intrinsic

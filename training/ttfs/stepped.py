@@ -111,19 +111,17 @@ def backward(
     z: Tensor,
     weight: Tensor,
     z_out: Tensor,
-    scaled: Tensor,
+    slope: Tensor,
+    incoming: Tensor,
     *,
+    slope_floor: float,
     bias: bool,
     geometry: Geometry,
     need_z: bool,
     need_w: bool,
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Gradients of ``z`` and ``weight`` (None where not needed), the implicit ones of equation 4.
-
-    ``scaled`` (batch, positions, c_out): incoming gradient over S - 1, of silent outputs not read. With z_i < z_out:
-    grad_w[i, j] = sum (z_i - z_out) scaled over batch and positions, grad_z[i] = sum w_ij scaled over positions and outputs.
-    """
-    scaled = scaled.masked_fill(torch.isinf(z_out), 0.0)
+    """Gradients by ``z`` and ``weight``; see ``backends.Backend``."""
+    scaled = (incoming / slope.clamp(min=slope_floor)).masked_fill(torch.isinf(z_out), 0.0)
     kind = sum_type(z.device)
     padded = with_silence(z)
     grad_z = torch.zeros(len(padded), dtype=kind, device=z.device) if need_z else None

@@ -169,20 +169,18 @@ def backward(
     z: Tensor,
     weight: Tensor,
     z_out: Tensor,
-    scaled: Tensor,
+    slope: Tensor,
+    incoming: Tensor,
     *,
+    slope_floor: float,
     bias: bool,
     geometry: Geometry,
     need_z: bool,
     need_w: bool,
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Gradients of ``z`` and ``weight`` (None where not needed), the implicit ones of equation 4.
-
-    ``scaled`` (batch, positions, c_out): incoming gradient over S - 1, of silent outputs not read. With z_i < z_out:
-    grad_w[i, j] = sum (z_i - z_out) scaled over batch and positions, grad_z[i] = sum w_ij scaled over positions and outputs.
-    """
+    """Gradients by ``z`` and ``weight``; see ``backends.Backend``."""
     n_rows, n_out = weight.shape
-    scaled = scaled.masked_fill(torch.isinf(z_out), 0.0)
+    scaled = (incoming / slope.clamp(min=slope_floor)).masked_fill(torch.isinf(z_out), 0.0)
     z, weight, z_out, scaled = (tensor.contiguous() for tensor in (z, weight, z_out, scaled))
     tile = _tile(n_out)
     grad_z = torch.empty_like(z) if need_z else None
