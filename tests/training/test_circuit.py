@@ -155,7 +155,7 @@ def test_folded_drive_of_the_first_order_loop():
         ({"limit": 0.0}, "limit"),
         ({"t": np.array([[-1.0]])}, "negative"),
         ({"t": np.array([[np.nan]])}, "NaN"),
-        ({"weight": np.ones((2, 1))}, "needs 1 rows"),
+        ({"weight": np.ones((2, 1))}, "must be \\(1, n_out\\)"),
         ({"weight": np.full((1, 1), np.nan)}, "finite"),
     ],
 )

@@ -182,10 +182,10 @@ def test_slope_floor_and_delay():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"z": torch.full((1, 1), 0.5)}, "below 1"),
+        ({"z": torch.full((1, 1), 0.5)}, ">= 1"),
         ({"z": torch.ones(1, 2)}, "z has shape"),
         ({"weight": torch.ones(1, 1, dtype=torch.float64)}, "same type"),
-        ({"weight": torch.ones(2, 1)}, "needs 1 rows"),
+        ({"weight": torch.ones(2, 1)}, "must be \\(1, n_out\\)"),
         ({"weight": torch.full((1, 1), torch.inf)}, "finite"),
         ({"slope_floor": -1.0}, "slope_floor"),
         ({"circuit": {"gain": np.ones((2, 1))}}, "gain has shape"),

@@ -17,7 +17,8 @@ from numba import njit
 
 from neuronsim.crossing import first_rise
 
-OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
+from .lanes import OPTIONS
+
 _CONVERGED = 1e-4  # of the faster time constant, and of the bend: Halley's method cubes the error of a step that small
 
 

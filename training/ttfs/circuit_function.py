@@ -14,14 +14,12 @@ from torch import Tensor
 from neuronsim.errors import InputError
 
 from . import circuit_gradient, circuit_kernel
-from .compiled import SORT_BYTES, sort_events
+from .function import check_times, check_weight
 from .geometry import Geometry
-from .lanes import LANES, padded
+from .kernel import FLATTEST
+from .lanes import padded
+from .layout import as_array, image_pieces, rounding_limits, sort_events, sum_parts, tiled
 from .parallel import run_blocks
-
-_SUM_BYTES = 16 * 2**20  # partial sums of a weight gradient held at a time
-_PARTS = 16  # of a batch, whatever the number of threads: the order of every sum is the same with any
-_FLATTEST = 1e-12  # smallest slope in a gradient
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,13 +84,9 @@ class Circuit:
         return level, rho
 
 
-def tiled(weight: NDArray) -> NDArray[np.float64]:
-    """``weight`` (rows, c_out) or (positions, rows, c_out) as (sets, tiles, rows, 16), filled up with zeros."""
-    weight = weight if weight.ndim == 3 else weight[None]
-    sets, rows, n_out = weight.shape
-    filled = np.zeros((sets, rows, padded(n_out)))
-    filled[:, :, :n_out] = weight
-    return np.ascontiguousarray(filled.reshape(sets, rows, -1, LANES).transpose(0, 2, 1, 3))
+def _synapses(weight: NDArray) -> NDArray[np.float64]:
+    """``weight`` (rows, c_out) or (positions, rows, c_out) as (sets, tiles, rows, 16)."""
+    return tiled(weight if weight.ndim == 3 else weight[None], np.float64)
 
 
 def first_crossings(
@@ -105,11 +99,11 @@ def first_crossings(
     positions, n_out = geometry.positions, weight.shape[-1]
     z_out = np.empty((len(z), positions, n_out), z.dtype)
     slope, left = np.empty_like(z_out), np.empty(z_out.shape, np.bool_)
-    tiles, reach, lines = tiled(weight), tuple(geometry.reach()), circuit.line(positions, n_out)
-    limits = float(np.finfo(z.dtype).eps), float(np.finfo(z.dtype).max)
+    tiles, reach, lines = _synapses(weight), tuple(geometry.reach()), circuit.line(positions, n_out)
+    limits = rounding_limits(z.dtype)
 
     def block(first: int, last: int) -> None:
-        for part in _images(first, last, z.shape[1]):
+        for part in image_pieces(first, last, z.shape[1]):
             circuit_kernel.forward(
                 z[part], sort_events(z[part]), tiles, bias, *lines, circuit.loop, circuit.range, reach,
                 z_out[part], slope[part], left[part], limits,
@@ -117,12 +111,6 @@ def first_crossings(
 
     run_blocks(block, len(z), work=z_out.size * weight.shape[-2])
     return z_out, slope, left
-
-
-def _images(first: int, last: int, n_in: int) -> list[slice]:
-    """The images ``first`` to ``last`` - 1 in pieces whose sorted events take little memory."""
-    step = max(1, SORT_BYTES // (12 * max(1, n_in)))
-    return [slice(start, min(start + step, last)) for start in range(first, last, step)]
 
 
 def _backward(
@@ -137,20 +125,20 @@ def _backward(
     need_z: bool,
 ) -> tuple[NDArray, NDArray]:
     """Gradients by ``z`` and ``weight``; ``h`` as in ``circuit_gradient``, 0 for silent neurons."""
-    tiles, reach = tiled(weight), tuple(geometry.reach())
-    parts = max(1, min(_PARTS, len(z), _SUM_BYTES // tiles.nbytes))
-    sums = np.zeros((parts, *tiles.shape))
+    tiles, reach = _synapses(weight), tuple(geometry.reach())
+    parts = sum_parts(len(z), tiles.nbytes)
+    sums = np.zeros((len(parts), *tiles.shape))
     by_z = np.zeros_like(z)
 
     def block(first: int, last: int) -> None:
         for number in range(first, last):
-            for part in _images(len(z) * number // parts, len(z) * (number + 1) // parts, z.shape[1]):
+            for part in image_pieces(parts[number].start, parts[number].stop, z.shape[1]):
                 circuit_gradient.backward(
                     z[part], sort_events(z[part]), tiles, bias, z_out[part], h[part], left[part],
                     circuit.loop, circuit.range, reach, need_z, sums[number], by_z[part],
                 )  # fmt: skip
 
-    run_blocks(block, parts, work=z_out.size * weight.shape[-2])
+    run_blocks(block, len(parts), work=z_out.size * weight.shape[-2])
     by_weight = sums.sum(axis=0).transpose(0, 2, 1, 3).reshape(len(tiles), tiles.shape[2], -1)
     return by_z, by_weight[:, :, : weight.shape[-1]].astype(weight.dtype).reshape(weight.shape)
 
@@ -160,7 +148,7 @@ class _CircuitSpike(torch.autograd.Function):
     def forward(
         ctx: Any, z: Tensor, weight: Tensor, circuit: Circuit, bias: bool, geometry: Geometry, slope_floor: float
     ) -> Any:
-        results = first_crossings(_array(z), _array(weight), circuit, bias=bias, geometry=geometry)
+        results = first_crossings(as_array(z), as_array(weight), circuit, bias=bias, geometry=geometry)
         out, slope, left = (torch.from_numpy(result).to(z.device) for result in results)
         ctx.save_for_backward(z, weight, out, slope, left)
         ctx.mark_non_differentiable(slope, left)
@@ -171,26 +159,22 @@ class _CircuitSpike(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         z, weight, out, slope, left = ctx.saved_tensors
         circuit, bias, geometry, slope_floor = ctx.settings
-        per_time = gradients[0] * out / slope.clamp(min=max(slope_floor, _FLATTEST))
+        per_time = gradients[0] * out / slope.clamp(min=max(slope_floor, FLATTEST))
         h = torch.where(torch.isfinite(out), per_time, 0.0) * torch.as_tensor(
             circuit.gain, dtype=out.dtype, device=out.device
         )
         by_z, by_weight = _backward(
-            _array(z),
-            _array(weight),
-            _array(out),
-            _array(h),
-            _array(left),
+            as_array(z),
+            as_array(weight),
+            as_array(out),
+            as_array(h),
+            as_array(left),
             circuit,
             bias,
             geometry,
             ctx.needs_input_grad[0],
         )
         return torch.from_numpy(by_z).to(z.device), torch.from_numpy(by_weight).to(z.device), None, None, None, None
-
-
-def _array(tensor: Tensor) -> NDArray:
-    return tensor.detach().cpu().contiguous().numpy()
 
 
 def circuit_layer(
@@ -207,34 +191,13 @@ def circuit_layer(
     The crossing is that of ``neuronsim.solver.first_crossing`` and ``neuronsim.saturated.first_crossing_saturated``; the
     ideal circuit is :func:`first_spike`. Raises InputError for shapes or types that do not fit, NaN, z < 1, slope_floor < 0.
     """
-    _check(z, weight, geometry, bias)
+    if z.ndim != 2 or z.shape[1] != geometry.n_in:
+        raise InputError(f"z has shape {tuple(z.shape)}: must be (batch, {geometry.n_in})")
+    check_times(z, 1.0)
+    check_weight(weight, z, geometry.taps + bias, geometry.positions)
     if not slope_floor >= 0:
         raise InputError(f"slope_floor = {slope_floor} is out of range: must be 0 or positive")
     out, slope, left = _CircuitSpike.apply(z, weight, circuit, bias, geometry, float(slope_floor))  # type: ignore[misc]
     if circuit.delay != 0.0:
         out = (out * math.exp(circuit.delay)).clamp(min=1.0)
     return out, slope, left
-
-
-def _check(z: Tensor, weight: Tensor, geometry: Geometry, bias: bool) -> None:
-    if z.ndim != 2 or z.shape[1] != geometry.n_in or z.dtype not in (torch.float32, torch.float64):
-        raise InputError(
-            f"z has shape {tuple(z.shape)} and type {z.dtype}: must be (batch, {geometry.n_in}), float32 or float64"
-        )
-    if not bool((z >= 1).all()):
-        raise InputError(
-            "z contains NaN or a value below 1: circuit neurons take spikes from t = 0 on, or inf for silence"
-        )
-    rows = geometry.taps + bias
-    if (
-        weight.ndim not in (2, 3)
-        or weight.shape[-2] != rows
-        or weight.shape[:-2] not in ((), (1,), (geometry.positions,))
-    ):
-        raise InputError(
-            f"weight has shape {tuple(weight.shape)}: needs {rows} rows, and 1 or {geometry.positions} sets of synapses"
-        )
-    if weight.dtype != z.dtype:
-        raise InputError(f"weight is {weight.dtype} but z is {z.dtype}: give both the same type")
-    if not bool(torch.isfinite(weight).all()):
-        raise InputError("weight contains NaN or inf: weights must be finite")

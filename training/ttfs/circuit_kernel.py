@@ -20,14 +20,13 @@ import math
 import numpy as np
 from numba import njit
 
-from .circuit_crossing import OPTIONS, after_last, within
+from .circuit_crossing import after_last, within
 from .circuit_saturated import advance, amplitudes, leaves
-from .lanes import LANES, add, at_least, below, bits, div, fused, load, mul, peek, select, splat, store, sub
+from .kernel import FLATTEST
+from .lanes import LANES, OPTIONS, add, at_least, below, bits, div, fused, load, mul, peek, select, splat, store, sub
 
-_AWAY = (
-    -1e30
-)  # S of a neuron that has fired or is beyond the detector's range: no later event lifts it over the threshold
-_FLATTEST = 1e-12  # smallest slope stored
+# S of a neuron that has fired or is beyond the detector's range: no later event lifts it over the threshold.
+_AWAY = -1e30
 # Rows of the 16 numbers a group of neurons has: sums, results, and the state of those beyond the range.
 _S, _A, _B, _Z, _SLOPE, _BEYOND, _LEFT, _V, _E, _Y = (LANES * row for row in range(10))
 STATE = 10 * LANES
@@ -98,7 +97,7 @@ def _fire(state, j, u, slope, z_now, z_later, line, limits):
     ``limits``: spacing and largest value of the output type; a far spike must not turn into silence.
     """
     state[_Z + j] = min(max(z_now * math.exp(u), z_now * (1.0 + limits[0])), min(z_later, limits[1]))
-    state[_SLOPE + j] = max(slope / line, _FLATTEST)
+    state[_SLOPE + j] = max(slope / line, FLATTEST)
     state[_S + j] = _AWAY
     state[_A + j] = state[_B + j] = 0.0
     if state[_BEYOND + j] != 0.0:
@@ -155,9 +154,8 @@ def _settle(state, mask, neurons, z_now, z_later, now, gap, d2, weight, place, l
                 x = (m * p / a1 - state[_B + j]) / (m - 1.0)
                 y = m * (state[_B + j] - p / a1) / (m - 1.0)
             until = 0.0
-            if (
-                abs(x) + max(abs(y), limit) * gap <= limit
-            ):  # |dy/dt + r y| <= r K limit, so that |y| grows to K limit at most
+            # |dy/dt + r y| <= r K limit, so that |y| grows to K limit at most
+            if abs(x) + max(abs(y), limit) * gap <= limit:
                 until = np.inf
             elif abs(x) <= limit:
                 a, b = amplitudes(x, y, -1.0, -m, second)

@@ -18,7 +18,7 @@ from numba import njit
 
 from neuronsim.crossing import first_rise
 
-from .circuit_crossing import OPTIONS
+from .lanes import OPTIONS
 
 _MOST_REGIONS = 100_000
 

@@ -47,10 +47,17 @@ def check_times(z: Tensor, lowest: float, what: str = "z") -> None:
         )
 
 
-def check_weight(weight: Tensor, z: Tensor, rows: int) -> None:
-    """Raise InputError unless ``weight`` is a finite (rows, n_out) tensor of the type of ``z``."""
-    if weight.ndim != 2 or weight.shape[0] != rows:
-        raise InputError(f"weight has shape {tuple(weight.shape)}: must be ({rows}, n_out) for these inputs")
+def check_weight(weight: Tensor, z: Tensor, rows: int, positions: int | None = None) -> None:
+    """Raise InputError unless ``weight`` is finite, of the type of ``z`` and of shape (rows, n_out).
+
+    ``positions``: it may also be (1 or positions, rows, n_out), synapses of each neuron's own.
+    """
+    shape = tuple(weight.shape)
+    shared = weight.ndim == 2 and shape[0] == rows
+    own = positions is not None and weight.ndim == 3 and shape[1] == rows and shape[0] in (1, positions)
+    if not (shared or own):
+        sets = "" if positions is None else f", or (1 or {positions}, {rows}, n_out)"
+        raise InputError(f"weight has shape {shape}: must be ({rows}, n_out){sets} for these inputs")
     if weight.dtype != z.dtype:
         raise InputError(f"weight is {weight.dtype} but z is {z.dtype}: give both the same type")
     if not bool(torch.isfinite(weight).all()):

@@ -11,10 +11,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .lanes import LANES, below, differs, div, fused, largest, load, peek, select, splat, store, sub, total
+from .lanes import LANES, OPTIONS, below, differs, div, fused, largest, load, peek, select, splat, store, sub, total
 
 _NEGLIGIBLE = 1e-30  # gradient that counts as none
-_OPTIONS = {"nogil": True, "error_model": "numpy", "cache": True}
 
 
 @njit(inline="always")
@@ -27,7 +26,7 @@ def _add_input_term(sums, now, fire, g, w):
     return select(below(splat(now), fire), fused(w, g, sums), sums)
 
 
-@njit(**_OPTIONS)
+@njit(**OPTIONS)
 def scale(first, last, z_out, slope, incoming, floor, z_fire, scaled):
     """Fill ``z_fire`` and ``scaled`` (batch, positions, n_out filled up) of images ``first`` to ``last`` - 1.
 
@@ -58,7 +57,7 @@ def scale(first, last, z_out, slope, incoming, floor, z_fire, scaled):
             gs[to + j] = g if fired and abs(g) > _NEGLIGIBLE else number(0.0)
 
 
-@njit(**_OPTIONS)
+@njit(**OPTIONS)
 def dense_weights(first, last, z, z_fire, scaled, result):
     """Fill ``result[first:last]`` (rows, n_out padded) with the sum over images of (z_i - z_out) * scaled.
 
@@ -92,7 +91,7 @@ def dense_weights(first, last, z, z_fire, scaled, result):
                 store(out, r3 * width + low, a3)
 
 
-@njit(**_OPTIONS)
+@njit(**OPTIONS)
 def dense_inputs(first, last, z, z_fire, scaled, weight, result):
     """Fill ``result[first:last]`` (rows, batch) with the sum over later-firing outputs of w * scaled.
 
@@ -123,7 +122,7 @@ def dense_inputs(first, last, z, z_fire, scaled, weight, result):
                 result[r3, b] = total(a3)
 
 
-@njit(**_OPTIONS)
+@njit(**OPTIONS)
 def convolution_weights(z, z_fire, scaled, bias, shape, result):
     """Add to ``result`` (tiles, rows, 16) the sum over images and positions of (z_i - z_out) * scaled.
 
@@ -161,7 +160,7 @@ def convolution_weights(z, z_fire, scaled, bias, shape, result):
                                 store(sums, place, _add_weight_term(load(sums, place), now, fire, g))
 
 
-@njit(**_OPTIONS)
+@njit(**OPTIONS)
 def convolution_inputs(z, z_fire, scaled, weight, pairs, channels, result):
     """Fill ``result`` (batch, n_in) with the sum over positions and later-firing outputs of w * scaled.
 

@@ -23,6 +23,7 @@ from numba import njit
 
 from .lanes import (
     LANES,
+    OPTIONS,
     add,
     at_least,
     below,
@@ -41,7 +42,6 @@ from .lanes import (
     sub,
 )
 
-_OPTIONS = {"nogil": True, "error_model": "numpy", "cache": True}
 _FIRED = -1e30  # a sum that no later event lifts over the threshold again
 FLATTEST = 1e-12  # smallest slope stored and divided by: what rounding may leave of it is no slope
 _IMAGES = 32  # of a dense layer whose events are held while one column of weights serves them all
@@ -109,7 +109,7 @@ def _copy(found, neurons, z_out, slope, at):
             slope[at + j] = found[LANES + j]
 
 
-@njit(**_OPTIONS)
+@njit(**OPTIONS)
 def dense(z, order, weight, bias, z_out, slope, limits):
     """Fill ``z_out`` and ``slope`` (batch, n_out) from ``z`` (batch, n_in), whose rows ``order`` sorts.
 
@@ -151,7 +151,7 @@ def dense(z, order, weight, bias, z_out, slope, limits):
                 _copy(found, neurons, z_flat, slope_flat, (chunk + b) * n_out + low)
 
 
-@njit(**_OPTIONS)
+@njit(**OPTIONS)
 def convolution(z, order, weight, bias, pairs, channels, z_out, slope, limits):
     """:func:`dense` for images: ``z_out`` and ``slope`` (batch, positions, c_out); ``pairs``: the geometry.
 
@@ -176,7 +176,7 @@ def convolution(z, order, weight, bias, pairs, channels, z_out, slope, limits):
                 _copy(found, neurons, z_flat, slope_flat, (b * positions + position) * n_out + low)
 
 
-@njit(**_OPTIONS)
+@njit(**OPTIONS)
 def _hand_out(z, order, bias, pairs, channels, n_rows, times, places, ends):
     """The events of one image to its positions: position p gets ``times`` and ``places`` from p (n_rows + 1) to ends[p] - 1."""
     start, position, row = pairs

@@ -16,6 +16,7 @@ from numba.extending import intrinsic as numba_intrinsic
 from numba.extending import models, register_model
 
 LANES = 16
+OPTIONS = {"nogil": True, "error_model": "numpy", "cache": True}  # of every compiled kernel
 intrinsic: Any = numba_intrinsic  # its decorator changes the arguments, which type checkers cannot follow
 
 
@@ -173,29 +174,6 @@ def select(typing: Any, mask: Any, a: Any, b: Any) -> Any:
         return builder.select(*arguments)
 
     return a(mask, a, a), generate
-
-
-def _logical(method: str) -> Any:
-    def build(typing: Any, a: Any, b: Any) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            return getattr(builder, method)(*arguments)
-
-        return a(a, b), generate
-
-    return build
-
-
-both = intrinsic(_logical("and_"))
-
-
-@intrinsic
-def not_at_least(typing: Any, a: Any, b: Any) -> Any:
-    """a < b, or one of them is no number."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.fcmp_unordered("<", *arguments)
-
-    return Lanes(types.boolean)(a, a), generate
 
 
 @intrinsic

@@ -52,7 +52,6 @@ class SpikingLayer(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         geometry = self.geometry(tuple(z.shape[1:]))
-        check_times(z, 1.0)
         weight = self.effective_weight()
         flat = z.reshape(len(z), -1)
         if self.circuit is not None:
@@ -60,6 +59,7 @@ class SpikingLayer(nn.Module):
                 flat, weight, self.circuit, bias=self.bias, geometry=geometry, slope_floor=self.slope_floor
             )
         else:
+            check_times(z, 1.0)
             check_weight(weight, z, geometry.taps + self.bias)
             out, slope = layer_spikes(flat, weight, bias=self.bias, geometry=geometry, slope_floor=self.slope_floor)
         if self.jitter is not None:
