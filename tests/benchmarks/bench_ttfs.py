@@ -19,6 +19,7 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
+from record import write_readme
 from ttfs_figures import NAMES, TITLES, plot, readme_table
 
 from neuronsim.errors import MissingToolError
@@ -28,8 +29,6 @@ from training import data, load_experiment, train
 from training.experiment import TrainingStage
 
 HERE = Path(__file__).parent
-README = HERE.parents[1] / "README.md"
-BEGIN, END = "<!-- ttfs-bench: begin (written by make bench-ttfs) -->", "<!-- ttfs-bench: end -->"
 EPOCH_BATCHES, EPOCH_IMAGES = (128, 10), 60_000
 
 
@@ -147,8 +146,7 @@ def main(arguments: list[str] | None = None) -> None:
     plot(results, chosen.out / "ttfs.png")
     table = readme_table(results)
     if not chosen.quick and chosen.out == HERE:
-        before, rest = README.read_text(encoding="utf-8").split(BEGIN)
-        write_text(README, f"{before}{BEGIN}\n{table}\n{END}{rest.split(END)[1]}")
+        write_readme("ttfs-bench", "bench-ttfs", table)
     print(table)
 
 

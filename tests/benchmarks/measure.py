@@ -1,4 +1,4 @@
-"""Measure what the README quotes: accuracy and speed of the bench, and of the TTFS kernel.
+"""Measure what the README quotes: accuracy and speed of the bench (the TTFS layers: bench_ttfs.py).
 
 Run by ``make bench``; writes results.json beside this file (figures, machine, date, command) and the README's table.
 """
@@ -9,12 +9,12 @@ import argparse
 import datetime
 import json
 import os
-import platform
 import statistics
 import time
 from pathlib import Path
 
 import numpy as np
+from record import machine_line, write_readme
 
 from circuits import characterize, engine_cli, engine_shared, load_manifest
 from circuits.deck import build
@@ -24,9 +24,7 @@ from neuronsim import spike_time
 from neuronsim.files import write_text
 
 HERE = Path(__file__).parent
-README = HERE.parents[1] / "README.md"
 RESULTS = HERE / "results.json"
-BEGIN, END = "<!-- figures: begin (written by make bench) -->", "<!-- figures: end -->"
 
 
 def against_equation_4(neuron: str, jobs: int, **plan: float) -> dict[str, float]:
@@ -92,41 +90,9 @@ def table3(jobs: int) -> dict[str, dict[str, float]]:
     return found
 
 
-def kernel() -> dict[str, float]:
-    """``first_spike`` at 784 -> 800, batch 100, in milliseconds (median of 9), and a matrix product of that shape."""
-    import torch
-
-    from training.ttfs import first_spike
-    from training.ttfs.parallel import thread_count
-
-    generator = torch.Generator().manual_seed(0)
-    z = torch.exp(3 * torch.rand(100, 784, generator=generator)).requires_grad_()
-    weight = (torch.rand(784, 800, generator=generator) * 8 / 784).requires_grad_()
-
-    def median_ms(call) -> float:
-        call()
-        spent = []
-        for _ in range(9):
-            start = time.perf_counter()
-            call()
-            spent.append(time.perf_counter() - start)
-        return 1e3 * statistics.median(spent)
-
-    def both() -> None:
-        out = first_spike(z, weight)
-        out[torch.isfinite(out)].sum().backward()
-
-    return {
-        "threads": thread_count(),
-        "forward_ms": median_ms(lambda: first_spike(z.detach(), weight.detach())),
-        "forward_backward_ms": median_ms(both),
-        "gemm_ms": median_ms(lambda: z.detach() @ weight.detach()),
-    }
-
-
 def readme_table(results: dict) -> str:
     """The figures as the README shows them."""
-    a, p, t, k = (results[name] for name in ("averaged", "switching", "throughput", "kernel"))
+    a, p, t = (results[name] for name in ("averaged", "switching", "throughput"))
     jitter, bits = results["table3"]["jitter"], results["table3"]["quantization"]
     rows = [
         ("`pll_nlif_averaged` (r = 200) against eq (4), 20 stimuli", f"mean {a['mean']:.4%}, max {a['max']:.4%}"),
@@ -143,11 +109,6 @@ def readme_table(results: dict) -> str:
         ),
         ("output jitter at 4/8/16 bit weights", " / ".join(f"{bits[x]:.4%}" for x in ("4", "8", "16"))),
         ("numerical floor of those decks", f"{jitter['floor']:.4%} and {bits['floor']:.4%}"),
-        (
-            f"`first_spike` 784 -> 800, batch 100, {k['threads']:.0f} threads",
-            f"forward {k['forward_ms']:.1f} ms, "
-            f"with backward {k['forward_backward_ms']:.1f} ms (plain product: {k['gemm_ms']:.1f} ms)",
-        ),
     ]
     lines = ["| figure | measured |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows), ""]
     return "\n".join(
@@ -162,8 +123,7 @@ def main() -> None:
     jobs = parser.parse_args().jobs
     results = {
         "date": datetime.date.today().isoformat(),
-        "machine": f"{os.cpu_count()} cores {platform.machine()}, Python {platform.python_version()}, "
-        f"ngspice {engine_cli.version()}",
+        "machine": machine_line(f"ngspice {engine_cli.version()}"),
         "command": "make bench",
         "jobs": jobs,
         "averaged": against_equation_4("pll_nlif_averaged", jobs),
@@ -171,13 +131,10 @@ def main() -> None:
         "engines": engines_agree(),
         "throughput": throughput(jobs),
         "table3": table3(jobs),
-        "kernel": kernel(),
     }
     write_text(RESULTS, json.dumps(results, indent=1) + "\n")
     table = readme_table(results)
-    text = README.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    write_text(README, f"{before}{BEGIN}\n{table}\n{END}{rest.split(END)[1]}")
+    write_readme("figures", "bench", table)
     print(table)
 
 

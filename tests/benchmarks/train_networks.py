@@ -12,7 +12,6 @@ import csv
 import datetime
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from record import machine_line, write_readme
 
 from neuronsim.errors import InputError
 from neuronsim.files import write_text
@@ -34,9 +34,7 @@ from training.runs import as_ttfs_card
 from training.ttfs.parallel import use_threads
 
 HERE = Path(__file__).parent
-README = HERE.parents[1] / "README.md"
 RESULTS, PLOT = HERE / "training.json", HERE / "training.png"
-BEGIN, END = "<!-- training: begin (written by make bench-training) -->", "<!-- training: end -->"
 SEEDS = (0, 1, 2)
 # Second pole at 20 / tau, threshold ramp of 5 % per tau; phase steps small enough for the detector to stay linear.
 CIRCUIT = {"r": "20", "ramp": "0.05", "kphi": "0.02"}
@@ -235,17 +233,14 @@ def main() -> None:
         results[name] = PARTS[name](bench)
         results |= {
             "date": datetime.date.today().isoformat(),
-            "machine": f"{os.cpu_count()} cores {platform.machine()}, Python {platform.python_version()}, "
-            f"torch {torch.__version__}",
+            "machine": machine_line(f"torch {torch.__version__}"),
             "command": "make bench-training",
         }
         write_text(RESULTS, json.dumps(results, indent=1) + "\n")
     if "mnist" in results:
         plot(results)
     table = readme_table(results)
-    text = README.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    write_text(README, f"{before}{BEGIN}\n{table}\n{END}{rest.split(END)[1]}")
+    write_readme("training", "bench-training", table)
     print(table)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from neuronsim.files import write_atomically
@@ -13,6 +14,12 @@ TITLES = {
     "network": "the whole network",
 }
 NAMES = {"published": "published algorithm", "engine": "neuronsim", "product": "plain product"}
+
+
+def ms(figure: dict) -> str:
+    """Median time in milliseconds, three digits, thousands in full."""
+    value = figure["median_ms"]
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def readme_table(results: dict) -> str:
@@ -27,10 +34,7 @@ def readme_table(results: dict) -> str:
     ]
     for layer, entry in results["layers"].items():
         cells = [
-            " / ".join(
-                f"**{run[name][kind]['median_ms']:.3g}**" if name == "engine" else f"{run[name][kind]['median_ms']:.3g}"
-                for name in NAMES
-            )
+            " / ".join(f"**{ms(run[name][kind])}**" if name == "engine" else ms(run[name][kind]) for name in NAMES)
             for kind in ("forward", "both")
             for run in entry["time"].values()
         ]
@@ -50,16 +54,21 @@ def readme_table(results: dict) -> str:
 def facts(results: dict, count: str) -> list[str]:
     """The sentences below the table, for ``count`` threads."""
     layers = results["layers"]
-    each = lambda show: ", ".join(f"{TITLES[name].split(' on ')[0]}: {show(entry)}" for name, entry in layers.items())  # noqa: E731
-    ratio = lambda key: lambda entry: f"{entry['ratios'][count]['both'][key]:.3g}"  # noqa: E731
-    signed = lambda entry: f"{entry['time'][count]['engine signed']['both']['median_ms']:.3g}"  # noqa: E731
-    larger = lambda entry: f"{entry['memory']['engine at the larger batch']['extra_bytes'] / 1e6:.0f}"  # noqa: E731
+
+    def each(show: Callable[[dict], str]) -> str:
+        return ", ".join(f"{TITLES[name].split(' on ')[0]}: {show(entry)}" for name, entry in layers.items())
+
+    def ratio(key: str) -> str:
+        return each(lambda entry: f"{entry['ratios'][count]['both'][key]:.3g}")
+
+    signed = each(lambda entry: f"{entry['time'][count]['engine signed']['both']['median_ms']:.3g}")
+    larger = each(lambda entry: f"{entry['memory']['engine at the larger batch']['extra_bytes'] / 1e6:.0f}")
     same = all(entry["identical"] for entry in layers.values())
     lines = [
         f"- Forward and backward, {count} threads, times faster than the published algorithm: "
-        f"{each(ratio('published_over_engine'))}; times the plain product: {each(ratio('engine_over_product'))}.",
-        f"- With signed weights, under which many neurons fire late or never, ms: {each(signed)}.",
-        f"- Extra memory at batch {results['memory_batch']}, MB: {each(larger)}. Results of 1 and {count} threads are "
+        f"{ratio('published_over_engine')}; times the plain product: {ratio('engine_over_product')}.",
+        f"- With signed weights, under which many neurons fire late or never, ms: {signed}.",
+        f"- Extra memory at batch {results['memory_batch']}, MB: {larger}. Results of 1 and {count} threads are "
         f"{'identical bit for bit' if same else '**not identical**'}.",
     ]
     for size, figure in results["epochs"].items():
