@@ -37,7 +37,7 @@ def read_archive(archive: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         try:
             with np.load(cached) as stored:
                 return stored["train"], stored["test"]
-        except Exception:
+        except Exception:  # zipfile, zlib and numpy each have errors of their own: whatever is damaged is made again
             cached.unlink()
     records: dict[str, list[tuple[str, bytes]]] = {"train": [], "test": []}
     try:

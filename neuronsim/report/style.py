@@ -95,6 +95,7 @@ def save_png(
     picture: Callable[Parameters, str], path: Path, *args: Parameters.args, **kwargs: Parameters.kwargs
 ) -> Path:
     """Save a ``picture`` made by :func:`drawn` as PNG on white paper, whole or not at all."""
+    # The function under @drawn, which returns the figure itself.
     build: Callable[Parameters, Figure] = picture.__wrapped__  # type: ignore[attr-defined]
     with matplotlib.rc_context({**_RC, "figure.facecolor": "white"}):
         drawing = build(*args, **kwargs)
