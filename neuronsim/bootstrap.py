@@ -75,7 +75,7 @@ def sigma_estimate(variance: float, standard_error: float, freedom: float, confi
     return Estimate(value=value, low=min(math.sqrt(low), value), high=max(math.sqrt(high), value))
 
 
-def proportion(successes: int, trials: int, confidence: float) -> Estimate:
+def proportion(successes: float, trials: float, confidence: float) -> Estimate:
     """Fraction with its Wilson score interval; (0, 0, 1) without trials."""
     if trials == 0:
         return Estimate(value=0.0, low=0.0, high=1.0)
