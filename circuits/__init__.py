@@ -4,6 +4,7 @@ from .campaign import ENGINES
 from .characterize import characterize
 from .manifest import Manifest, load_manifest, neurons
 from .plans import GROUPS, KINDS, Plan, load_plans, make_plan
+from .verify import verify
 
 __all__ = [
     "ENGINES",
@@ -16,4 +17,5 @@ __all__ = [
     "load_plans",
     "make_plan",
     "neurons",
+    "verify",
 ]

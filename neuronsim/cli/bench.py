@@ -121,7 +121,7 @@ def characterize_command(
 
 def run_calibration(dataset: Path, out: Path, *, seed: int, held_out: float = 0.3) -> Path:
     """Calibrate and print the card's quality."""
-    from neuronsim import calibrate
+    from neuronsim import TTFSCard, calibrate
 
     with console.status(f"calibrate {dataset.name}"):
         card = calibrate(dataset, out=out, seed=seed, held_out=held_out)
@@ -132,6 +132,23 @@ def run_calibration(dataset: Path, out: Path, *, seed: int, held_out: float = 0.
         f"({quality.n_held_out} runs not used in the fit)",
         soft_wrap=True,
     )
+    if quality.median_over_target is not None and quality.p95_over_target is not None:
+        resolution = card.timing_noise.resolution_s if isinstance(card, TTFSCard) else None
+        grid = "" if resolution is None else f"; the output is sampled every {resolution.value:.4g} s"
+        met = quality.median_over_target <= 1 and quality.p95_over_target <= 1
+        console.print(
+            f"[{'green' if met else 'yellow'}]targets[/] (median 1 % or half a sampling period, 95th percentile 3 % or one "
+            f"period): {quality.median_over_target:.2g} and {quality.p95_over_target:.2g} of what is allowed{grid}",
+            soft_wrap=True,
+        )
+    if quality.coverage is not None:
+        c = quality.coverage
+        console.print(
+            f"predicted 90 % interval holds {100 * c.value:.3g} % [{100 * c.low:.3g}, {100 * c.high:.3g}] of "
+            f"{quality.n_coverage} held-out runs ({str(quality.coverage_of).replace('_', '-')})",
+            soft_wrap=True,
+            markup=False,
+        )
     for name, why in card.not_fitted.items():
         console.print(f"[yellow]not fitted[/] {name}: {why}", soft_wrap=True)
     return out
