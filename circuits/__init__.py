@@ -2,6 +2,7 @@
 
 from .campaign import ENGINES
 from .characterize import characterize
+from .compare import compare
 from .manifest import Manifest, load_manifest, neurons
 from .plans import GROUPS, KINDS, Plan, load_plans, make_plan
 from .verify import verify
@@ -13,6 +14,7 @@ __all__ = [
     "Manifest",
     "Plan",
     "characterize",
+    "compare",
     "load_manifest",
     "load_plans",
     "make_plan",

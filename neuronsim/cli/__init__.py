@@ -13,6 +13,7 @@ import typer
 
 from .bench import calibrate_command, characterize_command
 from .common import INTERRUPTED, guarded
+from .compare import compare_command
 from .network import evaluate_command, robustness_command, train_command
 from .overview import demo_command, doctor_command, list_command, report_command
 from .verify import verify_command
@@ -35,6 +36,7 @@ for name, command in (
     ("characterize", characterize_command),
     ("calibrate", calibrate_command),
     ("verify", verify_command),
+    ("compare", compare_command),
     ("train", train_command),
     ("evaluate", evaluate_command),
     ("robustness", robustness_command),

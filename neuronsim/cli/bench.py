@@ -33,7 +33,7 @@ def run_bench(
     """Characterize with a progress bar; returns the dataset's path and prints what failed."""
     from circuits import characterize, load_manifest, load_plans
     from neuronsim.progress import bar
-    from neuronsim.report import write_datasheet
+    from neuronsim.report import levels_near, write_datasheet
 
     manifest = load_manifest(neuron)
     chosen = load_plans(plan or ("card,table3" if manifest.code == "ttfs" else "fi"))
@@ -59,7 +59,8 @@ def run_bench(
     console.print(
         f"{total} runs, {total - sum(reasons.values())} ok" + (f", [yellow]failed: {counted}[/]" if reasons else "")
     )
-    saved("datasheet", write_datasheet(out, out.with_suffix(".html")))
+    levels = levels_near(out, manifest.name)
+    saved("datasheet", write_datasheet(out, out.with_suffix(".html"), levels=levels))
     return out
 
 
@@ -168,9 +169,11 @@ def calibrate_command(
 
     Example: neuronsim calibrate build/pll_nlif_averaged/pll_nlif_averaged.nc
     """
-    from neuronsim.report import write_datasheet
+    from neuronsim.report import levels_near, write_datasheet
 
-    card = run_calibration(dataset, output_file(out or dataset.with_name("card.json")), seed=seed, held_out=held_out)
+    path = run_calibration(dataset, output_file(out or dataset.with_name("card.json")), seed=seed, held_out=held_out)
     from neuronsim import ModelCard
 
-    saved("datasheet", write_datasheet(dataset, dataset.with_suffix(".html"), card=ModelCard.load(card)))
+    card = ModelCard.load(path)
+    levels = levels_near(dataset, card.neuron)
+    saved("datasheet", write_datasheet(dataset, dataset.with_suffix(".html"), card=card, levels=levels))
