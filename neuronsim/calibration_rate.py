@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from .bootstrap import half_width, newton_replicates, sigma_estimate, spread
+from .bootstrap import bias_and_spread, half_width, newton_replicates, sigma_estimate, spread
 from .card import Estimate, Provenance, Quality, Range, RateCard
 from .dataset import plans, select
 from .energy_fit import fit_energy
@@ -194,8 +194,7 @@ def _quality(current: NDArray, hertz: NDArray, n_fit: int, estimates: dict[str, 
         p95_error=float(np.quantile(error, 0.95)),
         spike_agreement=float(((hertz > 0) == (predicted > 0)).mean()),
         n_compared=error.size,
-        bias=float(signed.mean()),
-        spread=float(signed.std(ddof=1)) if error.size > 1 else None,
+        **bias_and_spread(signed, float(np.quantile(error, 0.95))),
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from .bootstrap import rms_estimate
+from .bootstrap import bias_and_spread, rms_estimate
 from .card import Energy, Estimate, Frozen, Kernel, Provenance, Quality, Range, TimingNoise, TTFSCard, WeightResponse
 from .coverage import coverage, covered
 from .dataset import plans
@@ -110,13 +110,15 @@ def _coverage(
     """The fields of Quality about the predicted interval."""
     if noisy_rows is None:
         # the card's floor is of the held-out runs themselves: that of the fit must do to judge them
-        both = _both(fit_rows, kernel)
-        error = (kernel.predict(fit_rows) - fit_rows.out)[both]
+        both = fit_rows[_both(fit_rows, kernel)]
+        error = kernel.predict(both) - both.out
         floor = rms_estimate(error, np.random.default_rng(seed), confidence)
         own = card.model_copy(update={"timing_noise": card.timing_noise.model_copy(update={"floor_s": floor})})
-        rows, inside = test_rows, covered(own, test_rows, temporal=False)
+        rows = _either(test_rows, kernel)
+        inside = covered(own, rows, temporal=False)
     else:
-        rows, inside = noisy_rows, covered(card, noisy_rows, temporal=True)
+        rows = _either(noisy_rows, kernel)
+        inside = covered(card, rows, temporal=True)
     return {
         "coverage": coverage(inside, rows.trial, confidence),
         "n_coverage": len(rows),
@@ -173,6 +175,11 @@ def _optional(
         not_fitted |= dict.fromkeys(fields, str(error))
 
 
+def _either(rows: StimulusRows, kernel: KernelFit) -> StimulusRows:
+    """Rows in which circuit or card fires: that both are silent is no feat of an interval."""
+    return rows[rows.fired | np.isfinite(kernel.predict(rows))]
+
+
 def _both(rows: StimulusRows, kernel: KernelFit) -> NDArray[np.bool_]:
     return rows.fired & np.isfinite(kernel.predict(rows))
 
@@ -194,16 +201,16 @@ def _quality(
         )
     errors = predicted[both] / test_rows.out[both] - 1.0
     late, out = np.abs(predicted[both] - test_rows.out[both]), test_rows.out[both]
+    p95 = float(np.quantile(np.abs(errors), 0.95))
     quality = Quality(
         n_compared=int(both.sum()),
-        bias=float(errors.mean()),
-        spread=float(errors.std(ddof=1)) if errors.size > 1 else None,
+        **bias_and_spread(errors, p95),
         median_over_target=float(np.median(late / np.maximum(0.01 * out, resolution / 2))),
         p95_over_target=float(np.quantile(late / np.maximum(0.03 * out, resolution), 0.95)),
         n_fit=int(fit_rows.fired.sum()),
         n_held_out=len(test_rows),
         median_error=float(np.median(np.abs(errors))),
-        p95_error=float(np.quantile(np.abs(errors), 0.95)),
+        p95_error=p95,
         spike_agreement=float((test_rows.fired == np.isfinite(predicted)).mean()),
     )
     return quality, errors

@@ -196,7 +196,10 @@ class Quality(_Part):
     n_compared: int | None = Field(
         default=None, ge=1, description="held-out runs in which both fire; the errors are over these"
     )
-    bias: float | None = Field(default=None, description="mean of t_card / t_circuit - 1 over them (rates: f likewise)")
+    bias: float | None = Field(
+        default=None,
+        description="mean of t_card / t_circuit - 1 over them (rates: f likewise), each clipped to +-p95_error",
+    )
     spread: float | None = Field(default=None, ge=0, description="standard deviation of the same")
     median_over_target: float | None = Field(
         default=None,

@@ -12,8 +12,8 @@ outside
 drift
     The mean signed relative error is compared with that of the held-out runs, by Student's t with their standard deviation s
     and m - 1 degrees of freedom: |mean - bias| <= t_{0.9975, m-1} s sqrt(1/n + 1/m). It finds shifts too small to put single
-    runs outside. It is exact for Gaussian errors, and conservative for the long-tailed ones of a card in which a few runs
-    graze the threshold.
+    runs outside. All errors are first clipped to +-p95, because the few runs in which the membrane grazes the threshold
+    have long tails, of which Student's t knows nothing.
 
 What is caught: a change that puts about half of the runs outside is found practically always. ``detectable_shift`` is the
 common relative shift of all spike times (or rates) that drift finds with probability 0.95 at this number of runs.
@@ -24,6 +24,7 @@ predicts the circuit.
 from __future__ import annotations
 
 import math
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -77,7 +78,7 @@ class Verification(_Part):
     stimuli: list[Stimulus]
     outside: int
     outside_limit: int = Field(description="most runs outside that let the card pass")
-    drift: float | None = Field(description="mean error less the card's held-out bias; null: fewer than two errors")
+    drift: float | None = Field(description="mean clipped error less the card's held-out bias; null: < 2 errors")
     drift_limit: float | None = Field(description="null: the card does not hold bias and spread of its held-out errors")
     detectable_shift: float | None
     holds: bool
@@ -102,9 +103,14 @@ def outside_limit(quality: Quality, runs: int) -> int:
     """Most of ``runs`` fresh runs that a healthy card has outside, but for a false alarm of 0.005 (module docstring)."""
     compared = quality.n_compared or max(1, math.floor(0.8 * quality.n_held_out))
     wrong = round((1.0 - quality.spike_agreement) * quality.n_held_out)
+    return _limit(runs, compared, wrong)
+
+
+@cache
+def _limit(runs: int, compared: int, wrong: int) -> int:
     rank = math.floor(0.95 * (compared - 1)) + 1  # the order statistic at or below the 95th percentile
     beyond = betabinom(runs, compared + 1 - rank + wrong, rank)
-    return int(next(k for k in range(runs + 1) if beyond.sf(k) <= FALSE_ALARM))
+    return int((beyond.sf(np.arange(runs + 1)) <= FALSE_ALARM).argmax())
 
 
 def drift_limit(quality: Quality, runs: int) -> tuple[float, float] | None:
@@ -136,7 +142,7 @@ def judge(
     outside, limit = int((~inside).sum()), outside_limit(quality, simulated.size)
     drift, bounds = None, drift_limit(quality, int(both.sum()))
     if both.sum() >= 2:
-        drift = float(error[both].mean()) - (quality.bias or 0.0)
+        drift = float(np.clip(error[both], -quality.p95_error, quality.p95_error).mean()) - (quality.bias or 0.0)
     drifts = drift is not None and bounds is not None and abs(drift) > bounds[0]
     return {
         "errors": error,

@@ -51,7 +51,7 @@ def show_verification(result: Verification) -> None:
     )
     if result.drift is not None and result.drift_limit is not None and result.detectable_shift is not None:
         console.print(
-            f"mean error against that of the held-out runs: {100 * result.drift:+.3g} % (at most "
+            f"mean clipped error against that of the held-out runs: {100 * result.drift:+.3g} % (at most "
             f"{100 * result.drift_limit:.3g} %; a common shift of {100 * result.detectable_shift:.3g} % would be found)",
             soft_wrap=True,
         )

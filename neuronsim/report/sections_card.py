@@ -151,7 +151,7 @@ def _judged(q: Quality) -> list[tuple[str, str, str, str]]:
             rows.append((label, trimmed(value, 3), "", str(q.n_compared)))
     if q.bias is not None and q.spread is not None:
         signed = f"{percent(q.bias)} ± {percent(q.spread)}"
-        rows.append(("signed error: mean ± standard deviation", signed, "", str(q.n_compared)))
+        rows.append(("signed error, clipped to ±p95: mean ± standard deviation", signed, "", str(q.n_compared)))
     if q.coverage is not None:
         c, of = q.coverage, "under temporal noise" if q.coverage_of == "noisy" else "noise-free"
         rows.append(
