@@ -20,7 +20,7 @@ INSTALLED := $(VENV)/.installed
 DATA_OPTION = $(if $(DATA_DIR),--data-dir $(DATA_DIR))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup ngspice demo characterize calibrate train evaluate robustness report test check format bench bench-ttfs bench-training clean
+.PHONY: help setup ngspice demo characterize calibrate verify train evaluate robustness report test check format bench bench-ttfs bench-training clean
 
 help:  ## Show this list
 	@echo "neuronsim: from a neuron circuit in ngspice to a network's accuracy under that circuit's noise"
@@ -63,6 +63,9 @@ characterize: ngspice $(INSTALLED)  ## Run NEURON's netlist in ngspice under PLA
 
 calibrate: $(INSTALLED)  ## Fit a model CARD to DATASET
 	$(BIN)/neuronsim calibrate $(DATASET) --out $(CARD)
+
+verify: ngspice $(INSTALLED)  ## Does CARD still predict its netlist? Exit status 6 (make: error) if not
+	$(BIN)/neuronsim verify $(CARD) --jobs $(JOBS)
 
 train: $(INSTALLED)  ## Train EXPERIMENT into RUN
 	$(BIN)/neuronsim train $(EXPERIMENT) --out $(RUN) --jobs $(JOBS) $(DATA_OPTION)

@@ -2,8 +2,10 @@
 
 from .campaign import ENGINES
 from .characterize import characterize
+from .compare import compare
 from .manifest import Manifest, load_manifest, neurons
 from .plans import GROUPS, KINDS, Plan, load_plans, make_plan
+from .verify import verify
 
 __all__ = [
     "ENGINES",
@@ -12,8 +14,10 @@ __all__ = [
     "Manifest",
     "Plan",
     "characterize",
+    "compare",
     "load_manifest",
     "load_plans",
     "make_plan",
     "neurons",
+    "verify",
 ]

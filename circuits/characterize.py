@@ -99,6 +99,7 @@ def characterize(
         "netlist_level": manifest.level,
         "engine": engine,
         "engine_version": version,
+        "manifest": manifest.where,
         "netlist_sha256": netlist.sha256,
         "seed": seed,
         "plans": json.dumps({plan.kind: plan.model_dump(mode="json") for plan in chosen}, sort_keys=True),

@@ -181,6 +181,7 @@ class Manifest(_Part):
     parameters: dict[str, Parameter]
     bench: dict[str, Parameter] = Field(default_factory=dict)
     folder: Path = Field(default=Path(), exclude=True)
+    file: Path = Field(default=Path(), exclude=True)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -248,6 +249,12 @@ class Manifest(_Part):
         return {**self.defaults(), **values}
 
     @property
+    def where(self) -> str:
+        """What :func:`load_manifest` finds this manifest by: the name of a neuron that comes with neuronsim, or a path."""
+        own = self.folder == netlist_folder().resolve()
+        return self.file.stem if own else str(self.folder / self.file.name)
+
+    @property
     def netlist_path(self) -> Path:
         """Where the netlist lies: beside the manifest."""
         return self.folder / self.netlist
@@ -283,10 +290,11 @@ def load_manifest(neuron: str | Path) -> Manifest:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not valid TOML: {error}") from None
-    if "folder" in raw:
-        raise DataError(f"{path}: field 'folder' is not known")
+    for field in ("folder", "file"):
+        if field in raw:
+            raise DataError(f"{path}: field '{field}' is not known")
     try:
-        manifest = Manifest.model_validate({**raw, "folder": path.resolve().parent})
+        manifest = Manifest.model_validate({**raw, "folder": path.resolve().parent, "file": path.name})
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "manifest"

@@ -75,7 +75,7 @@ def sigma_estimate(variance: float, standard_error: float, freedom: float, confi
     return Estimate(value=value, low=min(math.sqrt(low), value), high=max(math.sqrt(high), value))
 
 
-def proportion(successes: int, trials: int, confidence: float) -> Estimate:
+def proportion(successes: float, trials: float, confidence: float) -> Estimate:
     """Fraction with its Wilson score interval; (0, 0, 1) without trials."""
     if trials == 0:
         return Estimate(value=0.0, low=0.0, high=1.0)
@@ -93,3 +93,9 @@ def rms_estimate(values: NDArray[np.float64], rng: np.random.Generator, confiden
     resampled = np.sqrt(multiplicities(square.size, rng) @ square / square.size)
     low, high = np.quantile(resampled, [0.5 - confidence / 2, 0.5 + confidence / 2])
     return Estimate(value=value, low=min(float(low), value), high=max(float(high), value))
+
+
+def bias_and_spread(errors: NDArray[np.float64], clip: float) -> dict[str, float | None]:
+    """Mean and standard deviation of ``errors`` clipped to +-``clip``, as the fields of a card's Quality."""
+    inside = np.clip(errors, -clip, clip)
+    return {"bias": float(inside.mean()), "spread": float(inside.std(ddof=1)) if inside.size > 1 else None}

@@ -95,6 +95,7 @@ def _provenance(dataset: xr.Dataset, digest: str, options: dict[str, float]) -> 
         netlist_sha256=str(dataset.attrs["netlist_sha256"]),
         engine=str(dataset.attrs["engine"]),
         engine_version=str(dataset.attrs["engine_version"]),
+        manifest=str(dataset.attrs.get("manifest", "")),
         plans=plans(dataset),
         parameters={name: float(value) for name, value in json.loads(dataset.attrs["defaults"]).items()},
         seed=int(dataset.attrs["seed"]),

@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from .bootstrap import half_width, newton_replicates, sigma_estimate, spread
+from .bootstrap import bias_and_spread, half_width, newton_replicates, sigma_estimate, spread
 from .card import Estimate, Provenance, Quality, Range, RateCard
 from .dataset import plans, select
 from .energy_fit import fit_energy
@@ -181,7 +181,8 @@ def _quality(current: NDArray, hertz: NDArray, n_fit: int, estimates: dict[str, 
     q, i_rh, t_ref = (estimates[name].value for name in _NAMES)
     predicted = rate(current, charge_per_spike=q, rheobase=i_rh, refractory=t_ref)
     firing = (hertz > 0) & (predicted > 0)
-    error = np.abs(predicted[firing] / hertz[firing] - 1.0)
+    signed = predicted[firing] / hertz[firing] - 1.0
+    error = np.abs(signed)
     if not error.size:
         raise DataError(
             "no held-out run fires in both circuit and card: the neuron does not follow an IF/LIF f-I curve"
@@ -192,6 +193,8 @@ def _quality(current: NDArray, hertz: NDArray, n_fit: int, estimates: dict[str, 
         median_error=float(np.median(error)),
         p95_error=float(np.quantile(error, 0.95)),
         spike_agreement=float(((hertz > 0) == (predicted > 0)).mean()),
+        n_compared=error.size,
+        **bias_and_spread(signed, float(np.quantile(error, 0.95))),
     )
 
 

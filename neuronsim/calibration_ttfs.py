@@ -14,14 +14,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from .bootstrap import rms_estimate
+from .bootstrap import bias_and_spread, rms_estimate
 from .card import Energy, Estimate, Frozen, Kernel, Provenance, Quality, Range, TimingNoise, TTFSCard, WeightResponse
+from .coverage import coverage, covered
 from .dataset import plans
 from .energy_fit import fit_energy
 from .errors import DataError
 from .kernel_fit import MIN_FIRED, KernelFit, fit_kernel
 from .mismatch_fit import MismatchFit, fit_mismatch
-from .noise_fit import NoiseFit, fit_noise
+from .noise_fit import NoiseFit, fit_noise_held_out
+from .resolution_fit import fit_resolution
 from .saturation_fit import fit_limit
 from .stimulus_rows import StimulusRows, nominal, of_plan, split
 
@@ -37,15 +39,19 @@ def calibrate_ttfs(
     defaults = json.loads(dataset.attrs["defaults"])
     kernel = fit_kernel(fit_rows, tau_guess=defaults.get("tau"), seed=seed, confidence=confidence)
     not_fitted = dict(kernel.not_fitted)
-    quality, errors = _quality(fit_rows, test_rows, kernel)
+    resolution = fit_resolution(fit_rows.out, kernel.tau, confidence=confidence)
+    quality, errors = _quality(fit_rows, test_rows, kernel, 0.0 if resolution is None else resolution.value)
     floor = rms_estimate(errors * test_rows.out[_both(test_rows, kernel)], np.random.default_rng(seed), confidence)
 
     zero = Estimate.exact(0.0)
     names = ("timing_noise.sigma_v", "timing_noise.diffusion_v", "missing_probability")
     noise = NoiseFit(sigma_v=zero, diffusion_v=zero, missing=zero, not_fitted={})
+    noisy_rows = None
     with _optional(dataset, "phase_noise", not_fitted, names) as rows_of_plan:
         if rows_of_plan is not None:
-            noise = fit_noise(rows_of_plan[rows_of_plan.chip == -1], kernel, seed=seed, confidence=confidence)
+            noise, noisy_rows = fit_noise_held_out(
+                rows_of_plan[rows_of_plan.chip == -1], kernel, fraction=held_out, seed=seed, confidence=confidence
+            )
             not_fitted |= noise.not_fitted
     names = ("frozen.gain_sigma", "frozen.ramp_sigma_per_tau", "weights.mismatch_sigma")
     spread = MismatchFit(gain_sigma=zero, ramp_sigma=zero, weight_sigma=zero)
@@ -65,7 +71,7 @@ def calibrate_ttfs(
     energy = _energy(dataset, not_fitted, seed, confidence)
     finite = np.isfinite(rows.times)
     inputs, times = rows.inputs, rows.times[finite] / kernel.tau
-    return TTFSCard(
+    card = TTFSCard(
         neuron=str(dataset.attrs["neuron"]),
         not_fitted=not_fitted,
         quality=quality,
@@ -78,14 +84,46 @@ def calibrate_ttfs(
             xor_limit_weight=limit,
         ),
         weights=WeightResponse(gain=kernel.estimates["gain"], mismatch_sigma=spread.weight_sigma),
-        timing_noise=TimingNoise(sigma_v=noise.sigma_v, diffusion_v=noise.diffusion_v, floor_s=floor),
+        timing_noise=TimingNoise(
+            sigma_v=noise.sigma_v, diffusion_v=noise.diffusion_v, floor_s=floor, resolution_s=resolution
+        ),
         frozen=Frozen(gain_sigma=spread.gain_sigma, ramp_sigma_per_tau=spread.ramp_sigma),
         missing_probability=noise.missing,
         energy=energy,
         valid_inputs=Range(low=float(inputs.min()), high=float(inputs.max())),
         valid_weight=Range(low=float(rows.weights[finite].min()), high=float(rows.weights[finite].max())),
         valid_time_tau=Range(low=float(times.min()), high=float(times.max())),
-    ).signed()
+    )
+    judged = _coverage(card, fit_rows, test_rows, noisy_rows, kernel, seed, confidence)
+    return card.model_copy(update={"quality": quality.model_copy(update=judged)}).signed()
+
+
+def _coverage(
+    card: TTFSCard,
+    fit_rows: StimulusRows,
+    test_rows: StimulusRows,
+    noisy_rows: StimulusRows | None,
+    kernel: KernelFit,
+    seed: int,
+    confidence: float,
+) -> dict[str, Any]:
+    """The fields of Quality about the predicted interval."""
+    if noisy_rows is None:
+        # the card's floor is of the held-out runs themselves: that of the fit must do to judge them
+        both = fit_rows[_both(fit_rows, kernel)]
+        error = kernel.predict(both) - both.out
+        floor = rms_estimate(error, np.random.default_rng(seed), confidence)
+        own = card.model_copy(update={"timing_noise": card.timing_noise.model_copy(update={"floor_s": floor})})
+        rows = _either(test_rows, kernel)
+        inside = covered(own, rows, temporal=False)
+    else:
+        rows = _either(noisy_rows, kernel)
+        inside = covered(card, rows, temporal=True)
+    return {
+        "coverage": coverage(inside, rows.trial, confidence),
+        "n_coverage": len(rows),
+        "coverage_of": "noise_free" if noisy_rows is None else "noisy",
+    }
 
 
 def _same_circuit(dataset: xr.Dataset) -> None:
@@ -137,12 +175,22 @@ def _optional(
         not_fitted |= dict.fromkeys(fields, str(error))
 
 
+def _either(rows: StimulusRows, kernel: KernelFit) -> StimulusRows:
+    """Rows in which circuit or card fires: that both are silent is no feat of an interval."""
+    return rows[rows.fired | np.isfinite(kernel.predict(rows))]
+
+
 def _both(rows: StimulusRows, kernel: KernelFit) -> NDArray[np.bool_]:
     return rows.fired & np.isfinite(kernel.predict(rows))
 
 
-def _quality(fit_rows: StimulusRows, test_rows: StimulusRows, kernel: KernelFit) -> tuple[Quality, NDArray[np.float64]]:
-    """Quality, and the signed relative errors of held-out runs in which both circuit and card fire."""
+def _quality(
+    fit_rows: StimulusRows, test_rows: StimulusRows, kernel: KernelFit, resolution: float
+) -> tuple[Quality, NDArray[np.float64]]:
+    """Quality, and the signed relative errors of held-out runs in which both circuit and card fire.
+
+    ``resolution`` in seconds (0: none): no card can predict a sampled output better than half of it.
+    """
     predicted = kernel.predict(test_rows)
     both = test_rows.fired & np.isfinite(predicted)
     if not both.any():
@@ -152,11 +200,17 @@ def _quality(fit_rows: StimulusRows, test_rows: StimulusRows, kernel: KernelFit)
             "too few runs were held out"
         )
     errors = predicted[both] / test_rows.out[both] - 1.0
+    late, out = np.abs(predicted[both] - test_rows.out[both]), test_rows.out[both]
+    p95 = float(np.quantile(np.abs(errors), 0.95))
     quality = Quality(
+        n_compared=int(both.sum()),
+        **bias_and_spread(errors, p95),
+        median_over_target=float(np.median(late / np.maximum(0.01 * out, resolution / 2))),
+        p95_over_target=float(np.quantile(late / np.maximum(0.03 * out, resolution), 0.95)),
         n_fit=int(fit_rows.fired.sum()),
         n_held_out=len(test_rows),
         median_error=float(np.median(np.abs(errors))),
-        p95_error=float(np.quantile(np.abs(errors), 0.95)),
+        p95_error=p95,
         spike_agreement=float((test_rows.fired == np.isfinite(predicted)).mean()),
     )
     return quality, errors

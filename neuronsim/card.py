@@ -10,13 +10,16 @@ The neuron of a TTFS card, in units of tau (t counted from the release of reset)
     v(t)   = gain * sum_{i: t_i < t} w_i g(t - t_i),     fires at the first t with v(t) >= 1 + ramp * t
     g(t)   = 1 - e^{-t}                                                              (second_pole_ratio is None)
     g(t)   = (1 - 1/r)/(r - 2) * [(r - 1)(1 - e^{-t}) - (1 - e^{-(r-1)t})/(r - 1)]   (r = second_pole_ratio = w_lf tau)
-    t_out  = t + delay - ln(1 - n / v'(t)) + floor * N(0, 1),   n = sqrt(sigma_v^2 + diffusion_v^2 * t) * N(0, 1)
+    t_out  = t + delay - ln(1 - n / v'(t)) + e,   n = sqrt(sigma_v^2 + diffusion_v^2 * t) * N(0, 1)
+    e      = floor * N(0, 1)                                                         (resolution is None)
+    e      = resolution * U(-1/2, 1/2) + sqrt(floor^2 - resolution^2/12) * N(0, 1)   (sampled output)
     sigma_t^2 = (sigma_v^2 + diffusion_v^2 * t) / v'(t)^2 + floor^2                  (first order in n)
 
 g is the time integral of the error response of the type-I loop K / (s^2/w_lf + s + K) with the pole-calibrated
 gain K = (1 - 1/r)/tau, normalized to g(inf) = 1 (paper 004, equations 1 to 3, for r -> inf). v' is the slope of v relative to the
 threshold, dv/dt - ramp. The logarithm is the exact shift of the
 crossing when the threshold moves by n; where n >= v' the membrane levels off below it and the neuron stays silent.
+A flip-flop that samples the comparison gives its output at clock edges only: the error is uniform within one ``resolution``.
 """
 
 from __future__ import annotations
@@ -33,6 +36,21 @@ from .files import sha256_of, write_text
 
 SCHEMA_VERSION = 1
 UNSIGNED = "unsigned"
+#: optional fields added after the first cards were written: absent from the digest while empty, so that old cards keep theirs
+_ADDED = {
+    "timing_noise": ("resolution_s",),
+    "quality": (
+        "n_compared",
+        "bias",
+        "spread",
+        "median_over_target",
+        "p95_over_target",
+        "coverage",
+        "n_coverage",
+        "coverage_of",
+    ),
+    "provenance": ("manifest",),
+}
 
 
 class _Part(BaseModel):
@@ -119,10 +137,24 @@ class TimingNoise(_Part):
 
     sigma_v: Estimate = Field(description="rms noise at the threshold comparison, in thresholds")
     diffusion_v: Estimate = Field(description="accumulated oscillator phase noise, in thresholds per sqrt(tau)")
-    floor_s: Estimate = Field(description="rms of what the model leaves unexplained in noise-free runs, in seconds")
+    floor_s: Estimate = Field(
+        description="rms of what the model leaves unexplained in noise-free runs (with the sampling error), in seconds"
+    )
+    resolution_s: Estimate | None = Field(
+        default=None,
+        description="period of the clock that samples the output; null: output times lie on no grid that the data show",
+    )
+
+    @property
+    def rest_s(self) -> float:
+        """rms of the part of ``floor_s`` that is not the uniform sampling error, in seconds."""
+        sampled = 0.0 if self.resolution_s is None else self.resolution_s.value
+        return math.sqrt(max(self.floor_s.value**2 - sampled**2 / 12.0, 0.0))
 
     @model_validator(mode="after")
     def _ranges(self) -> Self:
+        if self.resolution_s is not None:
+            _check("timing_noise.resolution_s", self.resolution_s.value, 1e-18, 1e3, "seconds")
         _check("timing_noise.sigma_v", self.sigma_v.value, 0, 1, "a fraction of the threshold")
         _check("timing_noise.diffusion_v", self.diffusion_v.value, 0, 1, "a fraction of the threshold per sqrt(tau)")
         _check("timing_noise.floor_s", self.floor_s.value, 0, 1e3, "seconds")
@@ -161,6 +193,35 @@ class Quality(_Part):
     spike_agreement: float = Field(
         ge=0, le=1, description="fraction of held-out runs with the right spike/no-spike outcome"
     )
+    n_compared: int | None = Field(
+        default=None, ge=1, description="held-out runs in which both fire; the errors are over these"
+    )
+    bias: float | None = Field(
+        default=None,
+        description="mean of t_card / t_circuit - 1 over them (rates: f likewise), each clipped to +-p95_error",
+    )
+    spread: float | None = Field(default=None, ge=0, description="standard deviation of the same")
+    median_over_target: float | None = Field(
+        default=None,
+        ge=0,
+        description="median of |t_card - t_circuit| / max(1 % of t_circuit, resolution_s / 2); the target is at most 1",
+    )
+    p95_over_target: float | None = Field(
+        default=None,
+        ge=0,
+        description="95th percentile of |t_card - t_circuit| / max(3 % of t_circuit, resolution_s); the target is at most 1",
+    )
+    coverage: Estimate | None = Field(
+        default=None,
+        description="fraction of held-out runs within the predicted 90 % interval; interval: Wilson's, with the number of "
+        "runs reduced where repeats of one stimulus fall in or out together",
+    )
+    n_coverage: int | None = Field(default=None, ge=1, description="runs behind coverage")
+    coverage_of: Literal["noisy", "noise_free"] | None = Field(
+        default=None,
+        description="noisy: held-out stimuli under temporal noise; noise_free: the data have no noise, the interval is of "
+        "what the model leaves unexplained",
+    )
 
 
 class Provenance(_Part):
@@ -170,6 +231,9 @@ class Provenance(_Part):
     netlist_sha256: str
     engine: str
     engine_version: str
+    manifest: str = Field(
+        default="", description="neuron that comes with neuronsim, or path of the manifest; empty: not recorded"
+    )
     plans: dict[str, Any] = Field(description="the plans, as their TOML would read")
     parameters: dict[str, float] = Field(description="netlist parameters, SI units")
     seed: int
@@ -198,6 +262,10 @@ class ModelCard(_Part):
     def content_digest(self) -> str:
         """SHA-256 over everything but the digest itself."""
         content = self.model_dump(mode="json", exclude={"digest"})
+        for part, names in _ADDED.items():
+            for name in names:
+                if content.get(part, {}).get(name, "") in (None, ""):
+                    content.get(part, {}).pop(name, None)
         return sha256_of(json.dumps(content, sort_keys=True))
 
     def signed(self) -> Self:
@@ -274,7 +342,10 @@ class TTFSCard(ModelCard):
 
         noise = self.timing_noise
         scaled = TimingNoise.model_construct(
-            sigma_v=scale(noise.sigma_v), diffusion_v=scale(noise.diffusion_v), floor_s=scale(noise.floor_s)
+            sigma_v=scale(noise.sigma_v),
+            diffusion_v=scale(noise.diffusion_v),
+            floor_s=scale(noise.floor_s),
+            resolution_s=None if noise.resolution_s is None or factor == 0 else scale(noise.resolution_s),
         )
         return self.model_copy(update={"timing_noise": scaled, "digest": UNSIGNED})
 

@@ -13,7 +13,7 @@ chi-square), the intervals by resampling whole trials.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ from .card import Estimate
 from .errors import DataError
 from .kernel_fit import KernelFit
 from .solver import membrane
-from .stimulus_rows import StimulusRows
+from .stimulus_rows import StimulusRows, split
 
 MIN_TRIALS = 5
 MIN_REPEATS = 30
@@ -106,6 +106,26 @@ def fit_noise(rows: StimulusRows, kernel: KernelFit, *, seed: int, confidence: f
     if len(columns) == 1:
         estimates.append(Estimate.exact(0.0))
     return NoiseFit(sigma_v=estimates[0], diffusion_v=estimates[1], missing=missing, not_fitted=not_fitted)
+
+
+def fit_noise_held_out(
+    rows: StimulusRows, kernel: KernelFit, *, fraction: float, seed: int, confidence: float = 0.95
+) -> tuple[NoiseFit, StimulusRows | None]:
+    """:func:`fit_noise` on all stimuli but a held-out ``fraction``, and the noisy runs of those.
+
+    Where that leaves too few for the fit (plan 'phase_noise' with fewer than about 8 trials) all are fitted and None is
+    held out, with a note. Raises DataError as :func:`fit_noise`.
+    """
+    fit_rows, test_rows = split(rows, fraction, np.random.default_rng(seed))
+    held_out = test_rows[test_rows.noise_seed >= 0]
+    try:
+        if len(held_out):
+            return fit_noise(fit_rows, kernel, seed=seed, confidence=confidence), held_out
+    except DataError:
+        pass
+    fit = fit_noise(rows, kernel, seed=seed, confidence=confidence)
+    why = "plan 'phase_noise' has too few stimuli to hold any out: only noise-free runs are judged; raise its trials"
+    return replace(fit, not_fitted=fit.not_fitted | {"quality.coverage": why}), None
 
 
 def _enough(noisy: StimulusRows, used: NDArray[np.bool_]) -> None:

@@ -94,7 +94,9 @@ class CardNoise:
                 spread = scale * (noise.sigma_v.value**2 + noise.diffusion_v.value**2 * t).sqrt()
                 left = 1 - spread * torch.randn(z.shape, generator=generator) / slope.clamp(min=1e-9)
                 shift = shift - torch.where(left > 0, left, 1.0).log()
-                shift = shift + scale * noise.floor_s.value / tau * torch.randn(z.shape, generator=generator)
+                shift = shift + scale * noise.rest_s / tau * torch.randn(z.shape, generator=generator)
+                if noise.resolution_s is not None:  # a sampled output
+                    shift += scale * noise.resolution_s.value / tau * (torch.rand(z.shape, generator=generator) - 0.5)
                 z = z.masked_fill(left <= 0, torch.inf)  # the noisy threshold is never met, see injection.timing_noise
             z = (z * shift.clamp(-_EXPONENT, _EXPONENT).exp()).clamp(min=1.0)
             if generator is not None and card.missing_probability.value > 0:

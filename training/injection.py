@@ -108,14 +108,17 @@ def timing_noise(card: TTFSCard, time: NDArray, slope: NDArray, generator: np.ra
     levels off below it. For n << v' that is n / v'. The linear law alone would scatter flat crossings over all times.
     """
     noise = card.timing_noise
-    floor = noise.floor_s.value / card.kernel.tau_s.value
+    tau = card.kernel.tau_s.value
     fired = np.isfinite(time)
     t = np.where(fired, time, 0.0).astype(np.float64)
     moved = np.sqrt(noise.sigma_v.value**2 + noise.diffusion_v.value**2 * t) * generator.standard_normal(time.shape)
     steepness = np.maximum(np.abs(slope), 1e-9)
     left = 1.0 - moved / steepness
     shift = np.where(left > 0, -np.log(np.where(left > 0, left, 1.0)), np.inf)
-    return np.where(fired, shift + floor * generator.standard_normal(time.shape), 0.0)
+    shift = shift + noise.rest_s / tau * generator.standard_normal(time.shape)
+    if noise.resolution_s is not None:  # a sampled output
+        shift = shift + noise.resolution_s.value / tau * (generator.random(time.shape) - 0.5)
+    return np.where(fired, shift, 0.0)
 
 
 def run_on_card(

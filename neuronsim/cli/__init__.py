@@ -13,8 +13,10 @@ import typer
 
 from .bench import calibrate_command, characterize_command
 from .common import INTERRUPTED, guarded
+from .compare import compare_command
 from .network import evaluate_command, robustness_command, train_command
 from .overview import demo_command, doctor_command, list_command, report_command
+from .verify import verify_command
 
 app = typer.Typer(
     name="neuronsim",
@@ -25,7 +27,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Start with 'neuronsim doctor', then 'neuronsim demo'. Exit status: 0 done, 1 fault of neuronsim, 2 bad input, "
-    "3 something is not installed, 4 bad data, 5 cannot write, 130 interrupted.",
+    "3 something is not installed, 4 bad data, 5 cannot write, 6 a card does not hold (verify), 130 interrupted.",
 )
 for name, command in (
     ("demo", demo_command),
@@ -33,6 +35,8 @@ for name, command in (
     ("list", list_command),
     ("characterize", characterize_command),
     ("calibrate", calibrate_command),
+    ("verify", verify_command),
+    ("compare", compare_command),
     ("train", train_command),
     ("evaluate", evaluate_command),
     ("robustness", robustness_command),

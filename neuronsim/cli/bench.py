@@ -33,7 +33,7 @@ def run_bench(
     """Characterize with a progress bar; returns the dataset's path and prints what failed."""
     from circuits import characterize, load_manifest, load_plans
     from neuronsim.progress import bar
-    from neuronsim.report import write_datasheet
+    from neuronsim.report import levels_near, write_datasheet
 
     manifest = load_manifest(neuron)
     chosen = load_plans(plan or ("card,table3" if manifest.code == "ttfs" else "fi"))
@@ -59,7 +59,8 @@ def run_bench(
     console.print(
         f"{total} runs, {total - sum(reasons.values())} ok" + (f", [yellow]failed: {counted}[/]" if reasons else "")
     )
-    saved("datasheet", write_datasheet(out, out.with_suffix(".html")))
+    levels = levels_near(out, manifest.name)
+    saved("datasheet", write_datasheet(out, out.with_suffix(".html"), levels=levels))
     return out
 
 
@@ -121,7 +122,7 @@ def characterize_command(
 
 def run_calibration(dataset: Path, out: Path, *, seed: int, held_out: float = 0.3) -> Path:
     """Calibrate and print the card's quality."""
-    from neuronsim import calibrate
+    from neuronsim import TTFSCard, calibrate
 
     with console.status(f"calibrate {dataset.name}"):
         card = calibrate(dataset, out=out, seed=seed, held_out=held_out)
@@ -132,6 +133,23 @@ def run_calibration(dataset: Path, out: Path, *, seed: int, held_out: float = 0.
         f"({quality.n_held_out} runs not used in the fit)",
         soft_wrap=True,
     )
+    if quality.median_over_target is not None and quality.p95_over_target is not None:
+        resolution = card.timing_noise.resolution_s if isinstance(card, TTFSCard) else None
+        grid = "" if resolution is None else f"; the output is sampled every {resolution.value:.4g} s"
+        met = quality.median_over_target <= 1 and quality.p95_over_target <= 1
+        console.print(
+            f"[{'green' if met else 'yellow'}]targets[/] (median 1 % or half a sampling period, 95th percentile 3 % or one "
+            f"period): {quality.median_over_target:.2g} and {quality.p95_over_target:.2g} of what is allowed{grid}",
+            soft_wrap=True,
+        )
+    if quality.coverage is not None:
+        c = quality.coverage
+        console.print(
+            f"predicted 90 % interval holds {100 * c.value:.3g} % [{100 * c.low:.3g}, {100 * c.high:.3g}] of "
+            f"{quality.n_coverage} held-out runs ({str(quality.coverage_of).replace('_', '-')})",
+            soft_wrap=True,
+            markup=False,
+        )
     for name, why in card.not_fitted.items():
         console.print(f"[yellow]not fitted[/] {name}: {why}", soft_wrap=True)
     return out
@@ -151,9 +169,11 @@ def calibrate_command(
 
     Example: neuronsim calibrate build/pll_nlif_averaged/pll_nlif_averaged.nc
     """
-    from neuronsim.report import write_datasheet
+    from neuronsim.report import levels_near, write_datasheet
 
-    card = run_calibration(dataset, output_file(out or dataset.with_name("card.json")), seed=seed, held_out=held_out)
+    path = run_calibration(dataset, output_file(out or dataset.with_name("card.json")), seed=seed, held_out=held_out)
     from neuronsim import ModelCard
 
-    saved("datasheet", write_datasheet(dataset, dataset.with_suffix(".html"), card=ModelCard.load(card)))
+    card = ModelCard.load(path)
+    levels = levels_near(dataset, card.neuron)
+    saved("datasheet", write_datasheet(dataset, dataset.with_suffix(".html"), card=card, levels=levels))

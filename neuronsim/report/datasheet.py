@@ -8,12 +8,14 @@ from pathlib import Path
 import xarray as xr
 
 from .. import dataset as schema
+from .. import levels as levels_file
 from ..card import ModelCard, RateCard, TTFSCard
 from ..errors import InputError
 from .blocks import Page, Section, Source
 from .render import write_page
 from .sections_bench import conditions, provenance, status, waveforms
 from .sections_card import card_section
+from .sections_levels import levels_section
 from .sections_rate import fi_section
 from .sections_sweeps import energy_section, mismatch_section, phase_noise_section, ramp_section, saturation_section
 from .sections_ttfs import table3_section, transfer_section
@@ -40,11 +42,26 @@ def measured_sections(dataset: xr.Dataset, source: str, card: ModelCard | None =
     return [section for section in found if section is not None]
 
 
-def write_datasheet(dataset: xr.Dataset | Path | str, out: Path | str, *, card: ModelCard | None = None) -> Path:
+def levels_near(dataset: Path, neuron: str) -> Path | None:
+    """``levels.nc`` (of 'neuronsim compare') in the folder of the file ``dataset`` or the one above, if ``neuron`` is in it."""
+    for folder in (dataset.resolve().parent, dataset.resolve().parent.parent):
+        path = folder / "levels.nc"
+        if path.is_file() and neuron in levels_file.load(path)["level"].values:
+            return path
+    return None
+
+
+def write_datasheet(
+    dataset: xr.Dataset | Path | str,
+    out: Path | str,
+    *,
+    card: ModelCard | None = None,
+    levels: Path | str | None = None,
+) -> Path:
     """Write the datasheet of ``dataset`` (a dataset in memory or its netCDF file) as self-contained HTML to ``out``.
 
     ``card``: its model card, drawn over the measured values where both speak of the same thing, and listed.
-    Returns ``out``. The same input gives the same bytes.
+    ``levels``: a levels file ('neuronsim compare'), shown as a section. Returns ``out``. The same input gives the same bytes.
 
     Raises InputError when there is no such file or the card is of another neuron or code, DataError when the dataset is
     corrupt or of another schema, OutputError when ``out`` cannot be written.
@@ -61,6 +78,8 @@ def write_datasheet(dataset: xr.Dataset | Path | str, out: Path | str, *, card: 
     if card is not None:
         check_card(card, data)
     sections = [conditions(data, source), status(data, source), *measured_sections(data, source, card)]
+    if levels is not None:
+        sections.append(levels_section(levels_file.load(levels), str(Source.of(Path(levels), out.parent))))
     if isinstance(card, TTFSCard | RateCard):
         sections.append(card_section(card, f"model card with digest {card.digest[:12] or 'none'}"))
     sections.append(provenance(data, source, digest))

@@ -7,29 +7,35 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h5py
+
 from ..errors import DataError, InputError
+from ..levels import KIND
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """Files for a report, sorted by path: datasets (netCDF), cards (JSON), run folders, evaluations and studies (JSON)."""
+    """Files for a report, sorted by path: datasets and levels files (netCDF), cards (JSON), run folders, evaluations and studies
+    (JSON)."""
 
     datasets: tuple[Path, ...] = ()
     cards: tuple[Path, ...] = ()
     runs: tuple[Path, ...] = ()
     evaluations: tuple[Path, ...] = ()
     studies: tuple[Path, ...] = ()
+    levels: tuple[Path, ...] = ()
 
     @property
     def empty(self) -> bool:
         """True when there is nothing to report."""
-        return not (self.datasets or self.cards or self.runs or self.evaluations or self.studies)
+        return not (self.datasets or self.cards or self.runs or self.evaluations or self.studies or self.levels)
 
 
 def discover(folder: Path | str) -> Parts:
     """Search ``folder`` and everything below it, hidden folders left out.
 
-    Datasets: ``*.nc``. Cards, evaluations and robustness studies: ``*.json`` with their fields; other JSON is passed over.
+    Datasets and levels files: ``*.nc``. Cards, evaluations and robustness studies: ``*.json`` with their fields; other JSON is
+    passed over.
     Training runs: folders with ``run.json`` or ``metrics.csv``.
 
     Raises InputError when there is no such folder or nothing in it to report, DataError naming a corrupt JSON file.
@@ -39,12 +45,12 @@ def discover(folder: Path | str) -> Parts:
         raise InputError(
             f"no folder at {folder}: give the one that holds datasets, cards, training runs or evaluations"
         )
-    datasets, cards, runs, evaluations, studies = [], [], set(), [], []
+    datasets, levels, cards, runs, evaluations, studies = [], [], [], set(), [], []
     for path in sorted(p for p in folder.rglob("*") if p.suffix in (".nc", ".json", ".csv") and p.is_file()):
         if any(part.startswith(".") for part in path.relative_to(folder).parts):
             continue
         if path.suffix == ".nc":
-            datasets.append(path)
+            (levels if _is_levels(path) else datasets).append(path)
         elif path.name in ("run.json", "metrics.csv"):
             runs.add(path.parent)
         elif path.suffix == ".json":
@@ -61,6 +67,7 @@ def discover(folder: Path | str) -> Parts:
         runs=tuple(sorted(runs)),
         evaluations=tuple(evaluations),
         studies=tuple(studies),
+        levels=tuple(levels),
     )
     if parts.empty:
         raise InputError(
@@ -68,6 +75,16 @@ def discover(folder: Path | str) -> Parts:
             "Run 'neuronsim characterize', 'calibrate', 'train' or 'evaluate' with --out in it first"
         )
     return parts
+
+
+def _is_levels(path: Path) -> bool:
+    """Whether a netCDF file is of 'neuronsim compare'; what cannot be read counts as a dataset, whose reader says why."""
+    try:
+        with h5py.File(path, "r") as file:
+            kind = file.attrs.get("kind")
+    except OSError:
+        return False
+    return (kind.decode() if isinstance(kind, bytes) else kind) == KIND
 
 
 def _kind(path: Path) -> str | None:

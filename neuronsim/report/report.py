@@ -9,6 +9,7 @@ from pathlib import Path
 import xarray as xr
 
 from .. import dataset as schema
+from .. import levels as levels_file
 from ..card import ModelCard, RateCard, TTFSCard
 from ..errors import InputError
 from ..files import sha256_file
@@ -21,6 +22,7 @@ from .render import write_page
 from .runs import Run, load_run
 from .sections_bench import conditions, provenance, status
 from .sections_card import card_section
+from .sections_levels import levels_section
 from .sections_network import evaluation_section, training_section
 from .sections_robustness import robustness_section
 
@@ -34,6 +36,7 @@ class Loaded:
     runs: tuple[tuple[Run, tuple[Source, ...]], ...]
     evaluations: tuple[tuple[Evaluation, Source], ...]
     studies: tuple[tuple[Study, Source], ...]
+    levels: tuple[tuple[xr.Dataset, Source], ...]
 
 
 def write_report(
@@ -44,21 +47,22 @@ def write_report(
     runs: Sequence[Path | str] = (),
     evaluations: Sequence[Path | str] = (),
     studies: Sequence[Path | str] = (),
+    levels: Sequence[Path | str] = (),
     title: str = "From waveform to accuracy",
 ) -> Path:
     """Write one self-contained HTML file that follows the chain: circuit, card, training, accuracy under the card.
 
-    ``datasets``: netCDF files; ``cards``, ``evaluations`` and ``studies``: JSON files; ``runs``: training folders (see
-    :func:`neuronsim.report.discover`). Every figure and table names its file and the first 12 digits of the file's
+    ``datasets`` and ``levels``: netCDF files; ``cards``, ``evaluations`` and ``studies``: JSON files; ``runs``: training folders
+    (see :func:`neuronsim.report.discover`). Every figure and table names its file and the first 12 digits of the file's
     SHA-256; paths are relative to the folder of ``out``. The same files give the same bytes. Returns ``out``.
 
     Raises InputError when nothing is given or a file is missing, DataError naming a corrupt file, OutputError when
     ``out`` cannot be written.
     """
     out = Path(out)
-    if not (datasets or cards or runs or evaluations or studies):
+    if not (datasets or cards or runs or evaluations or studies or levels):
         raise InputError("nothing to report: give at least one dataset, model card, training run, evaluation or study")
-    loaded = _load(out.parent, datasets, cards, runs, evaluations, studies)
+    loaded = _load(out.parent, datasets, cards, runs, evaluations, studies, levels)
     return write_page(_page(loaded, title), out)
 
 
@@ -69,6 +73,7 @@ def _load(
     runs: Sequence[Path | str],
     evaluations: Sequence[Path | str],
     studies: Sequence[Path | str],
+    levels: Sequence[Path | str],
 ) -> Loaded:
     found_runs = [load_run(path) for path in runs]
     return Loaded(
@@ -77,6 +82,7 @@ def _load(
         runs=tuple((run, tuple(Source.of(path, base) for path in run.files)) for run in found_runs),
         evaluations=tuple((Evaluation.load(path), Source.of(Path(path), base)) for path in evaluations),
         studies=tuple((Study.load(path), Source.of(Path(path), base)) for path in studies),
+        levels=tuple((levels_file.load(path), Source.of(Path(path), base)) for path in levels),
     )
 
 
@@ -94,6 +100,7 @@ def _page(loaded: Loaded, title: str) -> Page:
         sections += [_of_dataset(section, data, index, len(loaded.datasets) > 1) for section in shown]
         shown = [status(data, origin), provenance(data, origin, source.sha256)]
         appendix += [_of_dataset(section, data, index, len(loaded.datasets) > 1) for section in shown]
+    sections += [levels_section(data, str(source), f"levels{i}") for i, (data, source) in enumerate(loaded.levels)]
     sections += [card_section(card, str(source), f"card{i}") for i, (card, source) in enumerate(loaded.cards)]
     for i, (run, sources) in enumerate(loaded.runs):
         sections.append(training_section(run, run.folder.resolve().name, ", ".join(map(str, sources)), f"run{i}"))
@@ -214,4 +221,5 @@ def _files(loaded: Loaded) -> Table:
     rows += [(s.path, "training run", s.sha256) for _, sources in loaded.runs for s in sources]
     rows += [(s.path, "evaluation", s.sha256) for _, s in loaded.evaluations]
     rows += [(s.path, "robustness study", s.sha256) for _, s in loaded.studies]
+    rows += [(s.path, "levels of a neuron", s.sha256) for _, s in loaded.levels]
     return Table(caption="Files of this report.", header=("path", "what", "sha256"), rows=rows)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 from pydantic import BaseModel
 
-from ..card import Estimate, ModelCard, Range, RateCard, TTFSCard
+from ..card import Estimate, ModelCard, Quality, Range, RateCard, TTFSCard
 from .blocks import Block, Note, Section, Table, Text
 from .sections_bench import toml_text
 from .units import percent, percents, prefix_for, pretty, quantity, trimmed, unit_of
@@ -89,6 +89,17 @@ def card_section(card: TTFSCard | RateCard, source: str, anchor: str = "card") -
             header=("runs fitted", "runs held out", "median error", "p95 error", "spike / no-spike agreement"),
         )
     )
+    judged = _judged(q)
+    if judged:
+        blocks.append(
+            Table(
+                caption="Held-out runs against the targets, and the predicted distribution. Over target: |t_card − t_circuit| in "
+                "units of what is allowed, so at most 1.",
+                header=("what", "value", "95 % interval", "runs"),
+                rows=judged,
+                source=source,
+            )
+        )
     if card.not_fitted:
         blocks.append(
             Table(
@@ -127,6 +138,31 @@ def card_section(card: TTFSCard | RateCard, source: str, anchor: str = "card") -
     return Section(
         title=f"Model card of {card.neuron} ({card.code})", short=f"Card of {card.neuron}", anchor=anchor, blocks=blocks
     )
+
+
+def _judged(q: Quality) -> list[tuple[str, str, str, str]]:
+    """Rows of what older cards do not hold."""
+    rows = []
+    for label, value in (
+        ("median over max(1 %, half a sampling period)", q.median_over_target),
+        ("p95 over max(3 %, a sampling period)", q.p95_over_target),
+    ):
+        if value is not None:
+            rows.append((label, trimmed(value, 3), "", str(q.n_compared)))
+    if q.bias is not None and q.spread is not None:
+        signed = f"{percent(q.bias)} ± {percent(q.spread)}"
+        rows.append(("signed error, clipped to ±p95: mean ± standard deviation", signed, "", str(q.n_compared)))
+    if q.coverage is not None:
+        c, of = q.coverage, "under temporal noise" if q.coverage_of == "noisy" else "noise-free"
+        rows.append(
+            (
+                f"runs within the predicted 90 % interval ({of})",
+                percent(c.value),
+                percents(c.low, c.high),
+                str(q.n_coverage),
+            )
+        )
+    return rows
 
 
 def shown_range(name: str, low: float, high: float, digits: int = 4) -> str:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 import neuronsim
 from neuronsim.card import Estimate, ModelCard, Range, TTFSCard, card_schema
 from neuronsim.errors import DataError, InputError
+from neuronsim.files import sha256_of
 
 
 @pytest.fixture
@@ -118,3 +119,28 @@ def test_exported_json_schema_is_current():
     assert json.loads(file.read_text()) == json.loads(json.dumps(card_schema())), (
         "neuronsim/model_card.schema.json is stale: write card_schema() to it (json.dumps, indent=2, sort_keys=True)"
     )
+
+
+def test_cards_from_before_the_added_fields_are_still_read(path):
+    """Their digest was taken over a content without those fields."""
+    content = json.loads(path.read_text())
+    added = (
+        "n_compared",
+        "bias",
+        "spread",
+        "median_over_target",
+        "p95_over_target",
+        "coverage",
+        "n_coverage",
+        "coverage_of",
+    )
+    for name in added:
+        del content["quality"][name]
+    del content["timing_noise"]["resolution_s"], content["provenance"]["manifest"], content["digest"]
+    old = sha256_of(json.dumps(content, sort_keys=True))
+    path.write_text(json.dumps({**content, "digest": old}))
+    card = ModelCard.load(path)
+    assert card.quality.coverage is None
+    assert card.content_digest() == old
+    with pytest.raises(DataError, match="was changed"):
+        ModelCard.load(edit(path, "quality", "bias", value=0.1))

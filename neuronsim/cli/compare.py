@@ -1,0 +1,93 @@
+"""``neuronsim compare``: the same stimuli through every level of a neuron."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .common import Jobs, Quiet, Seed, console, output_file, saved, settings
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def show_levels(data: xr.Dataset) -> None:
+    """Print the tables of a comparison."""
+    from rich.table import Table
+
+    from neuronsim.levels import steps
+    from neuronsim.report.sections_levels import tables
+
+    for block in tables(data):
+        table = Table(*block.header[:6], box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for line in block.rows:
+            table.add_row(*line[:6])
+        console.print(f"\n[dim]{block.caption}[/]", soft_wrap=True)
+        console.print(table)
+    for step in steps(data):
+        grid = "" if math.isnan(step.sampling_tau) else f"; its spikes come on a grid of {step.sampling_tau:.4g} tau"
+        console.print(
+            f"{step.level}: fires or stays silent as {step.against} does in {100 * step.agreement:.4g} % of the runs "
+            f"({100 * step.agreement_low:.3g} to {100 * step.agreement_high:.3g} %), {step.failed} failed{grid}",
+            soft_wrap=True,
+        )
+
+
+def compare_command(
+    neurons: Annotated[
+        list[str],
+        typer.Argument(
+            help="A family (pll_nlif: every neuron of that prefix), or names of neurons and manifests (.toml)."
+        ),
+    ],
+    stimuli: Annotated[int, typer.Option(min=2, help="Random stimuli, the same at every level.")] = 60,
+    out: Annotated[Path | None, typer.Option(help="Levels file to write (.nc). Default: build/levels.nc")] = None,
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Set a netlist parameter at every level that has it."),
+    ] = None,
+    engine: Annotated[str, typer.Option(help="ngspice-shared or ngspice-cli.")] = "ngspice-shared",
+    timeout: Annotated[
+        float, typer.Option(help="Seconds after which a run is killed and becomes a failed row.")
+    ] = 120.0,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Allow .control, shell and far includes in the netlist: it is code.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compare the levels of a neuron: equation 4, event solver and netlists on the same stimuli, each with the one above.
+
+    Writes the spike times (netCDF) and a plot (.png). 'neuronsim report' shows both, and so does the datasheet of a neuron whose
+    dataset lies in the same folder as levels.nc or in a folder of it.
+
+    Example: neuronsim compare pll_nlif
+    """
+    from circuits.compare import compare
+    from neuronsim.progress import bar
+    from neuronsim.report.plots_levels import level_errors
+    from neuronsim.report.sections_levels import curves
+    from neuronsim.report.style import save_png
+
+    path = output_file(out or Path("build/levels.nc"))
+    with bar(f"compare {', '.join(neurons)}", 1, shown=not quiet) as shown:
+        data = compare(
+            neurons,
+            stimuli=stimuli,
+            seed=seed,
+            jobs=jobs,
+            engine=engine,
+            timeout_s=timeout,
+            parameters=settings(set_ or []),
+            trust=trust,
+            progress=shown.move,
+            out=path,
+        )
+    show_levels(data)
+    console.print()
+    saved("levels", path)
+    saved("plot", save_png(level_errors, path.with_suffix(".png"), *curves(data)))

@@ -1,0 +1,38 @@
+"""How often the interval that a card predicts holds the spike time of a run that the fit has not seen."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .bootstrap import proportion
+from .card import Estimate, TTFSCard
+from .prediction import spike_time_interval
+from .stimulus_rows import StimulusRows
+
+LEVEL = 0.9
+
+
+def covered(card: TTFSCard, rows: StimulusRows, *, temporal: bool) -> NDArray[np.bool_]:
+    """Rows whose outcome (spike time, or silence) lies within the predicted 90 % interval."""
+    low, high = spike_time_interval(card, rows.times, rows.weights, level=LEVEL, window=rows.window, temporal=temporal)
+    return (low <= rows.out) & (rows.out <= high)
+
+
+def coverage(inside: NDArray[np.bool_], trial: NDArray[np.int64], confidence: float) -> Estimate:
+    """Fraction of ``inside`` (runs,) with its Wilson interval.
+
+    Repeats of one ``trial`` share the error of the kernel there, and so are not independent. The number of runs in the
+    Wilson interval is divided by the design effect: the variance between trials over that of independent runs, at least 1
+    (Kish, Survey Sampling, 1965).
+    """
+    n, p = inside.size, float(inside.mean())
+    trials, index = np.unique(trial, return_inverse=True)
+    effect = 1.0
+    if 0 < p < 1 and 1 < trials.size < n:
+        surplus = np.bincount(index, weights=inside - p)
+        variance = trials.size / (trials.size - 1) * float((surplus**2).sum()) / n**2
+        effect = max(variance / (p * (1 - p) / n), 1.0)
+    elif trials.size < n:
+        effect = n / trials.size  # all or none inside: the runs say nothing of how they cluster
+    return proportion(p * n / effect, n / effect, confidence)

@@ -1,0 +1,136 @@
+"""The levels file: one neuron at several levels of abstraction, on the same stimuli (netCDF; written by ``circuits.compare``).
+
+Dimensions ``level`` (from the most abstract down), ``run`` and ``input``; all times in tau, each level's own.
+
+    level (level): name;  abstraction (level): closed form | event solver | averaged | switching | transistor | behavioral
+    tau_s (level): NaN for the equations;  netlist_sha256 (level): "" for the equations
+    spike_time_tau, reason (level, run): inf = silent in the window, NaN = failed, with the reason
+    input_time_tau, weight (run, input): padded with inf and 0;  window_tau (run)
+
+The first level is equation 4 of paper 004, the second the exact solution of the loop of second order
+(:mod:`neuronsim.solver`) with the loop ratio, threshold and ramp of the first netlist.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from .bootstrap import proportion
+from .errors import DataError, InputError
+from .files import write_atomically
+from .resolution_fit import fit_resolution
+
+SCHEMA_VERSION = 1
+KIND = "levels"
+RANK = ("closed form", "event solver", "averaged", "behavioral", "switching", "transistor")
+_VARIABLES = (
+    "abstraction",
+    "tau_s",
+    "netlist_sha256",
+    "spike_time_tau",
+    "reason",
+    "input_time_tau",
+    "weight",
+    "window_tau",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One level against another, over the runs in which both fire; errors are |t / t_other - 1|.
+
+    ``agreement``: runs with the same spike/no-spike outcome, of those that did not fail at either, with its 95 % Wilson
+    interval. ``sampling_tau``: period of the grid on which the level's spike times lie; NaN: none.
+    """
+
+    level: str
+    against: str
+    n: int
+    median: float
+    p95: float
+    worst: float
+    bias: float
+    failed: int
+    agreement: float
+    agreement_low: float
+    agreement_high: float
+    sampling_tau: float
+
+
+def check(data: xr.Dataset, where: str = "levels file") -> xr.Dataset:
+    """Return ``data`` if it follows this module's schema. Raises DataError naming what is missing."""
+    if data.attrs.get("kind") != KIND or data.attrs.get("schema_version") != SCHEMA_VERSION:
+        raise DataError(f"{where} is not a levels file of schema {SCHEMA_VERSION}: make it with 'neuronsim compare'")
+    for name in _VARIABLES:
+        if name not in data:
+            raise DataError(f"{where}: variable '{name}' is missing: compare again")
+    return data
+
+
+def save(data: xr.Dataset, path: Path | str) -> Path:
+    """Write as netCDF, whole or not at all; equal data give equal bytes."""
+    content = check(data).to_netcdf(engine="h5netcdf")
+    return write_atomically(path, lambda temporary: temporary.write_bytes(content))
+
+
+def load(path: Path | str) -> xr.Dataset:
+    """Read and check. Raises InputError when there is no such file, DataError when it is corrupt or something else."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"no levels file at {path}: make one with 'neuronsim compare NEURON --out {path}'")
+    try:
+        with xr.open_dataset(path, engine="h5netcdf") as stored:
+            data = stored.load()
+    except Exception as error:
+        raise DataError(f"{path} is corrupt or not netCDF ({type(error).__name__}: {error}): compare again") from error
+    return check(data, str(path))
+
+
+def signed_error(data: xr.Dataset, level: int, against: int) -> NDArray[np.float64]:
+    """t / t_against - 1 of every run (run,); NaN where not both fire."""
+    times = data["spike_time_tau"].values
+    both = np.isfinite(times[level]) & np.isfinite(times[against])
+    with np.errstate(invalid="ignore"):
+        return np.where(both, times[level] / times[against] - 1.0, np.nan)
+
+
+def step(data: xr.Dataset, level: int, against: int) -> Step:
+    """Compare two levels by their position."""
+    names, times = [str(name) for name in data["level"].values], data["spike_time_tau"].values
+    error = signed_error(data, level, against)
+    error = error[np.isfinite(error)]
+    size = np.abs(error)
+    failed = np.isnan(times[level])
+    judged = ~failed & ~np.isnan(times[against])
+    same = (np.isfinite(times[level]) == np.isfinite(times[against]))[judged]
+    agreement = proportion(int(same.sum()), int(judged.sum()), 0.95)
+    sampling = fit_resolution(times[level], 1.0)
+    return Step(
+        level=names[level],
+        against=names[against],
+        n=size.size,
+        median=float(np.median(size)) if size.size else np.nan,
+        p95=float(np.quantile(size, 0.95)) if size.size else np.nan,
+        worst=float(size.max()) if size.size else np.nan,
+        bias=float(error.mean()) if size.size else np.nan,
+        failed=int(failed.sum()),
+        agreement=agreement.value,
+        agreement_low=agreement.low,
+        agreement_high=agreement.high,
+        sampling_tau=np.nan if sampling is None else sampling.value,
+    )
+
+
+def steps(data: xr.Dataset) -> list[Step]:
+    """Each level against the one above it."""
+    return [step(data, level, level - 1) for level in range(1, data.sizes["level"])]
+
+
+def against_first(data: xr.Dataset) -> list[Step]:
+    """Each level against the first, equation 4."""
+    return [step(data, level, 0) for level in range(1, data.sizes["level"])]
