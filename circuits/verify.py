@@ -97,7 +97,7 @@ def verify(
         notes=notes,
         seed=int(seed),
         stimuli=rows,
-        **verdict,  # type: ignore[arg-type]
+        **verdict,
     )
     if out is not None:
         result.save(out)

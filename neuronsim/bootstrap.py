@@ -95,7 +95,7 @@ def rms_estimate(values: NDArray[np.float64], rng: np.random.Generator, confiden
     return Estimate(value=value, low=min(float(low), value), high=max(float(high), value))
 
 
-def bias_and_spread(errors: NDArray[np.float64], clip: float) -> dict[str, float | None]:
-    """Mean and standard deviation of ``errors`` clipped to +-``clip``, as the fields of a card's Quality."""
+def bias_and_spread(errors: NDArray[np.float64], clip: float) -> tuple[float, float | None]:
+    """Mean and standard deviation of ``errors`` clipped to +-``clip``; no deviation of a single one."""
     inside = np.clip(errors, -clip, clip)
-    return {"bias": float(inside.mean()), "spread": float(inside.std(ddof=1)) if inside.size > 1 else None}
+    return float(inside.mean()), float(inside.std(ddof=1)) if inside.size > 1 else None

@@ -187,14 +187,17 @@ def _quality(current: NDArray, hertz: NDArray, n_fit: int, estimates: dict[str, 
         raise DataError(
             "no held-out run fires in both circuit and card: the neuron does not follow an IF/LIF f-I curve"
         )
+    p95 = float(np.quantile(error, 0.95))
+    bias, spread = bias_and_spread(signed, p95)
     return Quality(
         n_fit=n_fit,
         n_held_out=current.size,
         median_error=float(np.median(error)),
-        p95_error=float(np.quantile(error, 0.95)),
+        p95_error=p95,
         spike_agreement=float(((hertz > 0) == (predicted > 0)).mean()),
         n_compared=error.size,
-        **bias_and_spread(signed, float(np.quantile(error, 0.95))),
+        bias=bias,
+        spread=spread,
     )
 
 

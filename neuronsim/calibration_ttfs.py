@@ -202,9 +202,11 @@ def _quality(
     errors = predicted[both] / test_rows.out[both] - 1.0
     late, out = np.abs(predicted[both] - test_rows.out[both]), test_rows.out[both]
     p95 = float(np.quantile(np.abs(errors), 0.95))
+    bias, spread = bias_and_spread(errors, p95)
     quality = Quality(
         n_compared=int(both.sum()),
-        **bias_and_spread(errors, p95),
+        bias=bias,
+        spread=spread,
         median_over_target=float(np.median(late / np.maximum(0.01 * out, resolution / 2))),
         p95_over_target=float(np.quantile(late / np.maximum(0.03 * out, resolution), 0.95)),
         n_fit=int(fit_rows.fired.sum()),

@@ -49,6 +49,7 @@ def fit_resolution(out: NDArray[np.float64], tau: float, *, confidence: float = 
     first = int(found.argmax())
     last = first + int((~found[first:]).argmax()) if not found[first:].all() else found.size
     peak = frequency[first + int(strength[first:last].argmax())]
+    number, period, origin = times, 0.0, 0.0
     for _ in range(20):  # the line through the times over their numbers on the grid
         phase = np.angle(np.exp(2j * np.pi * peak * times).mean())
         number = np.round(peak * times - phase / (2 * np.pi))

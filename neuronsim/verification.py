@@ -26,7 +26,7 @@ from __future__ import annotations
 import math
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,7 +129,7 @@ def judge(
     predicted: NDArray[np.float64],
     allowed: NDArray[np.float64],
     silent: float,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """The verdict's fields from (runs,) arrays: values in any unit, NaN = simulation failed, ``silent`` = no spike.
 
     ``allowed``: largest relative error of a run inside.
