@@ -3,13 +3,17 @@
 from .campaign import ENGINES
 from .characterize import characterize
 from .manifest import Manifest, load_manifest, neurons
+from .operating import NOMINAL, Chip, OperatingPoint
 from .plans import GROUPS, KINDS, Plan, load_plans, make_plan
 
 __all__ = [
     "ENGINES",
     "GROUPS",
     "KINDS",
+    "NOMINAL",
+    "Chip",
     "Manifest",
+    "OperatingPoint",
     "Plan",
     "characterize",
     "load_manifest",
