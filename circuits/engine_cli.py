@@ -60,7 +60,7 @@ def listing(deck: str) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="neuronsim-") as folder:
         path = Path(folder, "listing.cir")
         path.write_text(_with_commands(deck, ("listing expand", "quit")), encoding="utf-8")
-        return _ngspice(folder, ["-b", str(path)], None).stdout.splitlines()
+        return ngspice(folder, ["-b", str(path)], None).stdout.splitlines()
 
 
 def _with_commands(deck: str, commands: tuple[str, ...]) -> str:
@@ -69,7 +69,8 @@ def _with_commands(deck: str, commands: tuple[str, ...]) -> str:
     return "\n".join([body, ".control", *commands, ".endc", end, ""])
 
 
-def _ngspice(folder: str, arguments: list[str], timeout_s: float | None) -> subprocess.CompletedProcess[str]:
+def ngspice(folder: str, arguments: list[str], timeout_s: float | None) -> subprocess.CompletedProcess[str]:
+    """Run the command with ``arguments`` in ``folder``, without the user's settings and with one thread."""
     try:
         return subprocess.run(
             ["ngspice", "-n", "-D", "num_threads=1", *arguments],
@@ -95,7 +96,7 @@ def run(job: Job, timeout_s: float | None = None) -> Outcome:
             arguments = ["-b", str(deck)]
         deck.write_text(text, encoding="utf-8")
         try:
-            done = _ngspice(folder, arguments, timeout_s)
+            done = ngspice(folder, arguments, timeout_s)
         except subprocess.TimeoutExpired:
             return Outcome(reason="timeout", message=f"killed after {timeout_s:g} s")
         messages = done.stdout + done.stderr
