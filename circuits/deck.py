@@ -20,8 +20,7 @@ from .transistors import Transistor
 ACCURATE = {"reltol": "1e-6", "abstol": "1e-15", "vntol": "1e-9", "chgtol": "1e-18"}
 SAFER = {"reltol": "1e-4", "method": "gear", "itl1": "500", "itl4": "200", "gmin": "1e-11"}
 DIGITAL = {"reltol": "1e-4"}
-# against 20 ps and reltol 1e-4, see netlists/README.md for what these cost and give
-TRANSISTOR = {"reltol": "1e-3", "method": "trap", "bypass": "1"}
+TRANSISTOR = {"reltol": "1e-3", "method": "trap"}
 TRANSISTOR_FINE = {"reltol": "1e-4", "method": "trap"}
 NOISE_STEPS_PER_UNIT = 20
 
@@ -50,6 +49,9 @@ def _options(manifest: Manifest, run: Run, safer: bool) -> dict[str, str]:
         chosen = SAFER
     elif manifest.level == "transistor":
         chosen = TRANSISTOR_FINE if run.fine else TRANSISTOR
+        if manifest.time.carrier and not run.fine:
+            # faster where something always switches; a slow membrane makes ngspice chatter between bypassed and not
+            chosen = {**chosen, "bypass": "1"}
     else:
         chosen = DIGITAL if manifest.level == "switching" else ACCURATE
         chosen = {**chosen, "reltol": f"{float(chosen['reltol']) / 10:g}"} if run.fine else chosen

@@ -39,7 +39,7 @@ def assemble(manifest: Manifest, runs: list[Run], results: list[Result], provena
         "message": column([outcome.message for outcome in outcomes]),
         "options": column([result.options for result in results]),
         "trial": column([run.trial for run in runs]),
-        "chip": column([run.chip for run in runs]),
+        "chip": column([run.operating.chip.number if run.operating.chip else run.chip for run in runs]),
         "attempts": column([result.attempts for result in results]),
         "noise_seed": column([run.noise_seed for run in runs]),
         "level": column([run.level for run in runs], name="swept quantity of the plan"),
@@ -49,6 +49,7 @@ def assemble(manifest: Manifest, runs: list[Run], results: list[Result], provena
     at = [run.operating for run in runs]
     data["corner"] = column([point.corner or "" for point in at], name="process corner, empty: the models as they are")
     data["temperature_c"] = column([point.temperature_c for point in at], "degC", "temperature of the circuit")
+    data["chip_seed"] = column([point.chip.seed if point.chip else -1 for point in at])
     data["fine"] = column([run.fine for run in runs], name="sign-off accuracy")
     every = [
         point.supply_values(manifest, manifest.checked(run.parameters)) for run, point in zip(runs, at, strict=True)
