@@ -3,7 +3,7 @@
 from .campaign import ENGINES
 from .characterize import characterize
 from .manifest import Manifest, load_manifest, neurons
-from .operating import NOMINAL, Chip, OperatingPoint
+from .operating import NOMINAL, Chip, OperatingPoint, grid
 from .plans import GROUPS, KINDS, Plan, load_plans, make_plan
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "OperatingPoint",
     "Plan",
     "characterize",
+    "grid",
     "load_manifest",
     "load_plans",
     "make_plan",

@@ -80,8 +80,9 @@ def _noise_source(manifest: Manifest, run: Run, values: dict[str, float], unit_s
         raise InputError(f"{manifest.name} has no [noise] in its manifest: the plan cannot put noise into it")
     density = noise.diffusion(carrier_hz=values[spec.carrier], kappa=values[spec.kappa], lead_rad=values[spec.lead])
     step_s = unit_s / NOISE_STEPS_PER_UNIT
+    window_s = lead_in_s(manifest, values) + run.window_s
     # the noise port takes thresholds per unit of time
-    times, samples = noise.white_samples(rng, density=density * unit_s, window_s=run.window_s, step_s=step_s)
+    times, samples = noise.white_samples(rng, density=density * unit_s, window_s=window_s, step_s=step_s)
     return stimulus.samples(times, samples)
 
 

@@ -10,8 +10,9 @@ A plan lists its runs and gives each an operating point; deck and cache key foll
 
 from __future__ import annotations
 
+import itertools
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -86,3 +87,15 @@ class OperatingPoint(BaseModel):
 
 
 NOMINAL = OperatingPoint()
+
+
+def grid(
+    corners: Sequence[str] = ("tt", "ss", "ff", "sf", "fs"),
+    temperatures_c: Sequence[float] = (-40.0, 27.0, 125.0),
+    supplies_v: Sequence[float] = (0.9, 1.0, 1.1),
+) -> tuple[OperatingPoint, ...]:
+    """Every combination of corner, temperature (degrees Celsius) and supply (V): by default the 45 of a sign-off."""
+    return tuple(
+        OperatingPoint(corner=corner, temperature_c=temperature, supply_v=supply)
+        for corner, temperature, supply in itertools.product(corners, temperatures_c, supplies_v)
+    )

@@ -61,6 +61,7 @@ def simulate(
         done = ngspice(scratch, ["-b", "-r", str(raw), str(path)], 300)
         vectors = read_raw(raw) if raw.is_file() else {}
     if not vectors or not next(iter(vectors.values())).size:
-        raise DataError(f"ngspice gave no result for the cells {list(cells)}: {first_complaint(done.stdout + done.stderr)}")
+        raise DataError(
+            f"ngspice gave no result for the cells {list(cells)}: {first_complaint(done.stdout + done.stderr)}"
+        )
     return vectors
-

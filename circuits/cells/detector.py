@@ -45,7 +45,9 @@ def detector_characteristic(
     lines, save = [], []
     for i, lead in enumerate(phase):
         for name, delay in (("a", 1.0 - lead / (2 * np.pi)), ("b", 1.0)):
-            shape = f"PULSE(0 {volts:.9g} {delay * period:.9g} {edge:.6g} {edge:.6g} {period / 2 - edge:.9g} {period:.9g})"
+            shape = (
+                f"PULSE(0 {volts:.9g} {delay * period:.9g} {edge:.6g} {edge:.6g} {period / 2 - edge:.9g} {period:.9g})"
+            )
             lines += [
                 f"V{name}{i} {name}{i} 0 {shape}",
                 f"X{name}1{i} {name}{i} {name}n{i} vdd inverter",

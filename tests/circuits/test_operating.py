@@ -1,12 +1,13 @@
 """Corner, temperature, supply and chip reach the transistors, in both engines, and the cache tells them apart."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from circuits import Chip, OperatingPoint, characterize, engine_cli, engine_shared, load_manifest
+from circuits import Chip, OperatingPoint, characterize, engine_cli, engine_shared, grid, load_manifest
 from circuits.cache import key_of
 from circuits.campaign import listings
 from circuits.deck import build
@@ -127,6 +128,28 @@ def test_a_neuron_without_a_process_has_no_corners():
         with pytest.raises(InputError, match=says):
             build(manifest, netlist, replace(run, operating=point))
     assert build(manifest, netlist, replace(run, operating=OperatingPoint(temperature_c=85))).deck.count("temp=85") == 1
+
+
+def test_the_grid_of_a_sign_off():
+    points = grid()
+    assert len(set(points)) == 45
+    assert OperatingPoint(corner="ss", temperature_c=125, supply_v=0.9) in points
+
+
+def test_lead_in_shifts_the_stimulus_and_holds_the_reset():
+    manifest = load_manifest("pll_nlif_transistor")
+    run = Run(plan="x", trial=0, window_s=50e-9, times_s=(10e-9,), weights=(1.0,))
+    job = build(manifest, read_netlist(manifest), run)
+    start = 4 * 25e-9
+    assert job.t_start_s == pytest.approx(start)
+    reset = next(line for line in job.deck.splitlines() if line.startswith("Vreset"))
+    times = [float(word) for word in re.search(r"PWL\((.*)\)", reset)[1].split()]
+    assert times[::2] == pytest.approx([0, start - 25e-12, start])
+    assert times[1::2] == [1, 1, 0]
+    pulse = next(line for line in job.deck.splitlines() if line.startswith("Vs0"))
+    times = [float(word) for word in re.search(r"PWL\((.*)\)", pulse)[1].split()][::2]
+    assert np.mean(times[1:]) == pytest.approx(start + 10e-9)
+    assert f"{start + 50e-9:.12g} {start:.12g}" in job.deck
 
 
 def test_operating_points_refuse_nonsense():
