@@ -49,7 +49,10 @@ def _options(manifest: Manifest, run: Run, safer: bool) -> dict[str, str]:
         chosen = SAFER
     elif manifest.level == "transistor":
         chosen = TRANSISTOR_FINE if run.fine else TRANSISTOR
-        if manifest.time.carrier and not run.fine:
+        if not manifest.time.carrier:
+            # a spike is some fC: ngspice's own chgtol of 10 fC would let half of it go
+            chosen = {**chosen, "chgtol": "1e-17"}
+        elif not run.fine:
             # faster where something always switches; a slow membrane makes ngspice chatter between bypassed and not
             chosen = {**chosen, "bypass": "1"}
     else:
