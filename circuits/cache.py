@@ -15,7 +15,7 @@ from neuronsim.files import sha256_of
 from .deck import Job
 from .outcome import Outcome
 
-_VERSION = 1
+_VERSION = 2
 
 
 def default_path() -> Path:
@@ -40,6 +40,8 @@ def key_of(job: Job, engine: str, version: str) -> str:
         repr(job.level_v),
         job.edge,
         repr(job.t_stop_s),
+        repr(job.t_start_s),
+        job.commands,
     ]
     return sha256_of(json.dumps([*parts, job.supplies, job.waveforms]))
 

@@ -72,6 +72,18 @@ def engine_version(engine: str) -> str:
     return _version(engine)
 
 
+def _listing(engine: str, deck: str) -> list[str]:
+    if engine_shared.poisoned:
+        os._exit(_POISONED)
+    return ENGINES[engine].listing(deck)
+
+
+def listings(engine: str, decks: Sequence[str]) -> list[list[str]]:
+    """Every deck as the engine expands it (subcircuits flattened, expressions evaluated), in a process of its own."""
+    with ProcessPool(max_workers=1) as pool:
+        return [pool.schedule(_listing, args=(engine, deck), timeout=60).result() for deck in decks]
+
+
 def run_all(
     tasks: Sequence[Task],
     *,

@@ -18,13 +18,15 @@ from neuronsim import dataset as schema
 from neuronsim.errors import DataError, InputError
 
 from .cache import Cache
-from .campaign import Result, Task, check_engine, engine_version, run_all
-from .deck import build
+from .campaign import Result, Task, check_engine, engine_version, listings, run_all
+from .deck import Job, build
 from .manifest import Manifest, load_manifest
 from .netlist import Netlist, read_netlist
+from .operating import NOMINAL
 from .plans import Plan, load_plans
 from .rows import assemble
 from .run import Run
+from .transistors import Transistor, transistors_in
 
 _PACKAGES = ("neuronsim", "numpy", "PySpice", "xarray")
 
@@ -77,11 +79,13 @@ def characterize(
     runs = [run for plan in chosen for run in plan.runs(manifest, overrides, seed)]
     shown = _runs_with_waveforms(runs)
     tasks = []
+    found = _transistors(manifest, netlist, runs, engine)
     for index, run in enumerate(runs):
-        job = build(manifest, netlist, run)
+        of_run = found.get(_same_transistors(run), ())
+        job = build(manifest, netlist, run, transistors=of_run)
         keep = job.waveforms if index in shown else ()
         tasks.append(
-            Task(job=replace(job, waveforms=keep), safer=partial(_safer, manifest, netlist, run, keep)),
+            Task(job=replace(job, waveforms=keep), safer=partial(_safer, manifest, netlist, run, keep, of_run)),
         )
     store = Cache() if cache is True else (cache or None)
     counter = _Counter(len(tasks), progress)
@@ -112,8 +116,26 @@ def characterize(
     return dataset
 
 
-def _safer(manifest: Manifest, netlist: Netlist, run: Run, keep: tuple[str, ...]):
-    return replace(build(manifest, netlist, run, safer=True), waveforms=keep)
+def _safer(
+    manifest: Manifest, netlist: Netlist, run: Run, keep: tuple[str, ...], transistors: tuple[Transistor, ...]
+) -> Job:
+    return replace(build(manifest, netlist, run, safer=True, transistors=transistors), waveforms=keep)
+
+
+def _same_transistors(run: Run) -> tuple:
+    """Runs that agree in this have the same transistors: sizes may depend on parameters, not on weights or times."""
+    return tuple(sorted(run.parameters.items())), len(run.weights)
+
+
+def _transistors(
+    manifest: Manifest, netlist: Netlist, runs: list[Run], engine: str
+) -> dict[tuple, tuple[Transistor, ...]]:
+    """Transistors of every kind of run that is on a chip, from ngspice's own expansion of one such deck each."""
+    kinds = {_same_transistors(run): run for run in runs if run.operating.chip is not None}
+    if not kinds:
+        return {}
+    decks = [build(manifest, netlist, replace(run, operating=NOMINAL)).deck for run in kinds.values()]
+    return dict(zip(kinds, (transistors_in(listing) for listing in listings(engine, decks)), strict=True))
 
 
 class _Counter:

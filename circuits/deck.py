@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,17 +13,24 @@ from neuronsim.errors import InputError
 from . import noise, stimulus
 from .manifest import Manifest
 from .netlist import Netlist
+from .operating import NOMINAL_C
 from .run import Run
+from .transistors import Transistor
 
 ACCURATE = {"reltol": "1e-6", "abstol": "1e-15", "vntol": "1e-9", "chgtol": "1e-18"}
 SAFER = {"reltol": "1e-4", "method": "gear", "itl1": "500", "itl4": "200", "gmin": "1e-11"}
 DIGITAL = {"reltol": "1e-4"}
+TRANSISTOR = {"reltol": "1e-3", "method": "trap"}
+TRANSISTOR_FINE = {"reltol": "1e-4", "method": "trap"}
 NOISE_STEPS_PER_UNIT = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What an engine gets: the deck, the vectors to bring back, and how to read spikes from them."""
+    """What an engine gets: the deck, commands between loading and running it, and how to read spikes from its vectors.
+
+    The simulation runs until ``t_start_s + t_stop_s``; its results are told from ``t_start_s`` on, as time zero.
+    """
 
     deck: str
     node: str
@@ -32,11 +40,34 @@ class Job:
     t_stop_s: float
     supplies: tuple[tuple[str, float], ...] = ()
     waveforms: tuple[str, ...] = ()
+    t_start_s: float = 0.0
+    commands: tuple[str, ...] = ()
 
 
-def _header(manifest: Manifest, netlist: Netlist, options: dict[str, str]) -> list[str]:
+def _options(manifest: Manifest, run: Run, safer: bool) -> dict[str, str]:
+    if safer:
+        chosen = SAFER
+    elif manifest.level == "transistor":
+        chosen = TRANSISTOR_FINE if run.fine else TRANSISTOR
+        if not manifest.time.carrier:
+            # a spike is some fC: ngspice's own chgtol of 10 fC would let half of it go
+            chosen = {**chosen, "chgtol": "1e-17"}
+        elif not run.fine:
+            # faster where something always switches; a slow membrane makes ngspice chatter between bypassed and not
+            chosen = {**chosen, "bypass": "1"}
+    else:
+        chosen = DIGITAL if manifest.level == "switching" else ACCURATE
+        chosen = {**chosen, "reltol": f"{float(chosen['reltol']) / 10:g}"} if run.fine else chosen
+    if run.operating.temperature_c != NOMINAL_C:
+        chosen = {**chosen, "temp": f"{run.operating.temperature_c:g}"}
+    return chosen
+
+
+def _header(manifest: Manifest, netlist: Netlist, options: dict[str, str], corner: dict[str, float]) -> list[str]:
     settings = " ".join(f"{key}={value}" for key, value in options.items())
-    return [f"* {manifest.name}, made by neuronsim", netlist.text, f".options {settings}"]
+    # a later .param of the same name replaces an earlier one, so these replace the neutral ones of the model file
+    replaced = [f".param {name}={value:.12g}" for name, value in corner.items()]
+    return [f"* {manifest.name}, made by neuronsim", netlist.text, *replaced, f".options {settings}"]
 
 
 def _parameters(manifest: Manifest, values: dict[str, float], names: set[str]) -> str:
@@ -52,8 +83,9 @@ def _noise_source(manifest: Manifest, run: Run, values: dict[str, float], unit_s
         raise InputError(f"{manifest.name} has no [noise] in its manifest: the plan cannot put noise into it")
     density = noise.diffusion(carrier_hz=values[spec.carrier], kappa=values[spec.kappa], lead_rad=values[spec.lead])
     step_s = unit_s / NOISE_STEPS_PER_UNIT
+    window_s = lead_in_s(manifest, values) + run.window_s
     # the noise port takes thresholds per unit of time
-    times, samples = noise.white_samples(rng, density=density * unit_s, window_s=run.window_s, step_s=step_s)
+    times, samples = noise.white_samples(rng, density=density * unit_s, window_s=window_s, step_s=step_s)
     return stimulus.samples(times, samples)
 
 
@@ -61,6 +93,7 @@ def _input_sources(
     manifest: Manifest, run: Run, values: dict[str, float], unit_s: float, netlist: Netlist
 ) -> list[str]:
     spec, synapse = manifest.stimulus, manifest.synapse
+    start_s, high_v = lead_in_s(manifest, values), _high_v(manifest, values)
     if synapse is None:
         return [f"Iin 0 {spec.port} DC {run.current_a:.12g}"]
     ports, names = netlist.subcircuits[synapse.subcircuit.lower()]
@@ -68,9 +101,9 @@ def _input_sources(
     lines = []
     for i, (time_s, weight, error) in enumerate(zip(run.times_s, run.weights, errors, strict=True)):
         if spec.kind == "step":
-            source = stimulus.step(time_s, spec.edge * unit_s, spec.low_v, spec.high_v)
+            source = stimulus.step(start_s + time_s, spec.edge * unit_s, spec.low_v, high_v)
         else:
-            source = stimulus.pulse(time_s, spec.edge * unit_s, values[spec.width or ""], spec.low_v, spec.high_v)
+            source = stimulus.pulse(start_s + time_s, spec.edge * unit_s, values[spec.width or ""], spec.low_v, high_v)
         nodes = " ".join(f"s{i}" if port == synapse.input.lower() else synapse.output for port in ports)
         shared = " ".join(f"{name}={values[name]:.12g}" for name in synapse.shares if name.lower() in names)
         lines += [f"Vs{i} s{i} 0 {source}"]
@@ -78,24 +111,45 @@ def _input_sources(
     return lines
 
 
-def build(manifest: Manifest, netlist: Netlist, run: Run, *, safer: bool = False) -> Job:
+def lead_in_s(manifest: Manifest, values: dict[str, float]) -> float:
+    """Time simulated before time zero, in seconds."""
+    return manifest.time.lead_in * values[manifest.time.unit]
+
+
+def _high_v(manifest: Manifest, values: dict[str, float]) -> float:
+    high = manifest.stimulus.high_v
+    return values[high] if isinstance(high, str) else high
+
+
+def _reset_source(manifest: Manifest, values: dict[str, float], unit_s: float) -> str:
+    start_s = lead_in_s(manifest, values)
+    if not start_s:
+        return "DC 0"
+    high_v, fall_s = _high_v(manifest, values), 1e-3 * unit_s
+    return f"PWL(0 {high_v:.9g} {start_s - fall_s:.12g} {high_v:.9g} {start_s:.12g} 0)"
+
+
+def build(
+    manifest: Manifest, netlist: Netlist, run: Run, *, safer: bool = False, transistors: Sequence[Transistor] = ()
+) -> Job:
     """The deck of ``run``. ``safer`` uses options that converge more easily and half the largest time step.
 
-    Raises InputError for a parameter out of range.
+    ``transistors``: those of this deck, needed when the run is on a chip (see circuits.transistors).
+    Raises InputError for a parameter, corner, supply or chip that the manifest does not allow.
     """
-    values = manifest.checked(run.parameters)
+    values = run.operating.supply_values(manifest, manifest.checked(run.parameters))
     unit_s = values[manifest.time.unit]
     max_step = unit_s / manifest.time.steps_per_unit
     if manifest.time.carrier and manifest.time.steps_per_cycle:
         max_step = min(max_step, 1.0 / (values[manifest.time.carrier] * manifest.time.steps_per_cycle))
-    max_step *= 0.5 if safer else 1.0
-    options = SAFER if safer else (DIGITAL if manifest.level == "switching" else ACCURATE)
+    max_step *= 0.5 if safer or run.fine else 1.0
+    start_s = lead_in_s(manifest, values)
     ports, names = netlist.subcircuits[manifest.subcircuit.lower()]
-    lines = _header(manifest, netlist, options)
+    lines = _header(manifest, netlist, _options(manifest, run, safer), run.operating.corner_values(manifest))
     lines += _input_sources(manifest, run, values, unit_s, netlist)
     lines += [f"Xneuron {' '.join(ports)} {manifest.subcircuit} {_parameters(manifest, values, names)}"]
     if manifest.stimulus.reset:
-        lines += [f"Vreset {manifest.stimulus.reset} 0 DC 0"]
+        lines += [f"Vreset {manifest.stimulus.reset} 0 {_reset_source(manifest, values, unit_s)}"]
     if manifest.noise:
         lines += [f"Inoise 0 {manifest.noise.port} {_noise_source(manifest, run, values, unit_s)}"]
     supplies = []
@@ -106,7 +160,9 @@ def build(manifest: Manifest, netlist: Netlist, run: Run, *, safer: bool = False
     saved = dict.fromkeys([spike.node, *([spike.reference] if spike.reference else []), *manifest.waveforms.nodes])
     currents = [f"i(vsupply_{port})" for port in (manifest.energy.supplies if manifest.energy else {})]
     lines += [".save " + " ".join([*(f"v({node})" for node in saved), *currents])]
-    lines += [f".tran {max_step:.9g} {run.window_s:.12g} 0 {max_step:.9g} uic", ".end"]
+    stop_s = start_s + run.window_s
+    lines += [f".tran {max_step:.9g} {stop_s:.12g} {start_s:.12g} {max_step:.9g} uic", ".end"]
+    shifts = run.operating.chip.threshold_shifts(manifest, transistors) if run.operating.chip else {}
     return Job(
         deck="\n".join(lines) + "\n",
         node=spike.node,
@@ -116,4 +172,6 @@ def build(manifest: Manifest, netlist: Netlist, run: Run, *, safer: bool = False
         t_stop_s=run.window_s,
         supplies=tuple(supplies),
         waveforms=manifest.waveforms.nodes,
+        t_start_s=start_s,
+        commands=tuple(f"alter @{name}[delvto]={shift:.9g}" for name, shift in shifts.items()),
     )

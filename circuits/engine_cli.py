@@ -55,26 +55,48 @@ def read_raw(path: Path) -> dict[str, NDArray[np.float64]]:
     return {plain(name): rows[:, i].copy() for i, name in enumerate(names)}
 
 
+def listing(deck: str) -> list[str]:
+    """The deck with its subcircuits expanded and its expressions evaluated, line by line."""
+    with tempfile.TemporaryDirectory(prefix="neuronsim-") as folder:
+        path = Path(folder, "listing.cir")
+        path.write_text(_with_commands(deck, ("listing expand", "quit")), encoding="utf-8")
+        return ngspice(folder, ["-b", str(path)], None).stdout.splitlines()
+
+
+def _with_commands(deck: str, commands: tuple[str, ...]) -> str:
+    """``deck`` with commands that ngspice executes after loading it."""
+    body, end = deck.rstrip().rsplit("\n", 1)
+    return "\n".join([body, ".control", *commands, ".endc", end, ""])
+
+
+def ngspice(folder: str, arguments: list[str], timeout_s: float | None) -> subprocess.CompletedProcess[str]:
+    """Run the command with ``arguments`` in ``folder``, without the user's settings and with one thread."""
+    try:
+        return subprocess.run(
+            ["ngspice", "-n", "-D", "num_threads=1", *arguments],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            cwd=folder,
+            env={**os.environ, "HOME": folder, "OMP_NUM_THREADS": "1"},
+            timeout=timeout_s,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise MissingToolError(f"the command 'ngspice' is not there: {HOW_TO_INSTALL}") from None
+
+
 def run(job: Job, timeout_s: float | None = None) -> Outcome:
     """Simulate one job; never raises for what the deck does."""
     with tempfile.TemporaryDirectory(prefix="neuronsim-") as folder:
         deck, raw = Path(folder, "run.cir"), Path(folder, "run.raw")
-        deck.write_text(job.deck, encoding="utf-8")
-        command = ["ngspice", "-n", "-D", "num_threads=1", "-b", "-r", str(raw), str(deck)]
-        environment = {**os.environ, "HOME": folder, "OMP_NUM_THREADS": "1"}
+        text, arguments = job.deck, ["-b", "-r", str(raw), str(deck)]
+        if job.commands:
+            text = _with_commands(text, (*job.commands, "run", f"write {raw.name}", "quit"))
+            arguments = ["-b", str(deck)]
+        deck.write_text(text, encoding="utf-8")
         try:
-            done = subprocess.run(
-                command,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                cwd=folder,
-                env=environment,
-                timeout=timeout_s,
-                check=False,
-            )
-        except FileNotFoundError:
-            raise MissingToolError(f"the command 'ngspice' is not there: {HOW_TO_INSTALL}") from None
+            done = ngspice(folder, arguments, timeout_s)
         except subprocess.TimeoutExpired:
             return Outcome(reason="timeout", message=f"killed after {timeout_s:g} s")
         messages = done.stdout + done.stderr

@@ -125,6 +125,20 @@ def bare(job: Job) -> None:
     _forget()
 
 
+def listing(deck: str) -> list[str]:
+    """The deck with its subcircuits expanded and its expressions evaluated, line by line."""
+    global poisoned
+    _start()
+    _messages.clear()
+    if _load(deck) != 0:
+        poisoned = True
+    _messages.clear()
+    _command("listing expand")
+    lines = list(_messages)
+    _forget()
+    return lines
+
+
 def _forget() -> None:
     # without these a process slows down with every run
     _command("destroy all")
@@ -137,6 +151,8 @@ def run(job: Job, timeout_s: float | None = None) -> Outcome:
     _start()
     _messages.clear()
     status = _load(job.deck)
+    for command in job.commands if status == 0 else ():
+        _command(command)
     if status == 0:
         status = _command("run")
     vectors = _vectors() if status == 0 else {}

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from neuronsim.errors import DataError, InputError, suggest
 
+from .process import Process, load_process
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -71,11 +73,12 @@ class Stimulus(_Part):
 
     step: the line goes from low_v to high_v at the spike time and stays; pulse: it is high for ``width`` (name of a
     parameter), centered on the spike time; current: a constant current into ``port``. ``edge``: rise time in time units.
+    ``high_v``: volts, or the name of a parameter that holds them (the supply).
     """
 
     kind: Literal["step", "pulse", "current"]
     low_v: float = 0.0
-    high_v: float = 1.0
+    high_v: float | str = 1.0
     edge: float = Field(default=1e-3, gt=0, lt=1)
     width: str | None = None
     port: str | None = None
@@ -106,9 +109,13 @@ class Spike(_Part):
 
 
 class Time(_Part):
-    """Time scale of the runs: ``unit`` names a parameter in seconds; steps per unit and, with a carrier, per cycle."""
+    """Time scale of the runs: ``unit`` names a parameter in seconds; steps per unit and, with a carrier, per cycle.
+
+    ``lead_in``: units simulated before time zero with the reset port high, for circuits that must settle (lock) first.
+    """
 
     unit: str
+    lead_in: float = Field(default=0.0, ge=0, le=1000)
     steps_per_unit: float = Field(default=50, gt=1)
     carrier: str | None = None
     steps_per_cycle: float | None = Field(default=None, gt=1)
@@ -178,6 +185,7 @@ class Manifest(_Part):
     waveforms: Waveforms = Waveforms(nodes=())
     energy: Energy | None = None
     validity: Validity = Validity()
+    process: str | None = None
     parameters: dict[str, Parameter]
     bench: dict[str, Parameter] = Field(default_factory=dict)
     folder: Path = Field(default=Path(), exclude=True)
@@ -190,6 +198,8 @@ class Manifest(_Part):
             raise ValueError(f"{sorted(both)} stand under both [parameters] and [bench]")
         if self.code == "ttfs" and (self.synapse is None or self.stimulus.kind == "current"):
             raise ValueError('code = "ttfs" needs a [synapse] and a step or pulse stimulus')
+        if self.time.lead_in and self.stimulus.reset is None:
+            raise ValueError("time.lead_in needs stimulus.reset: the port that is high until time zero")
         if self.code == "rate" and self.validity.current_a is None:
             raise ValueError('code = "rate" needs [validity] current_a = [lowest, highest]')
         if self.code == "rate" and (self.synapse is not None or self.stimulus.kind != "current"):
@@ -212,6 +222,7 @@ class Manifest(_Part):
             ("time.unit", self.time.unit),
             ("time.carrier", self.time.carrier),
             ("stimulus.width", self.stimulus.width),
+            ("stimulus.high_v", self.stimulus.high_v if isinstance(self.stimulus.high_v, str) else None),
         ]
         names += [("synapse.shares", name) for name in (self.synapse.shares if self.synapse else ())]
         names += [("energy.supplies", name) for name in (self.energy.supplies.values() if self.energy else ())]
@@ -225,6 +236,16 @@ class Manifest(_Part):
             if name is not None and name not in known:
                 raise ValueError(f"{field} = '{name}' is not one of the parameters {sorted(known)}")
         return self
+
+    def process_or_refuse(self, wish: str) -> Process:
+        """The process named by ``process``. Raises InputError when there is none and ``wish`` needs one, DataError
+        when its file is missing or wrong."""
+        if self.process is None:
+            raise InputError(
+                f"{self.name} has no 'process' in its manifest, so it cannot be run at {wish}: "
+                "name the TOML file with its corners and mismatch (see netlists/README.md)"
+            )
+        return load_process(self.folder / self.process)
 
     def all_parameters(self) -> dict[str, Parameter]:
         """Netlist and bench parameters together."""

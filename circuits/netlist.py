@@ -49,9 +49,11 @@ def number(text: str) -> float | None:
     return float(match[1]) * _UNITS.get((match[2] or "").lower(), 1.0) if match else None
 
 
-def _read(path: Path, root: Path, trust: bool, depth: int = 0) -> list[str]:
-    if depth > 16:
-        raise DataError(f"{path}: includes are nested more than 16 deep (does a file include itself?)")
+def _read(path: Path, root: Path, trust: bool, open_files: tuple[Path, ...], done: set[Path]) -> list[str]:
+    """Lines of a file with its includes in place; a file that several others include comes in once."""
+    if path.resolve() in open_files:
+        raise DataError(f"{path}: includes are nested in a circle: this file includes itself, perhaps through another")
+    open_files = (*open_files, path.resolve())
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -80,8 +82,9 @@ def _read(path: Path, root: Path, trust: bool, depth: int = 0) -> list[str]:
             )
         if include[1].lower() == "lib" and include[3]:
             flat.append(f".lib '{full}' {include[3]}")
-        else:
-            flat += [f"* from {target}", *_read(full, root, trust, depth + 1)]
+        elif full not in done:
+            flat += [f"* from {target}", *_read(full, root, trust, open_files, done)]
+    done.add(path.resolve())
     return flat
 
 
@@ -135,7 +138,7 @@ def read_netlist(manifest: Manifest, *, trust: bool = False) -> Netlist:
     parse, lacks the subcircuit, a port or a parameter of the manifest, or has a resistor that is not positive.
     """
     path = manifest.netlist_path
-    lines = _read(path, manifest.folder.resolve(), trust)
+    lines = _read(path, manifest.folder.resolve(), trust, (), set())
     _check_resistors(lines, path)
     subcircuits = _subcircuits(lines, path)
 

@@ -81,6 +81,7 @@ def measured(job: Job, vectors: dict[str, NDArray[np.float64]], messages: str) -
     signal = vectors.get(job.node)
     if time is None or signal is None or time.size < 3:
         return failed(reason_of(messages), messages)
+    time = time - job.t_start_s
     if time[-1] < job.t_stop_s * (1 - 1e-6) or not np.isfinite(signal).all():
         reason = reason_of(messages)
         return failed("no_convergence" if reason == "no_result" else reason, messages or f"stopped at {time[-1]:g} s")

@@ -39,15 +39,23 @@ def assemble(manifest: Manifest, runs: list[Run], results: list[Result], provena
         "message": column([outcome.message for outcome in outcomes]),
         "options": column([result.options for result in results]),
         "trial": column([run.trial for run in runs]),
-        "chip": column([run.chip for run in runs]),
+        "chip": column([run.operating.chip.number if run.operating.chip else run.chip for run in runs]),
         "attempts": column([result.attempts for result in results]),
         "noise_seed": column([run.noise_seed for run in runs]),
         "level": column([run.level for run in runs], name="swept quantity of the plan"),
         "window_s": column([run.window_s for run in runs], "s", "time watched"),
         "energy_j": column([outcome.energy_j for outcome in outcomes], "J", "energy from the supplies"),
     }
+    at = [run.operating for run in runs]
+    data["corner"] = column([point.corner or "" for point in at], name="process corner, empty: the models as they are")
+    data["temperature_c"] = column([point.temperature_c for point in at], "degC", "temperature of the circuit")
+    data["chip_seed"] = column([point.chip.seed if point.chip else -1 for point in at])
+    data["fine"] = column([run.fine for run in runs], name="sign-off accuracy")
+    every = [
+        point.supply_values(manifest, manifest.checked(run.parameters)) for run, point in zip(runs, at, strict=True)
+    ]
     for name, parameter in manifest.all_parameters().items():
-        values = [manifest.checked(run.parameters)[name] for run in runs]
+        values = [row[name] for row in every]
         data[f"parameter_{name}"] = column(values, parameter.unit, parameter.meaning)
     if manifest.code == "ttfs":
         first = [outcome.spikes_s[0] if outcome.spikes_s else np.inf for outcome in outcomes]

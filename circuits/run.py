@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from .operating import NOMINAL, OperatingPoint
+
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
@@ -12,7 +14,8 @@ class Run:
 
     ``times_s`` and ``weights`` are what the circuit gets, ``nominal_*`` what was meant (they differ in jitter and
     quantization plans). ``weight_errors`` are relative mismatch of the synapses, hidden from the dataset's ``weight``
-    as they are from a network. ``noise_seed`` -1: no noise. ``chip`` -1: no mismatch.
+    as they are from a network. ``noise_seed`` -1: no noise. ``chip`` -1: no mismatch. ``operating``: corner,
+    temperature, supply and drawn chip. ``fine``: sign-off accuracy, half the time step and a tenth of the tolerance.
     """
 
     plan: str
@@ -28,3 +31,5 @@ class Run:
     weight_errors: tuple[float, ...] = ()
     current_a: float = math.nan
     parameters: dict[str, float] = field(default_factory=dict)
+    operating: OperatingPoint = NOMINAL
+    fine: bool = False

@@ -6,13 +6,15 @@ Variables of every dataset
     plan, status ("ok" | "failed"), reason, options (run): str;  trial, chip, attempts, noise_seed (run): int
     level (run): the swept quantity of the plan (jitter fraction, bits, ...), NaN where a plan sweeps nothing
     window_s (run): how long the run was watched;  energy_j (run): from the supplies, NaN where there are none
+    corner (run): str, "" = models as they are;  temperature_c, fine (sign-off accuracy), chip_seed (run)
     parameter_<name> (run): every netlist parameter, in the unit of its manifest
 ttfs: spike_time_s (run): first output spike, inf = silent in the window, NaN = failed
     input_time_s, weight (run, input): what the circuit got;  nominal_time_s, nominal_weight: what was meant
 rate: input_current_a (run), spike_times_s (run, spike), rate_hz (run) from the mean inter-spike interval
 waveforms (optional): waveform_time_s and waveform_<node>_v (trace, sample), trace_run (trace): which run they show
 
-``noise_seed`` is -1 in noise-free runs; ``chip`` is -1 where no frozen mismatch was drawn. Attributes hold units and
+``noise_seed`` is -1 in noise-free runs; ``chip`` is -1 where no frozen mismatch was drawn, ``chip_seed`` where none was
+drawn transistor by transistor. Attributes hold units and
 provenance; there is no date in it, so the same command gives the same file.
 """
 

@@ -1,0 +1,67 @@
+"""What the cell benches share: the deck around a cell at an operating point, and running it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from neuronsim.errors import DataError
+
+from ..engine_cli import ngspice, read_raw
+from ..manifest import netlist_folder
+from ..outcome import first_complaint
+from ..process import load_process
+
+
+class Condition(BaseModel):
+    """Process corner, temperature in degrees Celsius and supply in volts of a cell; ``process``: its name in netlists/models."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    process: str = "generic65"
+    corner: str = "tt"
+    temperature_c: float = Field(default=27.0, ge=-55, le=175)
+    supply_v: float = Field(default=1.0, gt=0, le=10)
+
+
+def simulate(
+    cells: Sequence[str],
+    lines: Sequence[str],
+    *,
+    condition: Condition,
+    save: Sequence[str],
+    analysis: str,
+    reltol: float = 1e-4,
+) -> dict[str, NDArray[np.float64]]:
+    """Vectors of one simulation of ``lines`` with the named cell files, supply ``vdd`` and the condition's models.
+
+    Raises InputError for an unknown corner, DataError when ngspice gives no result.
+    """
+    folder = netlist_folder()
+    corner = load_process(folder / "models" / f"{condition.process}.toml").corner(condition.corner)
+    deck = [
+        "* cell bench, made by neuronsim",
+        f".include {folder}/models/{condition.process}.lib",
+        *(f".include {folder}/cells/{cell}.lib" for cell in cells),
+        *(f".param {name}={value:.12g}" for name, value in corner.items()),
+        f".options reltol={reltol:g} method=trap temp={condition.temperature_c:g}",
+        f"Vdd vdd 0 {condition.supply_v:.9g}",
+        *lines,
+        ".save " + " ".join(save),
+        analysis,
+        ".end",
+    ]
+    with tempfile.TemporaryDirectory(prefix="neuronsim-") as scratch:
+        path, raw = Path(scratch, "cell.cir"), Path(scratch, "cell.raw")
+        path.write_text("\n".join(deck) + "\n", encoding="utf-8")
+        done = ngspice(scratch, ["-b", "-r", str(raw), str(path)], 300)
+        vectors = read_raw(raw) if raw.is_file() else {}
+    if not vectors or not next(iter(vectors.values())).size:
+        raise DataError(
+            f"ngspice gave no result for the cells {list(cells)}: {first_complaint(done.stdout + done.stderr)}"
+        )
+    return vectors

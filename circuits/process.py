@@ -1,0 +1,57 @@
+"""The process that a netlist's transistors belong to: its corners and its mismatch, one TOML file beside the models."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from neuronsim.errors import DataError, InputError, suggest
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Pelgrom(_Part):
+    """Threshold mismatch of one transistor model: sigma(V_t1 - V_t2) = a_vt/sqrt(W L) for a neighboring equal pair.
+
+    a_vt in V m (3 mV um is 3e-9). Pelgrom, Duinmaijer and Welbers, Matching properties of MOS transistors, JSSC 1989.
+    """
+
+    a_vt: float = Field(gt=0, lt=1e-6)
+
+    def sigma_v(self, width_m: float, length_m: float) -> float:
+        """Standard deviation of one transistor's threshold in volts: that of the pair divided by sqrt(2)."""
+        return self.a_vt / math.sqrt(2.0 * width_m * length_m)
+
+
+class Process(_Part):
+    """Corners (name -> global parameters of the model file) and mismatch (model name -> law)."""
+
+    name: str
+    summary: str
+    corners: dict[str, dict[str, float]] = Field(min_length=1)
+    mismatch: dict[str, Pelgrom] = Field(default_factory=dict)
+
+    def corner(self, name: str) -> dict[str, float]:
+        """Parameter values of a corner. Raises InputError naming the nearest for an unknown one."""
+        if name not in self.corners:
+            raise InputError(f"process {self.name} has no corner '{name}'.{suggest(name, self.corners)}")
+        return self.corners[name]
+
+
+def load_process(path: Path) -> Process:
+    """Read a process file. Raises DataError naming the file and the field."""
+    try:
+        return Process.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise DataError(f"process file {path} does not exist: correct 'process' in the manifest") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not valid TOML: {error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "process"
+        raise DataError(f"{path}: {where}: {first['msg']}.") from None

@@ -1,0 +1,100 @@
+"""The neurons made of transistors, and the process under them."""
+
+import numpy as np
+import pytest
+
+from circuits import characterize, engine_cli, load_manifest
+from circuits.deck import build
+from circuits.manifest import netlist_folder
+from circuits.netlist import read_netlist
+from circuits.plans import Transfer
+from circuits.process import load_process
+from circuits.run import Run
+
+MODELS = netlist_folder() / "models"
+
+
+def _currents(tmp_path, corner):
+    """(Idsat n, Idsat p, Ioff n, Ioff p) of transistors 1 um wide and 60 nm long at 1 V, in amperes."""
+    values = load_process(MODELS / "generic65.toml").corner(corner)
+    parameters = "\n".join(f".param {name}={value}" for name, value in values.items())
+    deck = f"""* card
+.include {MODELS}/generic65.lib
+{parameters}
+Von on 0 1
+Vp s 0 1
+Vn1 n1 0 1
+Vn2 n2 0 1
+Vp1 p1 0 0
+Vp2 p2 0 0
+Xn1 n1 on 0 0 nfet w=1u l=60n
+Xn2 n2 0 0 0 nfet w=1u l=60n
+Xp1 p1 0 s s pfet w=1u l=60n
+Xp2 p2 on s s pfet w=1u l=60n
+.save i(vn1) i(vp1) i(vn2) i(vp2)
+.op
+.end
+"""
+    (tmp_path / "card.cir").write_text(deck)
+    engine_cli.ngspice(str(tmp_path), ["-b", "-r", "card.raw", "card.cir"], 60)
+    found = engine_cli.read_raw(tmp_path / "card.raw")
+    return [abs(float(found[f"{name}#branch"][0])) for name in ("vn1", "vp1", "vn2", "vp2")]
+
+
+def test_the_card_is_a_65_nm_process(tmp_path):
+    on_n, on_p, off_n, off_p = _currents(tmp_path, "tt")
+    assert on_n == pytest.approx(514e-6, rel=0.1)
+    assert on_p == pytest.approx(258e-6, rel=0.1)
+    assert off_n == pytest.approx(0.14e-9, rel=0.3)
+    assert off_p == pytest.approx(0.10e-9, rel=0.3)
+
+
+def test_corners_are_ordered(tmp_path):
+    at = {corner: _currents(tmp_path, corner) for corner in ("tt", "ss", "ff", "sf", "fs")}
+    for i in range(4):
+        assert at["ss"][i] < at["tt"][i] < at["ff"][i]
+    assert at["sf"][0] < at["tt"][0] < at["fs"][0]  # slow n
+    assert at["fs"][1] < at["tt"][1] < at["sf"][1]
+
+
+def test_ring_of_inverters(tmp_path):
+    stages = "\n".join(f"X{i} a{i} a{(i + 1) % 7} vdd inverter" for i in range(7))
+    deck = f"""* ring
+.include {MODELS}/generic65.lib
+.include {netlist_folder()}/cells/inverter.lib
+Vdd vdd 0 1
+{stages}
+.ic v(a0)=1 v(a1)=0 v(a2)=1 v(a3)=0 v(a4)=1 v(a5)=0 v(a6)=1
+.save v(a0)
+.tran 0.5p 1n 0 0.5p uic
+.end
+"""
+    (tmp_path / "ring.cir").write_text(deck)
+    engine_cli.ngspice(str(tmp_path), ["-b", "-r", "ring.raw", "ring.cir"], 300)
+    wave = engine_cli.read_raw(tmp_path / "ring.raw")
+    edges = np.flatnonzero((wave["a0"][:-1] < 0.5) & (wave["a0"][1:] >= 0.5))
+    period = np.diff(wave["time"][edges])[1:].mean()
+    assert period / 14 == pytest.approx(12.8e-12, rel=0.1)
+
+
+def test_axon_hillock_fires_in_proportion_to_its_current():
+    manifest = load_manifest("axon_hillock")
+    netlist = read_netlist(manifest)
+    rates = []
+    for current, window in ((50e-9, 1.1e-6), (500e-9, 0.16e-6)):
+        run = Run(plan="x", trial=0, window_s=window, current_a=current)
+        spikes = engine_cli.run(build(manifest, netlist, run), 120).spikes_s
+        rates.append(1 / np.diff(spikes).mean())
+    # at least the charge of the feedback capacitor per spike, and what the reset draws too much
+    assert 16e-15 < 50e-9 / rates[0] < 26e-15
+    assert 7 < rates[1] / rates[0] < 10
+
+
+@pytest.mark.slow
+def test_the_transistor_neuron_locks_integrates_and_fires():
+    stimuli = Transfer(trials=2, silent=0.0, settle=2.5)
+    data = characterize("pll_nlif_transistor", [stimuli], jobs=1, timeout_s=600)
+    assert (data["status"] == "ok").all()
+    assert np.isfinite(data["spike_time_s"]).all()
+    assert (data["energy_j"] > 1e-12).all()
+    assert (data["energy_j"] < 30e-12).all()
