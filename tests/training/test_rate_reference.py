@@ -34,7 +34,7 @@ def oracle():
 
 def dyadic(generator, shape, scale=0.5):
     """Weights whose sums are exact in single precision, so that no rounding decides about a spike."""
-    return (np.round(generator.normal(0.05, scale, shape) * 64) / 64).astype(np.float32)
+    return (np.round(generator.normal(0.12, scale, shape) * 64) / 64).astype(np.float32)
 
 
 def networks(neuron, delay):

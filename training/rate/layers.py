@@ -68,7 +68,7 @@ class IntegrateFire(nn.Module):
 
     def __init__(
         self,
-        threshold: float | Tensor = 1.0,
+        threshold: Tensor | float = 1.0,
         neuron: Neuron | None = None,
         *,
         amplitude: float | None = 1.0,
