@@ -15,6 +15,7 @@ from .bench import calibrate_command, characterize_command
 from .common import INTERRUPTED, guarded
 from .network import evaluate_command, robustness_command, train_command
 from .overview import demo_command, doctor_command, list_command, report_command
+from .reproduce import reproduce_app
 
 app = typer.Typer(
     name="neuronsim",
@@ -39,6 +40,7 @@ for name, command in (
     ("report", report_command),
 ):
     app.command(name)(command)
+app.add_typer(reproduce_app, name="reproduce")
 
 
 def _version(shown: bool) -> None:

@@ -147,6 +147,7 @@ def report_command(
         runs=parts.runs,
         evaluations=parts.evaluations,
         studies=parts.studies,
+        conversions=parts.conversions,
         title=title,
     )
     saved("report", page)

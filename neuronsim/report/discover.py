@@ -12,25 +12,27 @@ from ..errors import DataError, InputError
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """Files for a report, sorted by path: datasets (netCDF), cards (JSON), run folders, evaluations and studies (JSON)."""
+    """Files for a report, sorted by path: datasets (netCDF), cards (JSON), run folders, evaluations, robustness and
+    conversion studies (JSON)."""
 
     datasets: tuple[Path, ...] = ()
     cards: tuple[Path, ...] = ()
     runs: tuple[Path, ...] = ()
     evaluations: tuple[Path, ...] = ()
     studies: tuple[Path, ...] = ()
+    conversions: tuple[Path, ...] = ()
 
     @property
     def empty(self) -> bool:
         """True when there is nothing to report."""
-        return not (self.datasets or self.cards or self.runs or self.evaluations or self.studies)
+        return not (self.datasets or self.cards or self.runs or self.evaluations or self.studies or self.conversions)
 
 
 def discover(folder: Path | str) -> Parts:
     """Search ``folder`` and everything below it, hidden folders left out.
 
-    Datasets: ``*.nc``. Cards, evaluations and robustness studies: ``*.json`` with their fields; other JSON is passed over.
-    Training runs: folders with ``run.json`` or ``metrics.csv``.
+    Datasets: ``*.nc``. Cards, evaluations, robustness and conversion studies: ``*.json`` with their fields; other JSON is
+    passed over. Training runs: folders with ``run.json`` or ``metrics.csv``.
 
     Raises InputError when there is no such folder or nothing in it to report, DataError naming a corrupt JSON file.
     """
@@ -39,7 +41,7 @@ def discover(folder: Path | str) -> Parts:
         raise InputError(
             f"no folder at {folder}: give the one that holds datasets, cards, training runs or evaluations"
         )
-    datasets, cards, runs, evaluations, studies = [], [], set(), [], []
+    datasets, cards, runs, evaluations, studies, conversions = [], [], set(), [], [], []
     for path in sorted(p for p in folder.rglob("*") if p.suffix in (".nc", ".json", ".csv") and p.is_file()):
         if any(part.startswith(".") for part in path.relative_to(folder).parts):
             continue
@@ -55,12 +57,15 @@ def discover(folder: Path | str) -> Parts:
                 evaluations.append(path)
             elif kind == "study":
                 studies.append(path)
+            elif kind == "conversion":
+                conversions.append(path)
     parts = Parts(
         datasets=tuple(datasets),
         cards=tuple(cards),
         runs=tuple(sorted(runs)),
         evaluations=tuple(evaluations),
         studies=tuple(studies),
+        conversions=tuple(conversions),
     )
     if parts.empty:
         raise InputError(
@@ -83,6 +88,8 @@ def _kind(path: Path) -> str | None:
         return "evaluation"
     if "kind" in content and "networks" in content and "points" in content:
         return "study"
+    if content.get("kind") == "conversion" and "converted" in content:
+        return "conversion"
     if "quality" in content and "provenance" in content and "neuron" in content:
         return "card"
     return None

@@ -10,11 +10,13 @@ import xarray as xr
 
 from .. import dataset as schema
 from ..card import ModelCard, RateCard, TTFSCard
+from ..conversion_study import ConversionStudy
 from ..errors import InputError
 from ..files import sha256_file
 from ..results import Evaluation
 from ..studies import KINDS, Study
 from .blocks import Block, Note, Page, Section, Source, Table
+from .conversion import conversion_section
 from .datasheet import measured_sections
 from .headline import headline
 from .render import write_page
@@ -34,6 +36,7 @@ class Loaded:
     runs: tuple[tuple[Run, tuple[Source, ...]], ...]
     evaluations: tuple[tuple[Evaluation, Source], ...]
     studies: tuple[tuple[Study, Source], ...]
+    conversions: tuple[tuple[ConversionStudy, Source], ...]
 
 
 def write_report(
@@ -44,21 +47,22 @@ def write_report(
     runs: Sequence[Path | str] = (),
     evaluations: Sequence[Path | str] = (),
     studies: Sequence[Path | str] = (),
+    conversions: Sequence[Path | str] = (),
     title: str = "From waveform to accuracy",
 ) -> Path:
     """Write one self-contained HTML file that follows the chain: circuit, card, training, accuracy under the card.
 
-    ``datasets``: netCDF files; ``cards``, ``evaluations`` and ``studies``: JSON files; ``runs``: training folders (see
-    :func:`neuronsim.report.discover`). Every figure and table names its file and the first 12 digits of the file's
-    SHA-256; paths are relative to the folder of ``out``. The same files give the same bytes. Returns ``out``.
+    ``datasets``: netCDF files; ``cards``, ``evaluations``, ``studies`` (robustness) and ``conversions``: JSON files; ``runs``:
+    training folders (see :func:`neuronsim.report.discover`). Every figure and table names its file and the first 12 digits
+    of the file's SHA-256; paths are relative to the folder of ``out``. The same files give the same bytes. Returns ``out``.
 
     Raises InputError when nothing is given or a file is missing, DataError naming a corrupt file, OutputError when
     ``out`` cannot be written.
     """
     out = Path(out)
-    if not (datasets or cards or runs or evaluations or studies):
+    if not (datasets or cards or runs or evaluations or studies or conversions):
         raise InputError("nothing to report: give at least one dataset, model card, training run, evaluation or study")
-    loaded = _load(out.parent, datasets, cards, runs, evaluations, studies)
+    loaded = _load(out.parent, datasets, cards, runs, evaluations, studies, conversions)
     return write_page(_page(loaded, title), out)
 
 
@@ -69,6 +73,7 @@ def _load(
     runs: Sequence[Path | str],
     evaluations: Sequence[Path | str],
     studies: Sequence[Path | str],
+    conversions: Sequence[Path | str],
 ) -> Loaded:
     found_runs = [load_run(path) for path in runs]
     return Loaded(
@@ -77,6 +82,7 @@ def _load(
         runs=tuple((run, tuple(Source.of(path, base) for path in run.files)) for run in found_runs),
         evaluations=tuple((Evaluation.load(path), Source.of(Path(path), base)) for path in evaluations),
         studies=tuple((Study.load(path), Source.of(Path(path), base)) for path in studies),
+        conversions=tuple((ConversionStudy.load(path), Source.of(Path(path), base)) for path in conversions),
     )
 
 
@@ -103,6 +109,9 @@ def _page(loaded: Loaded, title: str) -> Page:
     sections += [
         robustness_section(study, str(source), f"study{i}") for i, (study, source) in enumerate(_ordered(loaded))
     ]
+    sections += [
+        conversion_section(study, str(source), f"conversion{i}") for i, (study, source) in enumerate(loaded.conversions)
+    ]
     sections += appendix
     sections.append(
         Section(
@@ -115,6 +124,7 @@ def _page(loaded: Loaded, title: str) -> Page:
     neurons = dict.fromkeys([d.attrs["neuron"] for d, _ in loaded.datasets] + [c.neuron for c, _ in loaded.cards])
     experiments = dict.fromkeys(e.experiment for e, _ in loaded.evaluations)
     experiments |= dict.fromkeys(network.experiment for study, _ in loaded.studies for network in study.networks)
+    experiments |= dict.fromkeys(study.experiment for study, _ in loaded.conversions)
     facts = [("neurons", ", ".join(neurons)), ("experiments", ", ".join(experiments))]
     lead = (
         "What a neuron circuit does in SPICE, the model card calibrated from it, and what that card does to a network."
@@ -214,4 +224,5 @@ def _files(loaded: Loaded) -> Table:
     rows += [(s.path, "training run", s.sha256) for _, sources in loaded.runs for s in sources]
     rows += [(s.path, "evaluation", s.sha256) for _, s in loaded.evaluations]
     rows += [(s.path, "robustness study", s.sha256) for _, s in loaded.studies]
+    rows += [(s.path, "conversion study", s.sha256) for _, s in loaded.conversions]
     return Table(caption="Files of this report.", header=("path", "what", "sha256"), rows=rows)

@@ -9,29 +9,31 @@ from torch import Tensor, nn
 
 from neuronsim.errors import InputError
 
+from .graph import Neuron
+from .layers import integrate_fire
+
 Correction = Literal["none", "negative-spikes", "offset-spikes"]
 CORRECTIONS: tuple[Correction, ...] = get_args(Correction)
 _MARGIN = 1e-3  # in thresholds: how far past the point where one spike more or less is fired the start is shifted
 
 
-def integrate_and_fire(current: Tensor, u: Tensor, threshold: float, count: Tensor | None = None) -> Tensor:
-    """Spikes (steps, ...) of values 0 and 1 (-1 with negative spikes) for input ``current`` (steps, ...); ``u`` is updated.
-
-    Paper 003, equations 1 and 2, for every step t:  u += current[t];  z[t] = [u >= th];  u -= th z[t].
+def run(
+    current: Tensor, u: Tensor, threshold: float, neuron: Neuron, count: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """(spikes (steps, ...), membrane (...) after the last step) for the input ``current`` (steps, ...) from membrane ``u``.
 
     ``count`` (spikes fired so far, updated): with negative spikes (Li, Ma and Furber 2022). A neuron that has fired more than
-    it should ends below zero: when u < 0 and count > 0 it fires z = -1, which takes one spike back and gives th back to u.
+    it should ends below zero: where u < 0 and count > 0 after a step it fires -1, which takes one spike back and gives th back.
     """
     spikes = torch.empty_like(current)
     for t in range(len(current)):
-        u += current[t]
-        z = spikes[t]
-        torch.ge(u, threshold, out=z)
+        z, u, _ = integrate_fire(u, current[t], None, threshold, neuron)
         if count is not None:
-            z -= ((u < 0) & (count > 0)).to(z.dtype)
+            undone = ((u < 0) & (count > 0)).to(z.dtype)
+            z, u = z - undone, u + threshold * undone
             count += z
-        u -= threshold * z
-    return spikes
+        spikes[t] = z
+    return spikes, u
 
 
 def calibrated_start(current: Tensor, start: Tensor, threshold: float) -> Tensor:
@@ -71,7 +73,8 @@ class IFLayer(nn.Module):
         super().__init__()
         if not threshold > 0:
             raise InputError(f"threshold = {threshold:g} is out of range: must be positive; train the network again")
-        self.threshold, self.precharge = threshold, precharge
+        self.threshold = threshold
+        self.neuron = Neuron(reset="subtract", precharge=precharge)
         self.correction: Correction = correction
         self.rho = rho
         self.steps = 1
@@ -81,18 +84,19 @@ class IFLayer(nn.Module):
         """Forget potentials and counts."""
         self._u: Tensor | None = None
         self._count: Tensor | None = None
-        self.fired = 0
+        self.fired = self.n_neurons = 0
 
     def forward(self, x: Tensor) -> Tensor:
         current = x.reshape(self.steps, -1, *x.shape[1:])
         if self._u is None:
-            self._u = torch.full_like(current[0], self.precharge * self.threshold)
+            self._u = torch.full_like(current[0], self.neuron.precharge * self.threshold)
             if self.correction == "negative-spikes":
                 self._count = torch.zeros_like(self._u)
             if self.correction == "offset-spikes":
                 if self.steps < self.rho:
                     raise InputError(f"the first call has {self.steps} steps, calibration needs rho = {self.rho}")
                 self._u = calibrated_start(current[: self.rho], self._u, self.threshold)
-        spikes = integrate_and_fire(current, self._u, self.threshold, self._count)
+        spikes, self._u = run(current, self._u, self.threshold, self.neuron, self._count)
         self.fired += int(spikes.abs().sum())
+        self.n_neurons = current[0, 0].numel()
         return spikes.mul_(self.threshold).reshape(x.shape)

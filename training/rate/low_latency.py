@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -82,13 +81,3 @@ class SpikingNetwork(nn.Module):
 
 def _fires(layer: nn.Module) -> bool:
     return not isinstance(layer, Weighted) and any(isinstance(module, IFLayer) for module in layer.modules())
-
-
-@dataclass(frozen=True, kw_only=True)
-class Latency:
-    """Accuracy of a spiking network after each of ``times`` steps, and its mean spikes per image and step in the whole run."""
-
-    times: tuple[int, ...]
-    accuracy: tuple[float, ...]
-    spikes_per_step: float
-    n_images: int

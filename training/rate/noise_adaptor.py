@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neuronsim.conversion_study import Converted, ConversionStudy, Difference, Mean
+from neuronsim.conversion_study import ConversionStudy, Converted, Difference, Mean
 from neuronsim.errors import InputError
 from neuronsim.files import output_errors
 from neuronsim.progress import bar
@@ -192,22 +192,29 @@ def _simulated(
 
 
 def simulate(
-    trained: Trained, test: Images, correction: Correction, times: Sequence[int], *, title: str = "", progress: bool = True
+    trained: Trained,
+    test: Images,
+    correction: Correction,
+    times: Sequence[int],
+    *,
+    title: str = "",
+    progress: bool = True,
 ) -> dict[str, Any]:
     """Accuracy after each of ``times``, and spikes per neuron, image and step. On a GPU where torch sees one."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = SpikingNetwork(trained.network, correction=correction).to(device)
     pixels, labels = as_pixels(test), torch.from_numpy(test.labels)
     right = torch.zeros(len(times), dtype=torch.int64)
-    fired = neurons = 0
+    fired = neurons = done = 0
     with bar(title, len(test), shown=progress) as shown:
         for part, truth in zip(pixels.split(_BATCH), labels.split(_BATCH), strict=True):
             decided = network.potentials(part.to(device), times).argmax(dim=2).cpu()
             right += (decided == truth).sum(dim=1)
             fired += sum(layer.fired for layer in network.neurons)
             neurons = sum(layer.n_neurons for layer in network.neurons)
+            done += len(truth)
             shown.advance(len(truth))
-            shown.note(f"T = {times[-1]}: {float(right[-1]) / max(1, fired and shown_count(shown)):.2%}")
+            shown.note(f"T = {times[-1]}: {int(right[-1]) / done:.2%}")
     return {
         "accuracy": [int(count) / len(test) for count in right],
         "spikes_per_neuron": fired / (neurons * len(test) * times[-1]),

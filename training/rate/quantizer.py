@@ -69,7 +69,7 @@ class LSQActivation(nn.Module):
     @property
     def threshold(self) -> float:
         """Firing threshold of the neurons that replace this layer, th = p s (equation 6)."""
-        return self.levels * float(self.step)
+        return self.levels * float(self.step.detach())
 
     def forward(self, v: Tensor) -> Tensor:
         if self.mode == "relu":
