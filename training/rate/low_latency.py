@@ -66,10 +66,15 @@ class SpikingNetwork(nn.Module):
             steps = min(_CHUNK, times[-1] - done)
             if done == 0:
                 steps = max([steps, *(layer.rho for layer in self.neurons if layer.correction == "offset-spikes")])
-            x = current.unsqueeze(0).expand(steps, *current.shape).reshape(-1, *current.shape[1:])
             for layer in self.neurons:
                 layer.steps = steps
-            for layer in layers[self._static :]:
+            x = current.expand(steps, *current.shape)
+            rest = layers[self._static :]
+            if rest and isinstance(rest[0], IFLayer):
+                x, rest = rest[0].spikes(x), rest[1:]
+            else:
+                x = x.reshape(-1, *current.shape[1:])
+            for layer in rest:
                 x = layer(x)
             sums = x.reshape(steps, len(pixels), -1).to(torch.float64).cumsum(dim=0)
             sums = sums if total is None else sums + total
