@@ -15,6 +15,7 @@ from .bench import calibrate_command, characterize_command
 from .common import INTERRUPTED, guarded
 from .network import evaluate_command, robustness_command, train_command
 from .overview import demo_command, doctor_command, list_command, report_command
+from .reproduce import reproduce_app
 
 app = typer.Typer(
     name="neuronsim",
@@ -27,6 +28,7 @@ app = typer.Typer(
     epilog="Start with 'neuronsim doctor', then 'neuronsim demo'. Exit status: 0 done, 1 fault of neuronsim, 2 bad input, "
     "3 something is not installed, 4 bad data, 5 cannot write, 130 interrupted.",
 )
+app.add_typer(reproduce_app, name="reproduce")
 for name, command in (
     ("demo", demo_command),
     ("doctor", doctor_command),

@@ -147,6 +147,7 @@ def report_command(
         runs=parts.runs,
         evaluations=parts.evaluations,
         studies=parts.studies,
+        noisy_weights=parts.noisy_weights,
         title=title,
     )
     saved("report", page)

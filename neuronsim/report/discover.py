@@ -12,18 +12,20 @@ from ..errors import DataError, InputError
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """Files for a report, sorted by path: datasets (netCDF), cards (JSON), run folders, evaluations and studies (JSON)."""
+    """Files for a report, sorted by path: datasets (netCDF), cards (JSON), run folders, evaluations, studies and
+    reproductions of paper 000 (JSON)."""
 
     datasets: tuple[Path, ...] = ()
     cards: tuple[Path, ...] = ()
     runs: tuple[Path, ...] = ()
     evaluations: tuple[Path, ...] = ()
     studies: tuple[Path, ...] = ()
+    noisy_weights: tuple[Path, ...] = ()
 
     @property
     def empty(self) -> bool:
         """True when there is nothing to report."""
-        return not (self.datasets or self.cards or self.runs or self.evaluations or self.studies)
+        return not (self.datasets or self.cards or self.runs or self.evaluations or self.studies or self.noisy_weights)
 
 
 def discover(folder: Path | str) -> Parts:
@@ -39,7 +41,7 @@ def discover(folder: Path | str) -> Parts:
         raise InputError(
             f"no folder at {folder}: give the one that holds datasets, cards, training runs or evaluations"
         )
-    datasets, cards, runs, evaluations, studies = [], [], set(), [], []
+    datasets, cards, runs, evaluations, studies, noisy = [], [], set(), [], [], []
     for path in sorted(p for p in folder.rglob("*") if p.suffix in (".nc", ".json", ".csv") and p.is_file()):
         if any(part.startswith(".") for part in path.relative_to(folder).parts):
             continue
@@ -55,12 +57,15 @@ def discover(folder: Path | str) -> Parts:
                 evaluations.append(path)
             elif kind == "study":
                 studies.append(path)
+            elif kind == "noisy-weights":
+                noisy.append(path)
     parts = Parts(
         datasets=tuple(datasets),
         cards=tuple(cards),
         runs=tuple(sorted(runs)),
         evaluations=tuple(evaluations),
         studies=tuple(studies),
+        noisy_weights=tuple(noisy),
     )
     if parts.empty:
         raise InputError(
@@ -81,6 +86,8 @@ def _kind(path: Path) -> str | None:
         return None
     if "conditions" in content and "checkpoint_sha256" in content:
         return "evaluation"
+    if content.get("reproduction") == "noisy-weights":
+        return "noisy-weights"
     if "kind" in content and "networks" in content and "points" in content:
         return "study"
     if "quality" in content and "provenance" in content and "neuron" in content:

@@ -12,11 +12,13 @@ from .. import dataset as schema
 from ..card import ModelCard, RateCard, TTFSCard
 from ..errors import InputError
 from ..files import sha256_file
+from ..noisy_weights import NoisyWeights
 from ..results import Evaluation
 from ..studies import KINDS, Study
 from .blocks import Block, Note, Page, Section, Source, Table
 from .datasheet import measured_sections
 from .headline import headline
+from .noisy_weights import noisy_weights_section
 from .render import write_page
 from .runs import Run, load_run
 from .sections_bench import conditions, provenance, status
@@ -34,6 +36,7 @@ class Loaded:
     runs: tuple[tuple[Run, tuple[Source, ...]], ...]
     evaluations: tuple[tuple[Evaluation, Source], ...]
     studies: tuple[tuple[Study, Source], ...]
+    noisy_weights: tuple[tuple[NoisyWeights, Source], ...] = ()
 
 
 def write_report(
@@ -44,21 +47,24 @@ def write_report(
     runs: Sequence[Path | str] = (),
     evaluations: Sequence[Path | str] = (),
     studies: Sequence[Path | str] = (),
+    noisy_weights: Sequence[Path | str] = (),
     title: str = "From waveform to accuracy",
 ) -> Path:
     """Write one self-contained HTML file that follows the chain: circuit, card, training, accuracy under the card.
 
-    ``datasets``: netCDF files; ``cards``, ``evaluations`` and ``studies``: JSON files; ``runs``: training folders (see
-    :func:`neuronsim.report.discover`). Every figure and table names its file and the first 12 digits of the file's
+    ``datasets``: netCDF files; ``cards``, ``evaluations``, ``studies`` and ``noisy_weights``: JSON files;
+    ``runs``: training folders (see :func:`neuronsim.report.discover`). Every figure and table names its file and the first 12 digits of the file's
     SHA-256; paths are relative to the folder of ``out``. The same files give the same bytes. Returns ``out``.
 
     Raises InputError when nothing is given or a file is missing, DataError naming a corrupt file, OutputError when
     ``out`` cannot be written.
     """
     out = Path(out)
-    if not (datasets or cards or runs or evaluations or studies):
+    if not (datasets or cards or runs or evaluations or studies or noisy_weights):
         raise InputError("nothing to report: give at least one dataset, model card, training run, evaluation or study")
     loaded = _load(out.parent, datasets, cards, runs, evaluations, studies)
+    noisy = tuple((NoisyWeights.load(path), Source.of(Path(path), out.parent)) for path in noisy_weights)
+    loaded = replace(loaded, noisy_weights=noisy)
     return write_page(_page(loaded, title), out)
 
 
@@ -102,6 +108,10 @@ def _page(loaded: Loaded, title: str) -> Page:
     ]
     sections += [
         robustness_section(study, str(source), f"study{i}") for i, (study, source) in enumerate(_ordered(loaded))
+    ]
+    sections += [
+        noisy_weights_section(study, str(source), f"noisy-weights{i}")
+        for i, (study, source) in enumerate(loaded.noisy_weights)
     ]
     sections += appendix
     sections.append(
@@ -214,4 +224,5 @@ def _files(loaded: Loaded) -> Table:
     rows += [(s.path, "training run", s.sha256) for _, sources in loaded.runs for s in sources]
     rows += [(s.path, "evaluation", s.sha256) for _, s in loaded.evaluations]
     rows += [(s.path, "robustness study", s.sha256) for _, s in loaded.studies]
+    rows += [(s.path, "reproduction", s.sha256) for _, s in loaded.noisy_weights]
     return Table(caption="Files of this report.", header=("path", "what", "sha256"), rows=rows)
