@@ -53,7 +53,8 @@ def write_report(
     """Write one self-contained HTML file that follows the chain: circuit, card, training, accuracy under the card.
 
     ``datasets``: netCDF files; ``cards``, ``evaluations``, ``studies`` and ``noisy_weights``: JSON files;
-    ``runs``: training folders (see :func:`neuronsim.report.discover`). Every figure and table names its file and the first 12 digits of the file's
+    ``runs``: training folders (see :func:`neuronsim.report.discover`). Every figure and table
+    names its file and the first 12 digits of the file's
     SHA-256; paths are relative to the folder of ``out``. The same files give the same bytes. Returns ``out``.
 
     Raises InputError when nothing is given or a file is missing, DataError naming a corrupt file, OutputError when

@@ -18,7 +18,8 @@ def about(study: NoisyWeights) -> str:
     return (
         f"First {study.n_images} test images of {study.data}, {study.steps} steps, {study.encoding} input spikes, "
         f"{len(study.networks)} networks, {study.trials} trial(s) of noise each, seed {study.seed}. Noise level: standard "
-        f"deviation over weight. Final accuracy: mean of the range within ±{100 * study.band:.3g} %; convergence: its first step (1 step = "
+        f"deviation over weight. Final accuracy: mean of the range within ±{100 * study.band:.3g} %; convergence: "
+        "its first step (1 step = "
         "1 ms in the paper). Brackets: 95 % t interval of the mean over networks and trials."
     )
 

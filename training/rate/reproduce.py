@@ -78,7 +78,7 @@ def reproduce_noisy_weights(
             for number in range(networks):
                 # Only training profits from torch's own threads.
                 torch.set_num_threads(threads or torch_threads)
-                subject, about = _subject(architecture, seed + number, data, images, epochs, out, progress)
+                subject, about = _subject(architecture, seed + number, data, images, epochs, out, store, progress)
                 torch.set_num_threads(1)
                 subjects[architecture, number] = subject
                 trained.append(about)
@@ -138,7 +138,14 @@ def _check(
 
 
 def _subject(
-    architecture: Architecture, seed: int, data: DataSet, images: int | None, epochs: int | None, out: Path, shown: bool
+    architecture: Architecture,
+    seed: int,
+    data: DataSet,
+    images: int | None,
+    epochs: int | None,
+    out: Path,
+    store: Store,
+    shown: bool,
 ) -> tuple[Subject, Trained]:
     recipe = RECIPES[architecture]
     if epochs is not None:
@@ -151,8 +158,14 @@ def _subject(
 
         network = train_ann(recipe, data, seed, out / f"{architecture}-{seed}-{recipe.epochs}.ckpt", advanced)
     test, labels = pixels(data.test), torch.from_numpy(data.test.labels)
-    largest = largest_inputs(network, torch.cat([pixels(data.train), pixels(data.validation)]))
     digest = sha256_of(b"".join(weight.detach().numpy().tobytes() for weight in network.parameters()))
+
+    def measure() -> dict[str, Any]:
+        everything = torch.cat([pixels(data.train), pixels(data.validation)])
+        return {"largest": largest_inputs(network, everything), "accuracy": ann_accuracy(network, test, labels)}
+
+    measured = store.result(["network", digest, data.digest], measure)
+    largest = [float(value) for value in measured["largest"]]
     take = len(test) if images is None else min(images, len(test))
     subject = Subject(
         architecture=architecture,
@@ -169,7 +182,7 @@ def _subject(
         architecture=architecture,
         seed=seed,
         epochs=recipe.epochs,
-        accuracy=ann_accuracy(network, test, labels),
+        accuracy=float(measured["accuracy"]),
         thresholds=[float(theta[0]) for theta in spiking.thresholds],
         weights_sha256=digest,
     )
