@@ -28,6 +28,7 @@ app = typer.Typer(
     epilog="Start with 'neuronsim doctor', then 'neuronsim demo'. Exit status: 0 done, 1 fault of neuronsim, 2 bad input, "
     "3 something is not installed, 4 bad data, 5 cannot write, 130 interrupted.",
 )
+app.add_typer(reproduce_app, name="reproduce")
 for name, command in (
     ("demo", demo_command),
     ("doctor", doctor_command),
@@ -40,7 +41,6 @@ for name, command in (
     ("report", report_command),
 ):
     app.command(name)(command)
-app.add_typer(reproduce_app, name="reproduce")
 
 
 def _version(shown: bool) -> None:

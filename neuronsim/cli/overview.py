@@ -148,6 +148,7 @@ def report_command(
         evaluations=parts.evaluations,
         studies=parts.studies,
         conversions=parts.conversions,
+        noisy_weights=parts.noisy_weights,
         title=title,
     )
     saved("report", page)

@@ -13,7 +13,7 @@ from ..errors import DataError, InputError
 @dataclass(frozen=True, kw_only=True)
 class Parts:
     """Files for a report, sorted by path: datasets (netCDF), cards (JSON), run folders, evaluations, robustness and
-    conversion studies (JSON)."""
+    conversion studies, and reproductions of paper 000 (JSON)."""
 
     datasets: tuple[Path, ...] = ()
     cards: tuple[Path, ...] = ()
@@ -21,11 +21,20 @@ class Parts:
     evaluations: tuple[Path, ...] = ()
     studies: tuple[Path, ...] = ()
     conversions: tuple[Path, ...] = ()
+    noisy_weights: tuple[Path, ...] = ()
 
     @property
     def empty(self) -> bool:
         """True when there is nothing to report."""
-        return not (self.datasets or self.cards or self.runs or self.evaluations or self.studies or self.conversions)
+        return not (
+            self.datasets
+            or self.cards
+            or self.runs
+            or self.evaluations
+            or self.studies
+            or self.conversions
+            or self.noisy_weights
+        )
 
 
 def discover(folder: Path | str) -> Parts:
@@ -41,7 +50,7 @@ def discover(folder: Path | str) -> Parts:
         raise InputError(
             f"no folder at {folder}: give the one that holds datasets, cards, training runs or evaluations"
         )
-    datasets, cards, runs, evaluations, studies, conversions = [], [], set(), [], [], []
+    datasets, cards, runs, evaluations, studies, conversions, noisy = [], [], set(), [], [], [], []
     for path in sorted(p for p in folder.rglob("*") if p.suffix in (".nc", ".json", ".csv") and p.is_file()):
         if any(part.startswith(".") for part in path.relative_to(folder).parts):
             continue
@@ -59,6 +68,8 @@ def discover(folder: Path | str) -> Parts:
                 studies.append(path)
             elif kind == "conversion":
                 conversions.append(path)
+            elif kind == "noisy-weights":
+                noisy.append(path)
     parts = Parts(
         datasets=tuple(datasets),
         cards=tuple(cards),
@@ -66,6 +77,7 @@ def discover(folder: Path | str) -> Parts:
         evaluations=tuple(evaluations),
         studies=tuple(studies),
         conversions=tuple(conversions),
+        noisy_weights=tuple(noisy),
     )
     if parts.empty:
         raise InputError(
@@ -86,6 +98,8 @@ def _kind(path: Path) -> str | None:
         return None
     if "conditions" in content and "checkpoint_sha256" in content:
         return "evaluation"
+    if content.get("reproduction") == "noisy-weights":
+        return "noisy-weights"
     if "kind" in content and "networks" in content and "points" in content:
         return "study"
     if content.get("kind") == "conversion" and "converted" in content:

@@ -13,12 +13,14 @@ from ..card import ModelCard, RateCard, TTFSCard
 from ..conversion_study import ConversionStudy
 from ..errors import InputError
 from ..files import sha256_file
+from ..noisy_weights import NoisyWeights
 from ..results import Evaluation
 from ..studies import KINDS, Study
 from .blocks import Block, Note, Page, Section, Source, Table
 from .conversion import conversion_section
 from .datasheet import measured_sections
 from .headline import headline
+from .noisy_weights import noisy_weights_section
 from .render import write_page
 from .runs import Run, load_run
 from .sections_bench import conditions, provenance, status
@@ -37,6 +39,7 @@ class Loaded:
     evaluations: tuple[tuple[Evaluation, Source], ...]
     studies: tuple[tuple[Study, Source], ...]
     conversions: tuple[tuple[ConversionStudy, Source], ...]
+    noisy_weights: tuple[tuple[NoisyWeights, Source], ...] = ()
 
 
 def write_report(
@@ -48,21 +51,25 @@ def write_report(
     evaluations: Sequence[Path | str] = (),
     studies: Sequence[Path | str] = (),
     conversions: Sequence[Path | str] = (),
+    noisy_weights: Sequence[Path | str] = (),
     title: str = "From waveform to accuracy",
 ) -> Path:
     """Write one self-contained HTML file that follows the chain: circuit, card, training, accuracy under the card.
 
-    ``datasets``: netCDF files; ``cards``, ``evaluations``, ``studies`` (robustness) and ``conversions``: JSON files; ``runs``:
-    training folders (see :func:`neuronsim.report.discover`). Every figure and table names its file and the first 12 digits
-    of the file's SHA-256; paths are relative to the folder of ``out``. The same files give the same bytes. Returns ``out``.
+    ``datasets``: netCDF files; ``cards``, ``evaluations``, ``studies`` (robustness), ``conversions`` and ``noisy_weights``:
+    JSON files; ``runs``: training folders (see :func:`neuronsim.report.discover`). Every figure and table names its file and
+    the first 12 digits of the file's SHA-256; paths are relative to the folder of ``out``. The same files give the same bytes.
+    Returns ``out``.
 
     Raises InputError when nothing is given or a file is missing, DataError naming a corrupt file, OutputError when
     ``out`` cannot be written.
     """
     out = Path(out)
-    if not (datasets or cards or runs or evaluations or studies or conversions):
+    if not (datasets or cards or runs or evaluations or studies or conversions or noisy_weights):
         raise InputError("nothing to report: give at least one dataset, model card, training run, evaluation or study")
     loaded = _load(out.parent, datasets, cards, runs, evaluations, studies, conversions)
+    noisy = tuple((NoisyWeights.load(path), Source.of(Path(path), out.parent)) for path in noisy_weights)
+    loaded = replace(loaded, noisy_weights=noisy)
     return write_page(_page(loaded, title), out)
 
 
@@ -111,6 +118,10 @@ def _page(loaded: Loaded, title: str) -> Page:
     ]
     sections += [
         conversion_section(study, str(source), f"conversion{i}") for i, (study, source) in enumerate(loaded.conversions)
+    ]
+    sections += [
+        noisy_weights_section(study, str(source), f"noisy-weights{i}")
+        for i, (study, source) in enumerate(loaded.noisy_weights)
     ]
     sections += appendix
     sections.append(
@@ -225,4 +236,5 @@ def _files(loaded: Loaded) -> Table:
     rows += [(s.path, "evaluation", s.sha256) for _, s in loaded.evaluations]
     rows += [(s.path, "robustness study", s.sha256) for _, s in loaded.studies]
     rows += [(s.path, "conversion study", s.sha256) for _, s in loaded.conversions]
+    rows += [(s.path, "reproduction", s.sha256) for _, s in loaded.noisy_weights]
     return Table(caption="Files of this report.", header=("path", "what", "sha256"), rows=rows)

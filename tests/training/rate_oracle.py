@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from training.rate import AvgPool, Conv, Dense, Identity, Layer, Link, Neuron, RateNetwork
+
 
 def synapses_of(synapses, shape):
     """(target, source, weight) of every synapse of a link, neurons numbered in the order (row, column, channel)."""
@@ -97,3 +99,54 @@ def run(network, trains):
         best = [i for i in range(len(counts)) if counts[i] == counts.max()]
         predictions.append(max(best, key=lambda i: (cells[-1][i].u, -i)))
     return counts, np.array(predictions), [np.array(h) for h in history]
+
+
+def dyadic(generator, shape, scale=0.5):
+    """Weights whose sums are exact in single precision, so that no rounding decides about a spike."""
+    return (np.round(generator.normal(0.12, scale, shape) * 64) / 64).astype(np.float32)
+
+
+def networks(neuron, delay):
+    g = np.random.default_rng(5)
+    dense = RateNetwork(
+        (1, 1, 12),
+        [
+            Layer(links=(Link(synapses=Dense(weight=dyadic(g, (9, 12)))),), threshold=1.5, neuron=neuron),
+            Layer(
+                links=(Link(synapses=Dense(weight=dyadic(g, (5, 9)))),),
+                threshold=np.array([0.25, 0.5, 0.75, 1.0, 1.25]),
+                bias=0.25,
+                neuron=neuron,
+            ),
+        ],
+        delay=delay,
+    )
+    residual = RateNetwork(
+        (6, 6, 2),
+        [
+            Layer(links=(Link(synapses=Conv(weight=dyadic(g, (4, 2, 3, 3)), padding=1)),), neuron=neuron),
+            Layer(
+                links=(
+                    Link(synapses=Conv(weight=dyadic(g, (4, 4, 3, 3), 0.2), padding=1)),
+                    Link(synapses=Identity(), source=0),
+                ),
+                neuron=neuron,
+                threshold=0.75,
+            ),
+            Layer(links=(Link(synapses=AvgPool(size=2)),), spiking=False),
+            Layer(links=(Link(synapses=Conv(weight=dyadic(g, (3, 4, 3, 3)), stride=2, padding=1)),), neuron=neuron),
+            Layer(links=(Link(synapses=AvgPool(size=2)),), neuron=neuron, threshold=0.5),
+            Layer(links=(Link(synapses=Dense(weight=dyadic(g, (4, 3)))),), neuron=neuron),
+        ],
+        delay=delay,
+    )
+    return {"dense": dense, "residual": residual}
+
+
+NEURONS = {
+    "subtract": Neuron(),
+    "paper 000": Neuron(reset="rest", strict=True),
+    "half": Neuron(precharge=0.5),
+    "refractory": Neuron(reset="rest", refractory=3),
+    "leaky": Neuron(decay=0.5, refractory=1, precharge=0.25),
+}

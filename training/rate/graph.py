@@ -98,10 +98,10 @@ class AvgPool:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Identity:
-    """One synapse of weight ``scale`` per neuron: the plain way past a residual block."""
+    """A wire from each neuron to its counterpart, times ``scale``: the plain way past a residual block. It carries no noise."""
 
     scale: float = 1.0
-    noisy: bool = True
+    noisy: Literal[False] = False
 
     def output(self, shape: Shape) -> Shape:
         """The source's own shape."""
