@@ -11,7 +11,7 @@ from .blocks import Table
 
 TITLE = "Accuracy against time, with and without the noise adaptor"
 NONE = "–"
-_NAMES = {"none": "none", "negative-spikes": "negative spikes", "offset-spikes": "offset spikes"}
+_NAMES = {"none": "no correction", "negative-spikes": "negative spikes", "offset-spikes": "offset spikes"}
 
 
 def about(study: ConversionStudy) -> str:
@@ -26,10 +26,10 @@ def about(study: ConversionStudy) -> str:
 
 
 def tables(study: ConversionStudy, source: str = "") -> list[Table]:
-    """Accuracy against T, what the adaptor bought, and the corrections."""
-    found = [_accuracy(study, source), _gains(study, source)]
-    if any(c.correction != "none" for c in study.converted):
-        found.append(_corrections(study, source))
+    """Accuracy against T with what the adaptor bought, a table for each p; the corrections; every network."""
+    found = [_against_time(study, levels, source) for levels in sorted({c.levels for c in study.converted})]
+    corrected = [c.levels for c in study.converted if c.correction != "none"]
+    found += [_corrections(study, levels, source) for levels in sorted(set(corrected))]
     found.append(_networks(study, source))
     return found
 
@@ -63,58 +63,52 @@ def times(study: ConversionStudy) -> list[int]:
     return sorted({time for c in study.converted for time in c.times})
 
 
-def _accuracy(study: ConversionStudy, source: str) -> Table:
-    steps = times(study)
+def _against_time(study: ConversionStudy, levels: int, source: str) -> Table:
+    steps = sorted({t for c in study.converted if (c.levels, c.correction) == (levels, "none") for t in c.times})
+    without, with_ = (_by_time(study, levels, adaptor, "none") for adaptor in (False, True))
+    bought = {d.time: d for d in study.differences if (d.levels, d.correction) == (levels, "none")}
+    papers = [any(paper003.value(levels, adaptor, time) for time in steps) for adaptor in (False, True)]
+    header = ["T", "without", "with adaptor", "difference [95 %]"]
+    header += [name for name, shown in zip(("paper: without", "paper: with"), papers, strict=True) if shown]
     rows = []
-    for levels, adaptor in _variants(study, "none"):
-        by_time = _by_time(study, levels, adaptor, "none")
-        cells = [_cell(by_time.get(time)) for time in (None, *steps)]
-        rows.append([f"p = {levels}, {_with(adaptor)}", *cells])
-        paper = [paper003.value(levels, adaptor, time) for time in (None, *steps)]
-        if any(value is not None for value in paper):
-            rows.append([f"  {paper003.CITATION}", *(NONE if v is None else f"{100 * v:.2f}" for v in paper)])
-    header = ("network", "quantized ANN", *(f"T = {time}" for time in steps))
-    caption = "Accuracy in percent ± half width of the 95 % interval; the ANN without its noise (epsilon = 0)."
-    if study.data != "cifar10":
+    for time in (None, *steps):
+        d = bought.get(time)
+        row = ["quantized ANN" if time is None else str(time), _cell(without.get(time)), _cell(with_.get(time))]
+        row.append(NONE if d is None else f"{100 * d.mean:+.2f} [{100 * d.low:+.2f}, {100 * d.high:+.2f}]")
+        for adaptor, shown in zip((False, True), papers, strict=True):
+            value = paper003.value(levels, adaptor, time)
+            row += [] if not shown else [NONE if value is None else f"{100 * value:.2f}"]
+        rows.append(row)
+    caption = (
+        f"p = {levels}: accuracy in percent ± half width of its 95 % interval after T steps; difference in points, paired by "
+        "seed. The ANN is meant without noise (epsilon = 0)."
+    )
+    if any(papers):
+        caption += f" Beside it {paper003.CITATION}"
         caption += (
-            " The paper's row is another network on other images: the course with T compares, the level does not."
+            "."
+            if study.data == "cifar10"
+            else ", another network and other images: the course compares, not the level."
         )
     return Table(caption=caption, header=header, rows=rows, source=source)
 
 
-def _gains(study: ConversionStudy, source: str) -> Table:
-    steps = times(study)
+def _corrections(study: ConversionStudy, levels: int, source: str) -> Table:
+    curves = {
+        (adaptor, correction): _by_time(study, levels, adaptor, correction)
+        for adaptor in (False, True)
+        for correction in _NAMES
+    }
+    last = max(t for c in study.converted if c.levels == levels and c.correction != "none" for t in c.times)
     rows = []
-    for levels, correction in dict.fromkeys((d.levels, d.correction) for d in study.differences):
-        by_time = {d.time: d for d in study.differences if (d.levels, d.correction) == (levels, correction)}
-        cells = []
-        for time in (None, *steps):
-            d = by_time.get(time)
-            cells.append(NONE if d is None else f"{100 * d.mean:+.2f} [{100 * d.low:+.2f}, {100 * d.high:+.2f}]")
-        rows.append([f"p = {levels}, correction: {_NAMES[correction]}", *cells])
-        paper = [paper003.gain(levels, time) for time in (None, *steps)]
-        if correction == "none" and any(value is not None for value in paper):
-            rows.append([f"  {paper003.CITATION}", *(NONE if v is None else f"{100 * v:+.2f}" for v in paper)])
-    header = ("difference", "quantized ANN", *(f"T = {time}" for time in steps))
-    caption = "What the adaptor bought: accuracy with minus without, in points, paired by seed, with its 95 % interval."
-    return Table(caption=caption, header=header, rows=rows, source=source)
-
-
-def _corrections(study: ConversionStudy, source: str) -> Table:
-    rows = []
-    levels = next(c.levels for c in study.converted if c.correction != "none")
-    last = max(time for c in study.converted if c.correction != "none" for time in c.times)
-    steps = [time for time in times(study) if time <= last]
-    for adaptor in (False, True):
-        for correction, name in _NAMES.items():
-            by_time = _by_time(study, levels, adaptor, correction)
-            if by_time:
-                rows.append([f"{_with(adaptor)}, {name}", *(_cell(by_time.get(time)) for time in (None, *steps))])
+    for time in (None, *(time for time in times(study) if time <= last)):
+        name = "quantized ANN" if time is None else str(time)
+        rows.append([name, *(_cell(curve.get(time)) for curve in curves.values())])
     caption = (
         f"Corrections during inference, p = {levels} (the paper's tables 4 and 5). Negative spikes take back spikes fired too "
         "early; offset spikes: the start of each neuron is calibrated on 4 steps before the T that count."
     )
-    header = ("correction", "quantized ANN", *(f"T = {time}" for time in steps))
+    header = ("T", *(f"{_with(adaptor)}, {_NAMES[correction]}" for adaptor, correction in curves))
     return Table(caption=caption, header=header, rows=rows, source=source)
 
 
@@ -134,10 +128,6 @@ def _networks(study: ConversionStudy, source: str) -> Table:
     )  # fmt: skip
     caption = "Every network, accuracy in percent. Full precision: ReLU and max-pools, before quantized training."
     return Table(caption=caption, header=header, rows=rows, source=source, folded=True)
-
-
-def _variants(study: ConversionStudy, correction: str) -> list[tuple[int, bool]]:
-    return sorted({(c.levels, c.adaptor) for c in study.converted if c.correction == correction})
 
 
 def _by_time(study: ConversionStudy, levels: int, adaptor: bool, correction: str) -> dict[int | None, Mean]:
