@@ -53,7 +53,8 @@ class ConvertibleModule(lightning.LightningModule):
     ) -> None:
         super().__init__()
         self.network = network
-        self.experiment, self.phase, self.n_batches = experiment, phase, n_batches
+        self.experiment, self.n_batches = experiment, n_batches
+        self.phase: Phase = phase
         self.history: list[dict[str, float]] = []
         self._reset_sums()
 

@@ -31,13 +31,16 @@ class Weighted(nn.Module):
 
     def fold(self) -> None:
         """Put the batch normalization, as it is when not training, into W and B: the weights that equation 6 copies."""
-        if self.norm is None or self.norm.running_mean is None or self.norm.running_var is None:
-            return
         norm, linear = self.norm, self.linear
+        if norm is None:
+            return
+        mean, variance = norm.running_mean, norm.running_var
+        if mean is None or variance is None:
+            raise InputError("batch normalization without running statistics cannot be converted")
         with torch.no_grad():
-            gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-            bias = torch.zeros_like(norm.running_mean) if linear.bias is None else linear.bias
-            linear.bias = nn.Parameter((bias - norm.running_mean) * gain + norm.bias)
+            gain = norm.weight / torch.sqrt(variance + norm.eps)
+            bias = torch.zeros_like(mean) if linear.bias is None else linear.bias
+            linear.bias = nn.Parameter((bias - mean) * gain + norm.bias)
             linear.weight = nn.Parameter(linear.weight * gain.reshape(-1, *[1] * (linear.weight.dim() - 1)))
         self.norm = None
 
