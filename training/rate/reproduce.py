@@ -59,7 +59,8 @@ def reproduce_noisy_weights(
     ``networks`` trained from different seeds and ``trials`` of noise each (5 x 5 in the paper); ``images``: only the first test
     images; ``levels``: noise over weight, as fractions; ``scales``: threshold scales of the first hidden layer; ``epochs``
     replaces those of table I; ``repeats``: inferences per image for the signal-to-noise ratio (0: left out);
-    ``card``: a rate card on whose neurons the networks are put besides, ``chips`` chips with frozen mismatch and temporal jitter (:mod:`training.rate.on_card`).
+    ``card``: a rate card on whose neurons the networks are put besides,
+    ``chips`` chips with frozen mismatch and temporal jitter (:mod:`training.rate.on_card`).
 
     ``out`` gets noisy-weights.json, tables (.csv, .md), plots (.png), the checkpoints, and every finished pass: the same command
     goes on where it was interrupted, and more trials or networks add to those that are there.
