@@ -225,3 +225,17 @@ def test_networks_have_the_paper_s_shapes():
     for architecture, shapes in (("fc", [1200, 1200, 10]), ("cnn", [6912, 1728, 4096, 1024, 10])):
         spiking = convert(build(architecture), (28, 28, 1), [1.0] * len(shapes))
         assert [theta.size for theta in spiking.thresholds] == shapes
+
+
+def test_the_command_says_what_is_wrong(tmp_path):
+    from typer.testing import CliRunner
+
+    from neuronsim.cli import app
+
+    found = CliRunner().invoke(app, ["reproduce", "noisy-weights", "--only", "rnn", "--out", str(tmp_path)])
+    assert found.exit_code == 2
+    found = CliRunner().invoke(
+        app, ["reproduce", "noisy-weights", "--card", str(tmp_path / "no.json"), "--out", str(tmp_path)]
+    )
+    assert isinstance(found.exception, InputError)
+    assert "no card" in str(found.exception)
