@@ -49,7 +49,9 @@ class Row(_Part):
 
     architecture: Architecture
     side: Literal["ann", "snn"]
-    noise: str = Field(description="temporal, frozen; for ANNs also what shares a draw")
+    noise: str = Field(
+        description="temporal, frozen; for ANNs also what shares a draw; or a condition on a card's circuit"
+    )
     scale: float = Field(description="threshold scale of the first hidden layer; 1 for an ANN")
     level: float = Field(description="standard deviation of the noise over the weight")
     accuracy: Spread
@@ -59,6 +61,10 @@ class Row(_Part):
     not_converged: int = 0
     spikes: float | None = Field(default=None, description="spikes of all neurons per inference")
     events: float | None = Field(default=None, description="synaptic events per inference, inputs included")
+    spike_energy_j: float | None = Field(
+        default=None, description="neurons' energy per inference for spikes, by the card"
+    )
+    static_energy_j: float | None = Field(default=None, description="the same for static power")
     curve: list[float] = Field(default_factory=list, description="mean accuracy after each step of ``curve_steps``")
     paper: Published | None = None
 
@@ -101,6 +107,10 @@ class NoisyWeights(_Part):
     seed: int
     band: float = Field(description="half width of the range within which a converged accuracy stays")
     neuron: dict[str, str | float | bool | int]
+    card: str | None = Field(default=None, description="neuron of the rate card that rows 'card...' stand on")
+    card_digest: str | None = None
+    card_edited: bool = False
+    step_s: float | None = Field(default=None, description="length of a step on the card's circuit")
     curve_steps: list[int]
     networks: list[Trained]
     rows: list[Row]
@@ -129,6 +139,13 @@ class NoisyWeights(_Part):
         return sorted(found, key=lambda row: row.level)
 
 
+# (name, frozen mismatch, temporal jitter): networks on the neurons of a rate card, their weights exact
+CARD_CONDITIONS = (
+    ("card", True, True),
+    ("card, frozen only", True, False),
+    ("card, temporal only", False, True),
+    ("card, no noise", False, False),
+)
 ANN_PAPER = "one draw per trial"
 ANN_SAMPLE = "one draw per inference"
 # Tables II and III: level -> convergence time, its standard deviation, time within 1 %, its standard deviation (ms)

@@ -65,6 +65,8 @@ def noisy_weights_command(
     repeats: Annotated[
         int, typer.Option(min=0, help="Inferences per image for the signal-to-noise ratio; 0: none.")
     ] = 32,
+    card: Annotated[Path | None, typer.Option(help="Rate card on whose neurons the networks are put besides.")] = None,
+    chips: Annotated[int, typer.Option(min=1, help="Chips of the card: frozen mismatch draws.")] = 20,
     quick: Annotated[
         bool,
         typer.Option(
@@ -113,6 +115,8 @@ def noisy_weights_command(
         encoding=encoding.value,
         epochs=epochs,
         repeats=repeats,
+        card=card,
+        chips=min(chips, 3) if quick else chips,
         seed=seed,
         data_dir=data_dir,
         progress=not quiet,

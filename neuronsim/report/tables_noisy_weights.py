@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 
-from ..noisy_weights import ANN_PAPER, ANN_SAMPLE, NAMES, NoisyWeights, Published, Row, Spread
+from ..noisy_weights import ANN_PAPER, ANN_SAMPLE, CARD_CONDITIONS, NAMES, NoisyWeights, Published, Row, Spread
 from .blocks import Table
+from .units import quantity
 
 NONE = "–"
 TITLE = "Noisy synaptic weights: spiking against analog networks"
@@ -32,6 +33,8 @@ def tables(study: NoisyWeights, source: str = "") -> list[Table]:
         found.append(_convergence(study, architecture, source))
         if any(row.architecture == architecture and row.scale != 1 for row in study.rows):
             found += _scales(study, architecture, source)
+    if study.card:
+        found.append(_card(study, source))
     if study.snr:
         found.append(_snr(study, source))
     rows = [
@@ -206,6 +209,34 @@ def _scales(study: NoisyWeights, architecture: str, source: str) -> list[Table]:
     )
     found.append(Table(caption=caption, header=("σ", "noise 0 %", "noise 100 %", "ratio"), rows=cells, source=source))
     return found
+
+
+def _card(study: NoisyWeights, source: str) -> Table:
+    """Accuracy and energy on the circuit's neurons."""
+    rows = []
+    for name, _, _ in CARD_CONDITIONS:
+        for row in study.rows:
+            if row.noise == name:
+                spikes, static = row.spike_energy_j, row.static_energy_j
+                rows.append(
+                    (
+                        NAMES[row.architecture],
+                        name.removeprefix("card, ").replace("card", "frozen and temporal"),
+                        _percent(row.accuracy),
+                        f"{100 * row.accuracy.least:.2f}",
+                        _steps(row.within_1),
+                        NONE if row.spikes is None else f"{row.spikes:.0f}",
+                        NONE if spikes is None else quantity(spikes, "J"),
+                        NONE if static is None else quantity(static, "J"),
+                    )
+                )
+    header = ("network", "noise", "accuracy (%)", "worst", "within 1 %", "spikes", "energy of spikes", "static energy")
+    edited = ", edited by hand" if study.card_edited else ""
+    step = "" if study.step_s is None else f", one step = {quantity(study.step_s, 's')}"
+    caption = (
+        f"On the neurons of {study.card}'s rate card{edited} ({(study.card_digest or '')[:12]}{step}), weights exact."
+    )
+    return Table(caption=caption, header=header, rows=rows, source=source)
 
 
 def _snr(study: NoisyWeights, source: str) -> Table:

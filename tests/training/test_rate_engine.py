@@ -97,7 +97,7 @@ def p_values(a, b):
     return found
 
 
-RUNS, STEPS = 3000, 25
+RUNS, STEPS = 3000, 12
 
 
 @pytest.mark.parametrize("kind", ["dense", "conv"])
@@ -123,14 +123,14 @@ def test_a_deep_noisy_network_decides_alike(oracle):
     network = oracle.networks(Neuron(), 1)["residual"]
     g = np.random.default_rng(4)
     p = []
-    for k in range(12):
-        pixels = np.tile(g.random((1, network.n_inputs)).astype(np.float32), (1500, 1))
+    for k in range(10):
+        pixels = np.tile(g.random((1, network.n_inputs)).astype(np.float32), (400, 1))
         fast, naive = (
-            EventEngine(network, WeightNoise(level=1.0, sampling=s), seed=k).run(pixels, 12, encoding="deterministic")
+            EventEngine(network, WeightNoise(level=1.0, sampling=s), seed=k).run(pixels, 10, encoding="deterministic")
             for s in ("neuron", "synapse")
         )
         p += p_values(fast.prediction[:, -1:], naive.prediction[:, -1:])
-    assert len(p) > 8
+    assert len(p) > 5
     assert stats.kstest(p, "uniform").pvalue > 0.01
 
 

@@ -291,24 +291,30 @@ def block_scatter_by_synapse(
 @njit(**_OPTIONS)
 def events_of_spikes(spikes, n):
     """(start, index) of the spikes (steps, >= n; a multiple of 8 wide) of the first ``n`` neurons."""
-    steps = spikes.shape[0]
-    words = spikes.view(np.uint64)
+    steps, width = spikes.shape
+    flat = spikes.reshape(-1)
+    words = flat.view(np.uint64)
     start = np.zeros(steps + 1, np.int64)
-    index = np.empty(1024, np.int64)
+    total = 0
+    for t in range(steps):
+        here = 0
+        for j in range(n):
+            here += flat[t * width + j]
+        total += here
+        start[t + 1] = total
+    index = np.empty(total, np.int64)
     found = 0
     for t in range(steps):
-        for word in range(words.shape[1]):
-            if words[t, word]:
-                if found + 8 > index.shape[0]:
-                    larger = np.empty(2 * index.shape[0], np.int64)
-                    larger[:found] = index[:found]
-                    index = larger
-                for j in range(8 * word, min(8 * word + 8, n)):
-                    if spikes[t, j]:
+        if start[t + 1] == start[t]:
+            continue
+        for word in range(t * (width // 8), (t + 1) * (width // 8)):
+            if peek(words, word) != 0:
+                low = 8 * word - t * width
+                for j in range(low, min(low + 8, n)):
+                    if flat[t * width + j]:
                         index[found] = j
                         found += 1
-        start[t + 1] = found
-    return start, index[:found].copy()
+    return start, index
 
 
 @njit(**_OPTIONS)

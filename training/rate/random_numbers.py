@@ -82,11 +82,18 @@ def fill_uniform(state, out, n):
 def fill_normal(state, out, n):
     """Standard normal numbers into out[:n]."""
     s0, s1, s2, s3 = state[0], state[1], state[2], state[3]
+    spare, left = np.uint64(0), False
     for k in range(n):
-        while True:
+        # 32 bits make a number: 8 for the layer, 24 for the place in it, as fine as single precision.
+        if left:
+            bits = spare
+        else:
             bits, s0, s1, s2, s3 = _next(s0, s1, s2, s3)
-            i = np.int64(bits & np.uint64(255))
-            u = np.float64(np.int64(bits) >> 11) * (1.0 / 4503599627370496.0)
+            spare = bits << np.uint64(32)
+        left = not left
+        while True:
+            i = np.int64((bits >> np.uint64(32)) & np.uint64(255))
+            u = (np.float64(np.int64(bits) >> 40) + 0.5) * (1.0 / 8388608.0)
             if abs(u) < _RATIO[i]:
                 out[k] = u * _X[i]
                 break
@@ -109,4 +116,5 @@ def fill_normal(state, out, n):
             if f1 + v * (f0 - f1) < 1.0:
                 out[k] = x
                 break
+            bits, s0, s1, s2, s3 = _next(s0, s1, s2, s3)
     state[0], state[1], state[2], state[3] = s0, s1, s2, s3

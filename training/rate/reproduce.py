@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from scipy import stats
 
+from neuronsim.card import RateCard
 from neuronsim.errors import InputError
 from neuronsim.files import output_errors, sha256_of
 from neuronsim.noisy_weights import Architecture, NoisyWeights, Row, SnrPoint, Spread, Trained, published
@@ -26,7 +27,8 @@ from .ann import RECIPES, ann_accuracy, pixels, train_ann
 from .convergence import band_for, converge
 from .conversion import PAPER_NEURON, convert, largest_inputs
 from .encoding import Encoding
-from .study import LEVELS, SCALES, SNR_LEVEL, Cell, Subject, cells, compute, key_of, snr_counts
+from .on_card import as_rate_card, circuit_neuron
+from .study import LEVELS, SCALES, SNR_LEVEL, Cell, Subject, card_cells, cells, compute, key_of, snr_counts
 
 _CURVE_POINTS = 120
 
@@ -44,6 +46,8 @@ def reproduce_noisy_weights(
     encoding: Encoding = "bernoulli",
     epochs: int | None = None,
     repeats: int = 32,
+    card: RateCard | Path | str | None = None,
+    chips: int = 20,
     seed: int = 0,
     data_dir: Path | str | None = None,
     progress: bool = True,
@@ -54,7 +58,9 @@ def reproduce_noisy_weights(
 
     ``networks`` trained from different seeds and ``trials`` of noise each (5 x 5 in the paper); ``images``: only the first test
     images; ``levels``: noise over weight, as fractions; ``scales``: threshold scales of the first hidden layer; ``epochs``
-    replaces those of table I; ``repeats``: inferences per image for the signal-to-noise ratio (0: left out).
+    replaces those of table I; ``repeats``: inferences per image for the signal-to-noise ratio (0: left out);
+    ``card``: a rate card on whose neurons the networks are put besides,
+    ``chips`` chips with frozen mismatch and temporal jitter (:mod:`training.rate.on_card`).
 
     ``out`` gets noisy-weights.json, tables (.csv, .md), plots (.png), the checkpoints, and every finished pass: the same command
     goes on where it was interrupted, and more trials or networks add to those that are there.
@@ -66,6 +72,10 @@ def reproduce_noisy_weights(
     out = Path(out)
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file: name a folder")
+    rate_card = None if card is None else as_rate_card(card)
+    if chips < 1:
+        raise InputError(f"chips = {chips} is out of range: at least 1")
+    step_s = None if rate_card is None else circuit_neuron(rate_card).step_s
     data = load("mnist", data_dir)
     with output_errors(out):
         out.mkdir(parents=True, exist_ok=True)
@@ -83,7 +93,9 @@ def reproduce_noisy_weights(
                 subjects[architecture, number] = subject
                 trained.append(about)
         plan = cells(tuple(architectures), networks, trials, levels, scales)
-        results = _passes(plan, subjects, store, steps, encoding, seed, progress)
+        if rate_card is not None:
+            plan += card_cells(tuple(architectures), networks, chips)
+        results = _passes(plan, subjects, store, steps, encoding, seed, rate_card, progress)
         snr = _snr(subjects, store, steps, repeats, seed, progress)
     n_images = len(next(iter(subjects.values())).labels)
     band, shown = band_for(n_images), _curve_steps(steps)
@@ -97,6 +109,10 @@ def reproduce_noisy_weights(
         seed=seed,
         band=band,
         neuron=PAPER_NEURON.model_dump(),
+        card=rate_card.neuron if rate_card else None,
+        card_digest=rate_card.content_digest() if rate_card else None,
+        card_edited=rate_card.edited if rate_card else False,
+        step_s=step_s,
         curve_steps=shown,
         networks=trained,
         rows=_rows(plan, results, band, shown),
@@ -196,6 +212,7 @@ def _passes(
     steps: int,
     encoding: Encoding,
     seed: int,
+    card: RateCard | None,
     shown: bool,
 ) -> list[dict[str, Any]]:
     results = []
@@ -205,12 +222,12 @@ def _passes(
     with bar("noisy weights", sum(weights), shown=shown) as moving:
         for cell, weight in zip(plan, weights, strict=True):
             subject = subjects[cell.architecture, cell.network]
-            key = key_of(cell, subject, steps, encoding, seed)
+            key = key_of(cell, subject, steps, encoding, seed, card)
             moving.note(f"{cell.architecture} {cell.side} {cell.noise} {cell.level:.0%} x{cell.scale:g}")
             if store.known(key):
                 moving.advance(weight)
             results.append(
-                store.result(key, lambda c=cell, s=subject: compute(c, s, steps, encoding, seed, moving.advance))
+                store.result(key, lambda c=cell, s=subject: compute(c, s, steps, encoding, seed, moving.advance, card))
             )
     return results
 
@@ -239,11 +256,19 @@ def _rows(plan: list[Cell], results: list[dict[str, Any]], band: float, shown: l
                 not_converged=sum(end.step is None for end in ends),
                 spikes=float(np.mean([result["spikes"] for result in found])),
                 events=float(np.mean([result["events"] for result in found])),
+                spike_energy_j=_energy(found, 0),
+                static_energy_j=_energy(found, 1),
                 curve=[float(mean[step - 1]) for step in shown],
                 **about,
             )
         )
     return rows
+
+
+def _energy(results: list[dict[str, Any]], part: int) -> float | None:
+    """Mean of one part of the energy, where the passes have it."""
+    found = [result["energy_j"][part] for result in results if result.get("energy_j")]
+    return float(np.mean(found)) if found else None
 
 
 def _spread(values: list[float]) -> Spread:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from neuronsim.noisy_weights import ANN_PAPER, ANN_SAMPLE, Architecture
+from neuronsim.card import RateCard
+from neuronsim.noisy_weights import ANN_PAPER, ANN_SAMPLE, CARD_CONDITIONS, Architecture
 
 from ..batches import torch_generator
 from .conversion import convert
@@ -18,10 +19,11 @@ from .encoding import Encoding
 from .engine import EventEngine
 from .noise import WeightNoise
 from .noisy_ann import noisy_outputs
+from .on_card import energy_per_inference, on_card
 
 LEVELS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 SCALES = (0.2, 0.5, 1.0, 2.0)
-_ANN = 33
+_ANN, _FEW_DRAWS = 33, 5
 _ANN_NOISE: dict[str, dict[str, Any]] = {
     # What a program that adds noise to its weight matrices and runs the test set does.
     ANN_PAPER: {"kind": "inference", "scope": "batch", "kernels": "shared"},
@@ -110,6 +112,28 @@ def cells(
     return found
 
 
+def card_cells(architectures: tuple[Architecture, ...], networks: int, chips: int) -> list[Cell]:
+    """Passes on the neurons of a card: ``chips`` chips where mismatch acts, else at most 5 draws of the temporal noise."""
+    found = []
+    for name, frozen, temporal in CARD_CONDITIONS:
+        trials = chips if frozen else min(chips, _FEW_DRAWS) if temporal else 1
+        for architecture in architectures:
+            for network in range(networks):
+                for trial in range(trials):
+                    found.append(
+                        Cell(
+                            architecture=architecture,
+                            network=network,
+                            side="snn",
+                            noise=name,
+                            scale=1.0,
+                            level=0.0,
+                            trial=trial,
+                        )
+                    )
+    return found
+
+
 def compute(
     cell: Cell,
     subject: Subject,
@@ -117,6 +141,7 @@ def compute(
     encoding: Encoding,
     seed: int,
     advanced: Callable[[int], object] | None = None,
+    card: RateCard | None = None,
 ) -> dict[str, Any]:
     """The result of one cell: right images ("right": after each step, for an ANN one number), spikes and events per image."""
     if cell.side == "ann":
@@ -126,10 +151,16 @@ def compute(
         return {"right": [int((outputs.argmax(1) == subject.labels).sum())], "n": len(subject.labels)}
     noise = WeightNoise(level=cell.level, kind="frozen" if cell.noise == "frozen" else "temporal")
     network = convert(subject.network, (28, 28, 1), subject.largest, first_scale=cell.scale)
+    condition = next((c for c in CARD_CONDITIONS if c[0] == cell.noise), None)
+    if condition is not None and card is not None:
+        _, frozen, temporal = condition
+        network = on_card(network, card, chip=cell.trial if frozen else None, temporal=temporal, seed=seed)
     engine = EventEngine(network, noise, seed=seed, chip=cell.trial)
     result = engine.run(subject.pixels, steps, encoding=encoding, trial=cell.trial, advanced=advanced)
     right = (result.prediction == subject.labels.numpy()[:, None]).sum(axis=0)
+    energy = energy_per_inference(card, network, result, steps) if condition is not None and card is not None else None
     return {
+        "energy_j": energy,
         "right": right.tolist(),
         "n": len(subject.labels),
         "spikes": float(result.spikes[:, 1:].sum(1).mean()),
@@ -137,11 +168,16 @@ def compute(
     }
 
 
-def key_of(cell: Cell, subject: Subject, steps: int, encoding: str, seed: int) -> list[Any]:
+def key_of(
+    cell: Cell, subject: Subject, steps: int, encoding: str, seed: int, card: RateCard | None = None
+) -> list[Any]:
     """Everything that decides the result of a cell."""
     key: list[Any] = ["noisy weights", cell.side, cell.noise, cell.level, cell.trial, seed, subject.digest]
     key += [subject.data_digest, len(subject.labels)]
-    return key if cell.side == "ann" else [*key, cell.scale, steps, encoding]
+    if cell.side == "ann":
+        return key
+    key += [cell.scale, steps, encoding]
+    return [*key, card.content_digest()] if card is not None and cell.noise.startswith("card") else key
 
 
 SNR_LEVEL, SNR_IMAGES = 1.0, 4
