@@ -20,7 +20,7 @@ INSTALLED := $(VENV)/.installed
 DATA_OPTION = $(if $(DATA_DIR),--data-dir $(DATA_DIR))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup ngspice demo characterize calibrate verify train evaluate robustness report test check format bench bench-ttfs bench-training clean
+.PHONY: help setup ngspice demo characterize calibrate verify train evaluate robustness report test check format bench bench-ttfs bench-rate bench-training noisy-weights clean
 
 help:  ## Show this list
 	@echo "neuronsim: from a neuron circuit in ngspice to a network's accuracy under that circuit's noise"
@@ -76,6 +76,9 @@ evaluate: $(INSTALLED)  ## Accuracy of RUN, clean, quantized and under CARD
 robustness: $(INSTALLED)  ## Stress RUNS: bits, weight noise, jitter, chips of CARD, energy
 	$(BIN)/neuronsim robustness $(RUNS) $(if $(wildcard $(CARD)),--card $(CARD)) $(if $(IMAGES),--images $(IMAGES)) --jobs $(JOBS) $(DATA_OPTION)
 
+noisy-weights: $(INSTALLED)  ## Paper 000: spiking against analog networks under noisy weights (hours; QUICK=1: minutes)
+	$(BIN)/neuronsim reproduce noisy-weights $(if $(QUICK),--quick) $(if $(IMAGES),--images $(IMAGES)) --out $(OUT)/noisy-weights --jobs $(JOBS) $(DATA_OPTION)
+
 report: $(INSTALLED)  ## Bind everything in OUT into one HTML page
 	$(BIN)/neuronsim report $(OUT)
 
@@ -97,6 +100,9 @@ bench: ngspice $(INSTALLED)  ## Measure speed and accuracy; update tests/benchma
 
 bench-ttfs: $(INSTALLED)  ## Measure TTFS layers against the published algorithm (FULL=1: whole epochs on MNIST)
 	$(BIN)/python tests/benchmarks/bench_ttfs.py $(if $(FULL),--full) $(DATA_OPTION)
+
+bench-rate: $(INSTALLED)  ## Measure the rate-coded engine against naive sampling of noisy weights
+	$(BIN)/python tests/benchmarks/bench_rate.py $(if $(IMAGES),--images $(IMAGES)) $(DATA_OPTION)
 
 bench-training: ngspice $(INSTALLED)  ## Train the networks the README quotes (hours; goes on where it stopped)
 	$(BIN)/python tests/benchmarks/train_networks.py --jobs $(JOBS) $(DATA_OPTION)

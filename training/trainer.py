@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import json
-import logging
-import signal
-import threading
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +19,7 @@ from neuronsim.progress import Bar, bar
 from . import data
 from .batches import PlainBatches, TrainingBatches, as_pixels
 from .experiment import Experiment, load_experiment, to_toml
+from .fitting import fit
 from .module import COLUMNS, TTFSModule
 from .runs import (
     as_ttfs_card,
@@ -94,7 +89,6 @@ def train(
     device = "cpu" if card is not None or not torch.cuda.is_available() else "gpu"  # circuit neurons are compiled code
     with (
         use_threads(threads),
-        _quiet(),
         bar(f"train {experiment.name}", steps, done=done * n_batches, shown=progress) as shown,
     ):
         if done < experiment.epochs:
@@ -180,42 +174,12 @@ def _fit(
         def val_dataloader(self) -> PlainBatches:
             return PlainBatches(dataset.validation, experiment)
 
-    trainer = lightning.Trainer(
-        accelerator=device,
-        devices=1,
-        max_epochs=experiment.epochs,
-        reload_dataloaders_every_n_epochs=1,
-        num_sanity_val_steps=0,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        callbacks=[_Keeper(out, shown)],
-        default_root_dir=out,
+    fit(
+        module,
+        Loaders(),
+        _Keeper(out, shown),
+        epochs=experiment.epochs,
+        root=out,
+        resume=out / "last.ckpt" if resume else None,
+        device=device,
     )
-    main = threading.current_thread() is threading.main_thread()
-    handler = signal.getsignal(signal.SIGINT) if main else None
-    try:
-        trainer.fit(module, datamodule=Loaders(), ckpt_path=out / "last.ckpt" if resume else None, weights_only=True)
-    except SystemExit:
-        # Lightning answers Ctrl-C by leaving the process; whoever called decides that here.
-        raise KeyboardInterrupt from None
-    finally:
-        if main:
-            signal.signal(signal.SIGINT, handler)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Lightning's advice (other loaders, other loggers) from the user, who chose none of it."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "lightning")]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="lightning.*")
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)

@@ -16,6 +16,7 @@ from .common import INTERRUPTED, guarded
 from .compare import compare_command
 from .network import evaluate_command, robustness_command, train_command
 from .overview import demo_command, doctor_command, list_command, report_command
+from .reproduce import reproduce_app
 from .verify import verify_command
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app = typer.Typer(
     epilog="Start with 'neuronsim doctor', then 'neuronsim demo'. Exit status: 0 done, 1 fault of neuronsim, 2 bad input, "
     "3 something is not installed, 4 bad data, 5 cannot write, 6 a card does not hold (verify), 130 interrupted.",
 )
+app.add_typer(reproduce_app, name="reproduce")
 for name, command in (
     ("demo", demo_command),
     ("doctor", doctor_command),

@@ -148,6 +148,8 @@ def report_command(
         evaluations=parts.evaluations,
         studies=parts.studies,
         levels=parts.levels,
+        conversions=parts.conversions,
+        noisy_weights=parts.noisy_weights,
         title=title,
     )
     saved("report", page)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ from ..levels import KIND
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """Files for a report, sorted by path: datasets and levels files (netCDF), cards (JSON), run folders, evaluations and studies
-    (JSON)."""
+    """Files for a report, sorted by path: datasets and levels files (netCDF), cards (JSON), run folders, evaluations, robustness
+    and conversion studies, and reproductions of paper 000 (JSON)."""
 
     datasets: tuple[Path, ...] = ()
     cards: tuple[Path, ...] = ()
@@ -24,19 +24,20 @@ class Parts:
     evaluations: tuple[Path, ...] = ()
     studies: tuple[Path, ...] = ()
     levels: tuple[Path, ...] = ()
+    conversions: tuple[Path, ...] = ()
+    noisy_weights: tuple[Path, ...] = ()
 
     @property
     def empty(self) -> bool:
         """True when there is nothing to report."""
-        return not (self.datasets or self.cards or self.runs or self.evaluations or self.studies or self.levels)
+        return not any(getattr(self, field.name) for field in fields(self))
 
 
 def discover(folder: Path | str) -> Parts:
     """Search ``folder`` and everything below it, hidden folders left out.
 
-    Datasets and levels files: ``*.nc``. Cards, evaluations and robustness studies: ``*.json`` with their fields; other JSON is
-    passed over.
-    Training runs: folders with ``run.json`` or ``metrics.csv``.
+    Datasets and levels files: ``*.nc``. Cards, evaluations, robustness and conversion studies: ``*.json`` with their fields;
+    other JSON is passed over. Training runs: folders with ``run.json`` or ``metrics.csv``.
 
     Raises InputError when there is no such folder or nothing in it to report, DataError naming a corrupt JSON file.
     """
@@ -46,6 +47,7 @@ def discover(folder: Path | str) -> Parts:
             f"no folder at {folder}: give the one that holds datasets, cards, training runs or evaluations"
         )
     datasets, levels, cards, runs, evaluations, studies = [], [], [], set(), [], []
+    conversions, noisy = [], []
     for path in sorted(p for p in folder.rglob("*") if p.suffix in (".nc", ".json", ".csv") and p.is_file()):
         if any(part.startswith(".") for part in path.relative_to(folder).parts):
             continue
@@ -61,6 +63,10 @@ def discover(folder: Path | str) -> Parts:
                 evaluations.append(path)
             elif kind == "study":
                 studies.append(path)
+            elif kind == "conversion":
+                conversions.append(path)
+            elif kind == "noisy-weights":
+                noisy.append(path)
     parts = Parts(
         datasets=tuple(datasets),
         cards=tuple(cards),
@@ -68,6 +74,8 @@ def discover(folder: Path | str) -> Parts:
         evaluations=tuple(evaluations),
         studies=tuple(studies),
         levels=tuple(levels),
+        conversions=tuple(conversions),
+        noisy_weights=tuple(noisy),
     )
     if parts.empty:
         raise InputError(
@@ -98,8 +106,12 @@ def _kind(path: Path) -> str | None:
         return None
     if "conditions" in content and "checkpoint_sha256" in content:
         return "evaluation"
+    if content.get("reproduction") == "noisy-weights":
+        return "noisy-weights"
     if "kind" in content and "networks" in content and "points" in content:
         return "study"
+    if content.get("kind") == "conversion" and "converted" in content:
+        return "conversion"
     if "quality" in content and "provenance" in content and "neuron" in content:
         return "card"
     return None

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import xarray as xr
 
 from .. import dataset as schema
 from .. import levels as levels_file
 from ..card import ModelCard, RateCard, TTFSCard
+from ..conversion_study import ConversionStudy
 from ..errors import InputError
 from ..files import sha256_file
+from ..noisy_weights import NoisyWeights
 from ..results import Evaluation
 from ..studies import KINDS, Study
 from .blocks import Block, Note, Page, Section, Source, Table
+from .conversion import conversion_section
 from .datasheet import measured_sections
 from .headline import headline
+from .noisy_weights import noisy_weights_section
 from .render import write_page
 from .runs import Run, load_run
 from .sections_bench import conditions, provenance, status
@@ -25,6 +30,8 @@ from .sections_card import card_section
 from .sections_levels import levels_section
 from .sections_network import evaluation_section, training_section
 from .sections_robustness import robustness_section
+
+Content = TypeVar("Content")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +44,8 @@ class Loaded:
     evaluations: tuple[tuple[Evaluation, Source], ...]
     studies: tuple[tuple[Study, Source], ...]
     levels: tuple[tuple[xr.Dataset, Source], ...]
+    conversions: tuple[tuple[ConversionStudy, Source], ...]
+    noisy_weights: tuple[tuple[NoisyWeights, Source], ...]
 
 
 def write_report(
@@ -48,42 +57,42 @@ def write_report(
     evaluations: Sequence[Path | str] = (),
     studies: Sequence[Path | str] = (),
     levels: Sequence[Path | str] = (),
+    conversions: Sequence[Path | str] = (),
+    noisy_weights: Sequence[Path | str] = (),
     title: str = "From waveform to accuracy",
 ) -> Path:
     """Write one self-contained HTML file that follows the chain: circuit, card, training, accuracy under the card.
 
-    ``datasets`` and ``levels``: netCDF files; ``cards``, ``evaluations`` and ``studies``: JSON files; ``runs``: training folders
-    (see :func:`neuronsim.report.discover`). Every figure and table names its file and the first 12 digits of the file's
-    SHA-256; paths are relative to the folder of ``out``. The same files give the same bytes. Returns ``out``.
+    ``datasets`` and ``levels``: netCDF files; ``cards``, ``evaluations``, ``studies`` (robustness), ``conversions`` and
+    ``noisy_weights``: JSON files; ``runs``: training folders (see :func:`neuronsim.report.discover`). Every figure and table
+    names its file and the first 12 digits of the file's SHA-256; paths are relative to the folder of ``out``. The same files
+    give the same bytes. Returns ``out``.
 
     Raises InputError when nothing is given or a file is missing, DataError naming a corrupt file, OutputError when
     ``out`` cannot be written.
     """
     out = Path(out)
-    if not (datasets or cards or runs or evaluations or studies or levels):
+    if not (datasets or cards or runs or evaluations or studies or levels or conversions or noisy_weights):
         raise InputError("nothing to report: give at least one dataset, model card, training run, evaluation or study")
-    loaded = _load(out.parent, datasets, cards, runs, evaluations, studies, levels)
+    base = out.parent
+    loaded = Loaded(
+        datasets=_loaded(schema.load, datasets, base),
+        cards=_loaded(ModelCard.load, cards, base),
+        runs=tuple((run, tuple(Source.of(file, base) for file in run.files)) for run in map(load_run, runs)),
+        evaluations=_loaded(Evaluation.load, evaluations, base),
+        studies=_loaded(Study.load, studies, base),
+        levels=_loaded(levels_file.load, levels, base),
+        conversions=_loaded(ConversionStudy.load, conversions, base),
+        noisy_weights=_loaded(NoisyWeights.load, noisy_weights, base),
+    )
     return write_page(_page(loaded, title), out)
 
 
-def _load(
-    base: Path,
-    datasets: Sequence[Path | str],
-    cards: Sequence[Path | str],
-    runs: Sequence[Path | str],
-    evaluations: Sequence[Path | str],
-    studies: Sequence[Path | str],
-    levels: Sequence[Path | str],
-) -> Loaded:
-    found_runs = [load_run(path) for path in runs]
-    return Loaded(
-        datasets=tuple((schema.load(path), Source.of(Path(path), base)) for path in datasets),
-        cards=tuple((ModelCard.load(path), Source.of(Path(path), base)) for path in cards),
-        runs=tuple((run, tuple(Source.of(path, base) for path in run.files)) for run in found_runs),
-        evaluations=tuple((Evaluation.load(path), Source.of(Path(path), base)) for path in evaluations),
-        studies=tuple((Study.load(path), Source.of(Path(path), base)) for path in studies),
-        levels=tuple((levels_file.load(path), Source.of(Path(path), base)) for path in levels),
-    )
+def _loaded(
+    load: Callable[[Path], Content], paths: Sequence[Path | str], base: Path
+) -> tuple[tuple[Content, Source], ...]:
+    """What each file holds, and where it came from."""
+    return tuple((load(path), Source.of(path, base)) for path in map(Path, paths))
 
 
 def _page(loaded: Loaded, title: str) -> Page:
@@ -110,6 +119,13 @@ def _page(loaded: Loaded, title: str) -> Page:
     sections += [
         robustness_section(study, str(source), f"study{i}") for i, (study, source) in enumerate(_ordered(loaded))
     ]
+    sections += [
+        conversion_section(study, str(source), f"conversion{i}") for i, (study, source) in enumerate(loaded.conversions)
+    ]
+    sections += [
+        noisy_weights_section(study, str(source), f"noisy-weights{i}")
+        for i, (study, source) in enumerate(loaded.noisy_weights)
+    ]
     sections += appendix
     sections.append(
         Section(
@@ -122,6 +138,7 @@ def _page(loaded: Loaded, title: str) -> Page:
     neurons = dict.fromkeys([d.attrs["neuron"] for d, _ in loaded.datasets] + [c.neuron for c, _ in loaded.cards])
     experiments = dict.fromkeys(e.experiment for e, _ in loaded.evaluations)
     experiments |= dict.fromkeys(network.experiment for study, _ in loaded.studies for network in study.networks)
+    experiments |= dict.fromkeys(study.experiment for study, _ in loaded.conversions)
     facts = [("neurons", ", ".join(neurons)), ("experiments", ", ".join(experiments))]
     lead = (
         "What a neuron circuit does in SPICE, the model card calibrated from it, and what that card does to a network."
@@ -222,4 +239,6 @@ def _files(loaded: Loaded) -> Table:
     rows += [(s.path, "evaluation", s.sha256) for _, s in loaded.evaluations]
     rows += [(s.path, "robustness study", s.sha256) for _, s in loaded.studies]
     rows += [(s.path, "levels of a neuron", s.sha256) for _, s in loaded.levels]
+    rows += [(s.path, "conversion study", s.sha256) for _, s in loaded.conversions]
+    rows += [(s.path, "reproduction", s.sha256) for _, s in loaded.noisy_weights]
     return Table(caption="Files of this report.", header=("path", "what", "sha256"), rows=rows)

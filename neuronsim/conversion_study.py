@@ -1,0 +1,97 @@
+"""Conversion studies: accuracy of converted networks against the number of steps (``training`` writes, the report reads)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .errors import DataError, InputError
+from .files import write_text
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Converted(_Part):
+    """One spiking network: trained with one seed, with or without the adaptor, simulated once with one correction."""
+
+    levels: int = Field(ge=1, description="p, the largest quantized activation in steps")
+    adaptor: bool
+    correction: Literal["none", "negative-spikes", "offset-spikes"]
+    seed: int
+    full_precision: float = Field(description="accuracy of the pretrained network (ReLU, max-pool)")
+    ann: float = Field(description="accuracy of the quantized network, epsilon = 0")
+    ann_noisy: float = Field(description="the same with epsilon drawn; equal to ann without the adaptor")
+    times: tuple[int, ...]
+    accuracy: tuple[float, ...] = Field(description="of the spiking network after each of the times")
+    spikes_per_neuron: float = Field(description="spikes per neuron, image and step, over the whole run")
+    checkpoint_sha256: str
+
+
+class Mean(_Part):
+    """Mean accuracy over the seeds with its 95 % t interval. ``time`` None: the quantized ANN (epsilon = 0)."""
+
+    levels: int
+    adaptor: bool
+    correction: str
+    time: int | None
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+class Difference(_Part):
+    """Accuracy with the adaptor minus that without, paired by seed (same pretrained network), with its 95 % t interval."""
+
+    levels: int
+    correction: str
+    time: int | None
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+class ConversionStudy(_Part):
+    """Everything ``neuronsim reproduce noise-adaptor`` gave, with what it was made from."""
+
+    schema_version: Literal[1] = 1
+    kind: Literal["conversion"] = "conversion"
+    experiment: str
+    description: str
+    data: str
+    data_source: str
+    n_train: int
+    n_images: int = Field(description="test images")
+    epochs: tuple[int, int] = Field(description="of the full-precision and of the quantized training")
+    n_weights: int
+    seeds: tuple[int, ...]
+    quick: bool = Field(description="shortened: shows that everything runs, not what the method can do")
+    command: str
+    converted: list[Converted]
+    means: list[Mean]
+    differences: list[Difference]
+
+    def save(self, path: Path | str) -> Path:
+        """Write as JSON, whole or not at all."""
+        return write_text(path, self.model_dump_json(indent=1) + "\n")
+
+    @classmethod
+    def load(cls, path: Path | str) -> ConversionStudy:
+        """Read and check. Raises InputError when missing, DataError when it is not a conversion study."""
+        path = Path(path)
+        if not path.is_file():
+            raise InputError(f"no conversion study at {path}: make one with 'neuronsim reproduce noise-adaptor'")
+        try:
+            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+        except (ValidationError, UnicodeDecodeError) as error:
+            raise DataError(f"{path} is not a conversion study: {error}") from None
+
+    def curve(self, levels: int, adaptor: bool, correction: str = "none") -> list[Mean]:
+        """Means against time, in rising order of time, the ANN left out."""
+        found = [m for m in self.means if (m.levels, m.adaptor, m.correction) == (levels, adaptor, correction)]
+        return sorted((m for m in found if m.time is not None), key=lambda m: m.time or 0)

@@ -1,0 +1,192 @@
+"""Result file of ``neuronsim reproduce noisy-weights``: rate-coded networks under noisy synaptic weights (paper 000).
+
+The paper's own values, where it prints them, stand in :data:`PAPER` and beside every row.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .errors import DataError, InputError
+from .files import write_text
+
+Architecture = Literal["fc", "cnn"]
+NAMES: dict[str, str] = {"fc": "784-1200-1200-10", "cnn": "28x28-12c5-2s-64c5-2s-10o"}
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Spread(_Part):
+    """Mean of ``n`` trials with the 95 % t interval of the mean, their standard deviation, and the extremes."""
+
+    n: int
+    mean: float
+    low: float
+    high: float
+    std: float
+    least: float
+    most: float
+
+
+class Published(_Part):
+    """What paper 000 prints for one row; null where it prints nothing. Accuracies are fractions, times in steps of 1 ms."""
+
+    accuracy: float | None = None
+    accuracy_note: str = ""
+    convergence: float | None = None
+    convergence_std: float | None = None
+    within_1: float | None = None
+    within_1_std: float | None = None
+
+
+class Row(_Part):
+    """One side at one noise level. Times in steps (1 ms in the paper); null: an ANN has none, or no trial converged."""
+
+    architecture: Architecture
+    side: Literal["ann", "snn"]
+    noise: str = Field(
+        description="temporal, frozen; for ANNs also what shares a draw; or a condition on a card's circuit"
+    )
+    scale: float = Field(description="threshold scale of the first hidden layer; 1 for an ANN")
+    level: float = Field(description="standard deviation of the noise over the weight")
+    accuracy: Spread
+    convergence: Spread | None = None
+    within_1: Spread | None = Field(default=None, description="first step within 1 % of the final accuracy")
+    within_05: Spread | None = Field(default=None, description="first step within 0.5 % of the final accuracy")
+    not_converged: int = 0
+    spikes: float | None = Field(default=None, description="spikes of all neurons per inference")
+    events: float | None = Field(default=None, description="synaptic events per inference, inputs included")
+    spike_energy_j: float | None = Field(
+        default=None, description="neurons' energy per inference for spikes, by the card"
+    )
+    static_energy_j: float | None = Field(default=None, description="the same for static power")
+    curve: list[float] = Field(default_factory=list, description="mean accuracy after each step of ``curve_steps``")
+    paper: Published | None = None
+
+
+class SnrPoint(_Part):
+    """Signal-to-noise ratio of the winning output's spike count over repeated inferences of the same images."""
+
+    architecture: Architecture
+    noise: Literal["temporal", "frozen"]
+    level: float
+    steps: int
+    spikes: float = Field(description="mean spike count of the winning output")
+    snr: float = Field(description="mean over standard deviation of the count, geometric mean over the images")
+    low: float
+    high: float
+
+
+class Trained(_Part):
+    """One trained network."""
+
+    architecture: Architecture
+    seed: int
+    epochs: int
+    accuracy: float = Field(description="ANN on all test images")
+    thresholds: list[float]
+    weights_sha256: str
+
+
+class NoisyWeights(_Part):
+    """The whole reproduction."""
+
+    schema_version: Literal[1] = 1
+    reproduction: Literal["noisy-weights"] = "noisy-weights"
+    command: str
+    data: str
+    n_images: int
+    steps: int
+    trials: int
+    encoding: str
+    seed: int
+    band: float = Field(description="half width of the range within which a converged accuracy stays")
+    neuron: dict[str, str | float | bool | int]
+    card: str | None = Field(default=None, description="neuron of the rate card that rows 'card...' stand on")
+    card_digest: str | None = None
+    card_edited: bool = False
+    step_s: float | None = Field(default=None, description="length of a step on the card's circuit")
+    curve_steps: list[int]
+    networks: list[Trained]
+    rows: list[Row]
+    snr: list[SnrPoint]
+
+    def save(self, path: Path | str) -> Path:
+        """Write as JSON, whole or not at all."""
+        return write_text(path, self.model_dump_json(indent=1) + "\n")
+
+    @classmethod
+    def load(cls, path: Path | str) -> NoisyWeights:
+        """Read and check. Raises InputError when missing, DataError when it is something else."""
+        path = Path(path)
+        if not path.is_file():
+            raise InputError(f"no reproduction at {path}: make one with 'neuronsim reproduce noisy-weights'")
+        try:
+            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+        except (ValidationError, UnicodeDecodeError) as error:
+            raise DataError(f"{path} is not a noisy-weights result: {error}") from None
+
+    def select(self, architecture: str, side: str, noise: str, scale: float = 1.0) -> list[Row]:
+        """Rows of one curve in rising order of the level."""
+        found = [
+            r for r in self.rows if (r.architecture, r.side, r.noise, r.scale) == (architecture, side, noise, scale)
+        ]
+        return sorted(found, key=lambda row: row.level)
+
+
+# (name, frozen mismatch, temporal jitter): networks on the neurons of a rate card, their weights exact
+CARD_CONDITIONS = (
+    ("card", True, True),
+    ("card, frozen only", True, False),
+    ("card, temporal only", False, True),
+    ("card, no noise", False, False),
+)
+ANN_PAPER = "one draw per trial"
+ANN_SAMPLE = "one draw per inference"
+# Tables II and III: level -> convergence time, its standard deviation, time within 1 %, its standard deviation (ms)
+_TABLE_2 = {
+    0.0: (30.8, 4.6, 16, 0.0),
+    0.2: (40.2, 3.1, 16, 0.0),
+    0.4: (41.4, 9.8, 16, 0.0),
+    0.6: (60.2, 26.3, 16.8, 0.3),
+    0.8: (69.0, 16.4, 17.0, 0.0),
+    1.0: (64.8, 18.2, 17.6, 0.9),
+}
+_TABLE_3 = {
+    0.0: (206.5, 32.5, 28, 0.0),
+    0.2: (196.8, 60.2, 29.6, 1.1),
+    0.4: (222.0, 57.2, 39.6, 1.7),
+    0.6: (312.0, 76.0, 71.7, 1.7),
+    0.8: (654.8, 168.6, 111.4, 9.1),
+    1.0: (701.3, 134.8, 173.5, 11.3),
+}
+
+
+def published(architecture: str, side: str, noise: str, scale: float, level: float) -> Published | None:
+    """The paper's values for a row, from its text and tables (its figures are not read off); None: it prints none."""
+    level = round(level, 6)
+    if side == "snn" and noise == "temporal" and scale == 1.0:
+        table = (_TABLE_2 if architecture == "fc" else _TABLE_3).get(level)
+        times = dict(zip(("convergence", "convergence_std", "within_1", "within_1_std"), table or (), strict=False))
+        if architecture == "fc":
+            return Published(accuracy=0.9876, accuracy_note="around, all levels", **times)
+        if level == 1.0:
+            return Published(accuracy=0.988, accuracy_note="greater than", **times)
+        if level == 0.2:
+            return Published(accuracy=0.99, accuracy_note="above", **times)
+        return Published(**times) if table else None
+    if side == "ann" and noise == ANN_PAPER:
+        if level == 0.0:
+            return Published(accuracy=0.9877 if architecture == "fc" else 0.9909)
+        if architecture == "fc" and level == 1.0:
+            return Published(accuracy=0.9474)
+        if architecture == "cnn" and level == 0.2:
+            return Published(accuracy=0.99, accuracy_note="below")
+    if side == "snn" and architecture == "fc" and noise == "temporal":
+        return Published(accuracy=0.9877, accuracy_note="around, all scales and levels")
+    return None

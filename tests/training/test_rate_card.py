@@ -1,0 +1,161 @@
+"""A rate card on a network: rates against the card's own f-I curve, mismatch, jitter, energy, and that edits act."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from neuronsim.card import UNSIGNED, Energy, Estimate, ModelCard, Provenance, Quality, Range, RateCard
+from neuronsim.errors import InputError
+from neuronsim.rate import rate
+from training.data import load
+from training.rate.conversion import convert, largest_inputs
+from training.rate.engine import EventEngine
+from training.rate.graph import Dense, Layer, Link, Neuron, RateNetwork
+from training.rate.on_card import as_rate_card, circuit_neuron, energy_per_inference, on_card
+
+
+def make_card(**changes):
+    values = {
+        "charge_per_spike_c": 1e-12, "rheobase_a": 0.0, "refractory_s": 0.0, "isi_jitter": 0.0, "threshold_mismatch": 0.0,
+        **changes,
+    }  # fmt: skip
+    energy = Energy(per_spike_j=Estimate.exact(2e-12), static_w=Estimate.exact(1e-6))
+    about = Provenance(
+        dataset_sha256="0",
+        netlist_sha256="0",
+        engine="test",
+        engine_version="0",
+        plans={},
+        parameters={},
+        seed=0,
+        versions={},
+    )
+    return RateCard(
+        neuron="test_neuron",
+        not_fitted={},
+        quality=Quality(n_fit=1, n_held_out=1, median_error=0, p95_error=0, spike_agreement=1),
+        provenance=about,
+        energy=energy,
+        valid_current_a=Range(low=3e-6, high=300e-6),
+        **{name: Estimate.exact(value) for name, value in values.items()},
+    ).signed()
+
+
+def one_to_one(n, gain=1.0):
+    weight = gain * np.eye(n, dtype=np.float32)
+    return RateNetwork((1, 1, n), [Layer(links=(Link(synapses=Dense(weight=weight)),), neuron=Neuron(reset="rest"))])
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"refractory_s": 40e-9}, {"rheobase_a": 1e-6}, {"rheobase_a": 1e-6, "refractory_s": 40e-9}]
+)
+def test_rates_follow_the_card_s_curve(changes):
+    """Constant drives, a hundredth of a threshold per step: the steps are short against the intervals."""
+    card = make_card(**changes)
+    network = on_card(one_to_one(5, 0.05), card, chip=None, step_s=4e-9)
+    x = np.array([[0.1, 0.2, 0.4, 0.7, 1.0]], np.float32)
+    steps = 40_000
+    hertz = EventEngine(network).run(x, steps, encoding="constant").counts[0] / (steps * 4e-9)
+    current = 0.05 * x[0] * 1e-12 / 4e-9
+    refractory = {
+        "charge_per_spike": 1e-12,
+        "rheobase": changes.get("rheobase_a", 0),
+        "refractory": changes.get("refractory_s", 0),
+    }
+    np.testing.assert_allclose(hertz, rate(current, **refractory), rtol=0.03, atol=2e4)
+
+
+def test_mismatch_is_one_draw_per_chip():
+    card = make_card(threshold_mismatch=0.1)
+    thetas = [on_card(one_to_one(2000), card, chip=chip).thresholds[0] for chip in (0, 0, 1)]
+    assert np.array_equal(thetas[0], thetas[1])
+    assert not np.array_equal(thetas[0], thetas[2])
+    assert thetas[0].std() == pytest.approx(0.1, rel=0.1)
+    assert (on_card(one_to_one(5), card, chip=None).thresholds[0] == 1).all()
+
+
+def test_interval_jitter_is_the_card_s():
+    card = make_card(isi_jitter=0.05)
+    network = on_card(one_to_one(1, 0.01), card, step_s=4e-9)
+    # the number of intervals in a long run scatters like CV sqrt(n)
+    counts = EventEngine(network).run(np.ones((200, 1), np.float32), 4000, encoding="constant").counts[:, 0]
+    assert counts.std() == pytest.approx(0.05 * counts.mean() ** 0.5, rel=0.25)
+
+
+def test_the_step_fits_the_refractory_time_and_the_range():
+    assert circuit_neuron(make_card()).step_s == pytest.approx(1e-12 / 300e-6)
+    found = circuit_neuron(make_card(refractory_s=5e-9, rheobase_a=10e-6))
+    assert (found.step_s, found.refractory) == (pytest.approx(5e-9), 1)
+    assert found.decay == pytest.approx(np.exp(-5e-9 * 10e-6 / 1e-12))
+    with pytest.raises(InputError, match="range of currents"):
+        circuit_neuron(make_card(), step_s=1e-6)
+    with pytest.raises(InputError, match="refractory time"):
+        circuit_neuron(make_card(refractory_s=5e-9), step_s=3.4e-9)
+
+
+def test_energy_counts_spikes_and_time():
+    card = make_card()
+    network = on_card(one_to_one(4), card, step_s=4e-9)
+    result = EventEngine(network).run(np.ones((2, 4), np.float32), 100, encoding="deterministic")
+    spikes, static = energy_per_inference(card, network, result, 100, step_s=4e-9)
+    assert spikes == pytest.approx(400 * 2e-12)
+    assert static == pytest.approx(4 * 1e-6 * 100 * 4e-9)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """A network trained in a second on 8 x 8 digits: (network, test pixels, labels)."""
+    data = load("digits")
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(
+        torch.nn.Flatten(), torch.nn.Linear(64, 60, bias=False), torch.nn.ReLU(), torch.nn.Linear(60, 10, bias=False)
+    )
+    x = torch.from_numpy(data.train.pixels / np.float32(255)).permute(0, 3, 1, 2)
+    y = torch.from_numpy(data.train.labels)
+    optimizer = torch.optim.Adam(network.parameters(), 0.01)
+    for _ in range(80):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(network(x), y).backward()
+        optimizer.step()
+    spiking = convert(network, (8, 8, 1), largest_inputs(network, x))
+    return spiking, data.test.pixels[:200] / np.float32(255), data.test.labels[:200]
+
+
+@pytest.mark.parametrize("field", ["isi_jitter", "threshold_mismatch"])
+def test_editing_the_card_changes_the_accuracy(digits, tmp_path, field):
+    """Through the file, as a person edits it: large jitter or mismatch costs accuracy, a small one next to none."""
+    network, pixels, labels = digits
+    accuracy = {}
+    for value in (0.0, 0.01, 0.9):
+        path = make_card().save(tmp_path / f"card{value}.json")
+        content = json.loads(path.read_text())
+        content[field] = {"value": value, "low": value, "high": value}
+        content["digest"] = UNSIGNED
+        path.write_text(json.dumps(content))
+        card = as_rate_card(path)
+        assert card.edited
+        right = [
+            EventEngine(on_card(network, card, chip=c)).run(pixels, 40, trial=c).accuracy(labels)[-1] for c in range(3)
+        ]
+        accuracy[value] = float(np.mean(right))
+    assert accuracy[0.0] > 0.9
+    assert abs(accuracy[0.01] - accuracy[0.0]) < 0.02
+    assert accuracy[0.9] < accuracy[0.0] - 0.02
+
+
+def test_membrane_jitter_acts_too(digits):
+    network, pixels, labels = digits
+    card = make_card(isi_jitter=1.0)
+    quiet = EventEngine(on_card(network, card, chip=None, temporal=False)).run(pixels, 40)
+    noisy = EventEngine(on_card(network, card, chip=None, jitter="membrane")).run(pixels, 40)
+    assert not np.array_equal(quiet.counts, noisy.counts)
+    assert noisy.accuracy(labels)[-1] < quiet.accuracy(labels)[-1] + 0.01
+
+
+def test_a_card_for_spike_times_is_refused(card, tmp_path):
+    path = card().save(tmp_path / "ttfs.json")
+    assert ModelCard.load(path).code == "ttfs"
+    with pytest.raises(InputError, match="rate card"):
+        as_rate_card(path)

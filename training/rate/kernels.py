@@ -1,0 +1,385 @@
+"""Compiled steps of integrate-and-fire layers, one image at a time, event by event.
+
+A layer is finished for all steps before the next begins (links lead forward only), so the weights of 64 outputs stay in
+the cache while the whole train passes. Every event adds its row of weights to the sums of the outputs it reaches; the same pass
+adds the variances, since given the events the noise of the sum is one normal number (``noise.WeightNoise.per_neuron``).
+
+Events of a layer: ``start`` (steps + 1), ``index`` and ``amplitude`` (events), those of step t at start[t]:start[t+1].
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from ..ttfs.lanes import add, fused, load, peek, store
+from .random_numbers import fill_normal, fill_uniform, stream
+
+TILE = 64  # outputs of a dense layer whose weights are held
+_BLOCK = 32  # steps whose sums are held: a tile's means and variances fill half of the first cache
+PLAIN, SQUARED, LISTED = 0, 1, 2  # no noise; variance = scale w^2; variance from an array like the weights
+_OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy"}
+
+
+@njit(**_OPTIONS)
+def _rows(weight, at, index, first, last, mean, m):
+    """Add the rows ``index[first:last]`` of a tile that begins at weight[at] to mean[m : m + TILE], in registers."""
+    a, b, c, d = load(mean, m), load(mean, m + 16), load(mean, m + 32), load(mean, m + 48)
+    for k in range(first, last):
+        row = at + peek(index, k) * TILE
+        a = add(a, load(weight, row))
+        b = add(b, load(weight, row + 16))
+        c = add(c, load(weight, row + 32))
+        d = add(d, load(weight, row + 48))
+    store(mean, m, a)
+    store(mean, m + 16, b)
+    store(mean, m + 32, c)
+    store(mean, m + 48, d)
+
+
+@njit(**_OPTIONS)
+def _noisy_rows(weight, at, index, first, last, mean, spread, m):
+    """The same, and the sum of squares to spread."""
+    a, b, c, d = load(mean, m), load(mean, m + 16), load(mean, m + 32), load(mean, m + 48)
+    p, q, r, s = load(spread, m), load(spread, m + 16), load(spread, m + 32), load(spread, m + 48)
+    for k in range(first, last):
+        row = at + peek(index, k) * TILE
+        w, x, y, z = load(weight, row), load(weight, row + 16), load(weight, row + 32), load(weight, row + 48)
+        a, b, c, d = add(a, w), add(b, x), add(c, y), add(d, z)
+        p, q, r, s = fused(w, w, p), fused(x, x, q), fused(y, y, r), fused(z, z, s)
+    store(mean, m, a)
+    store(mean, m + 16, b)
+    store(mean, m + 32, c)
+    store(mean, m + 48, d)
+    store(spread, m, p)
+    store(spread, m + 16, q)
+    store(spread, m + 32, r)
+    store(spread, m + 48, s)
+
+
+@njit(**_OPTIONS)
+def _graded_rows(weight, variance, mode, at, index, amplitude, first, last, mean, spread, m):
+    """The same for events of any amplitude and for variances from an array."""
+    for k in range(first, last):
+        row, x = at + index[k] * TILE, amplitude[k]
+        for j in range(TILE):
+            y = x * weight[row + j]
+            mean[m + j] += y
+            if mode == SQUARED:
+                spread[m + j] += y * y
+            elif mode == LISTED:
+                spread[m + j] += x * x * variance[row + j]
+
+
+@njit(fastmath={"contract", "reassoc", "nsz"}, **_OPTIONS)
+def scatter(weight, variance, mode, runs, target, origin, length, index, amplitude, first, last, mean, spread):
+    """Add the events ``first``..``last`` through runs of synapses: input i has runs[i]:runs[i+1], each from ``origin`` in the
+    weights to ``target`` in the sums, ``length`` long."""
+    for k in range(first, last):
+        i, x = index[k], amplitude[k]
+        for run in range(runs[i], runs[i + 1]):
+            n, o, d = length[run], origin[run], target[run]
+            if mode == PLAIN:
+                for j in range(n):
+                    mean[d + j] += x * weight[o + j]
+            elif mode == SQUARED:
+                for j in range(n):
+                    y = x * weight[o + j]
+                    mean[d + j] += y
+                    spread[d + j] += y * y
+            else:
+                for j in range(n):
+                    mean[d + j] += x * weight[o + j]
+                    spread[d + j] += x * x * variance[o + j]
+
+
+@njit(**_OPTIONS)
+def scatter_by_synapse(weight, sigma, runs, target, origin, length, index, amplitude, first, last, mean, state):
+    """The same with a draw for every synapse that passes an event: what the sums are measured against."""
+    draw = np.empty(1)
+    for k in range(first, last):
+        i, x = index[k], amplitude[k]
+        for run in range(runs[i], runs[i + 1]):
+            for j in range(length[run]):
+                fill_normal(state, draw, 1)
+                mean[target[run] + j] += x * (weight[origin[run] + j] + sigma[origin[run] + j] * draw[0])
+
+
+@njit(fastmath={"contract", "nsz"}, **_OPTIONS)
+def _move(u, mean, spread, noise, decay, bias, scale, floor, theta, noisy):
+    for j in range(u.shape[0]):
+        u[j] = decay * u[j] + (mean[j] + bias[j])
+    if noisy:
+        for j in range(u.shape[0]):
+            extra = floor * theta[j]
+            u[j] += noise[j] * math.sqrt(scale * spread[j] + extra * extra)
+
+
+@njit(fastmath={"contract", "nsz"}, **_OPTIONS)
+def _fire(u, theta, subtract, strict, spikes):
+    """Threshold and reset without refractory time; returns whether anybody fired."""
+    fired = False
+    if strict:
+        for j in range(u.shape[0]):
+            spikes[j] = u[j] > theta[j]
+    else:
+        for j in range(u.shape[0]):
+            spikes[j] = u[j] >= theta[j]
+    total = 0
+    for j in range(u.shape[0]):
+        total += spikes[j]
+    if total:
+        fired = True
+        for j in range(u.shape[0]):
+            if spikes[j]:
+                u[j] = u[j] - theta[j] if subtract else np.float32(0)
+    return fired
+
+
+@njit(**_OPTIONS)
+def _step(u, held, rest, limit, theta, mean, spread, noise, settings, flags, bias, state, spikes):
+    """One step of ``u.shape[0]`` neurons. settings: decay, variance scale, membrane noise, threshold jitter;
+    flags: subtract, strict, refractory, noisy."""
+    decay, scale, floor, jitter = settings[0], settings[1], settings[2], settings[3]
+    subtract, strict, refractory, noisy = flags[0] != 0, flags[1] != 0, flags[2], flags[3] != 0
+    n = u.shape[0]
+    if noisy:
+        fill_normal(state, noise, n)
+    if refractory == 0:
+        _move(u, mean, spread, noise, decay, bias, scale, floor, theta, noisy)
+    else:
+        for j in range(n):
+            held[j] = u[j]
+        _move(u, mean, spread, noise, decay, bias, scale, floor, theta, noisy)
+        for j in range(n):
+            if rest[j] > 0:
+                u[j] = held[j]
+    if refractory == 0 and jitter == 0:
+        _fire(u, theta, subtract, strict, spikes)
+        return
+    draw = np.empty(1)
+    for j in range(n):
+        spikes[j] = 0
+        if rest[j] > 0:
+            rest[j] -= 1
+        elif u[j] > limit[j] or (not strict and u[j] == limit[j]):
+            spikes[j] = 1
+            u[j] = u[j] - limit[j] if subtract else np.float32(0)
+            rest[j] = refractory
+            if jitter > 0:
+                fill_normal(state, draw, 1)
+                limit[j] = theta[j] * np.float32(1 + jitter * draw[0])
+
+
+@njit(**_OPTIONS)
+def start_limits(theta, jitter, state):
+    """Thresholds before the first spike."""
+    limit = theta.copy()
+    if jitter > 0:
+        draw = np.empty(1)
+        for j in range(theta.shape[0]):
+            fill_normal(state, draw, 1)
+            limit[j] = theta[j] * np.float32(1 + jitter * draw[0])
+    return limit
+
+
+@njit(**_OPTIONS)
+def dense_layer(
+    weight,
+    variance,
+    mode,
+    unit,
+    start,
+    index,
+    amplitude,
+    delay,
+    theta,
+    bias,
+    precharge,
+    settings,
+    flags,
+    state,
+    spikes,
+    potential,
+):
+    """A fully connected layer for all steps. weight, variance: (tiles, inputs, TILE); theta, bias: (tiles * TILE,);
+    spikes (steps, tiles * TILE) and potential (steps, ...; zero steps: not wanted) are filled."""
+    steps = spikes.shape[0]
+    mean, spread = np.empty((_BLOCK, TILE), np.float32), np.zeros((_BLOCK, TILE), np.float32)
+    means, spreads = mean.reshape(-1), spread.reshape(-1)
+    inputs, flat, variances = weight.shape[1], weight.reshape(-1), variance.reshape(-1)
+    noise, held = np.empty(TILE, np.float32), np.empty(TILE, np.float32)
+    for tile in range(weight.shape[0]):
+        low = tile * TILE
+        limits, offset = theta[low : low + TILE], bias[low : low + TILE]
+        u = precharge * limits
+        rest = np.zeros(TILE, np.int32)
+        limit = start_limits(limits, settings[3], state)
+        base = tile * inputs * TILE
+        for block in range(0, steps, _BLOCK):
+            size = min(_BLOCK, steps - block)
+            mean[:size] = 0
+            if mode != PLAIN:
+                spread[:size] = 0
+            for t in range(size):
+                at = block + t - delay
+                if at < 0:
+                    continue
+                low_k, high_k, m = start[at], start[at + 1], t * TILE
+                if not unit or mode == LISTED:
+                    _graded_rows(flat, variances, mode, base, index, amplitude, low_k, high_k, means, spreads, m)
+                elif mode == PLAIN:
+                    _rows(flat, base, index, low_k, high_k, means, m)
+                else:
+                    _noisy_rows(flat, base, index, low_k, high_k, means, spreads, m)
+            for t in range(size):
+                row = spikes[block + t, low : low + TILE]
+                _step(u, held, rest, limit, limits, mean[t], spread[t], noise, settings, flags, offset, state, row)
+                if potential.shape[0]:
+                    potential[block + t, low : low + TILE] = u
+
+
+@njit(**_OPTIONS)
+def advance(u, held, rest, limit, theta, mean, spread, noise, settings, flags, bias, state, spikes, potential, first):
+    """The neurons of a layer through the steps whose sums are in ``mean`` and ``spread`` (steps, neurons)."""
+    for t in range(mean.shape[0]):
+        _step(u, held, rest, limit, theta, mean[t], spread[t], noise, settings, flags, bias, state, spikes[first + t])
+        if potential.shape[0]:
+            potential[first + t] = u
+
+
+@njit(**_OPTIONS)
+def block_scatter(
+    weight, variance, mode, runs, target, origin, length, start, index, amplitude, lag, first, mean, spread
+):
+    """``scatter`` for the steps ``first``... of a block, whose events are those ``lag`` steps earlier."""
+    for t in range(mean.shape[0]):
+        at = first + t - lag
+        if at >= 0:
+            scatter(
+                weight,
+                variance,
+                mode,
+                runs,
+                target,
+                origin,
+                length,
+                index,
+                amplitude,
+                start[at],
+                start[at + 1],
+                mean[t],
+                spread[t],
+            )
+
+
+@njit(**_OPTIONS)
+def block_scatter_by_synapse(
+    weight, sigma, runs, target, origin, length, start, index, amplitude, lag, first, mean, state
+):
+    """``scatter_by_synapse`` for the steps of a block."""
+    for t in range(mean.shape[0]):
+        at = first + t - lag
+        if at >= 0:
+            scatter_by_synapse(
+                weight, sigma, runs, target, origin, length, index, amplitude, start[at], start[at + 1], mean[t], state
+            )
+
+
+@njit(**_OPTIONS)
+def events_of_spikes(spikes, n):
+    """(start, index) of the spikes (steps, >= n; a multiple of 8 wide) of the first ``n`` neurons."""
+    steps, width = spikes.shape
+    flat = spikes.reshape(-1)
+    words = flat.view(np.uint64)
+    start = np.zeros(steps + 1, np.int64)
+    total = 0
+    for t in range(steps):
+        here = 0
+        for j in range(n):
+            here += flat[t * width + j]
+        total += here
+        start[t + 1] = total
+    index = np.empty(total, np.int64)
+    found = 0
+    for t in range(steps):
+        if start[t + 1] == start[t]:
+            continue
+        for word in range(t * (width // 8), (t + 1) * (width // 8)):
+            if peek(words, word) != 0:
+                low = 8 * word - t * width
+                for j in range(low, min(low + 8, n)):
+                    if flat[t * width + j]:
+                        index[found] = j
+                        found += 1
+    return start, index
+
+
+@njit(**_OPTIONS)
+def events_of_values(values):
+    """(start, index, amplitude) of the nonzero ``values`` (steps, neurons)."""
+    steps = values.shape[0]
+    start = np.zeros(steps + 1, np.int64)
+    for t in range(steps):
+        start[t + 1] = start[t] + np.count_nonzero(values[t])
+    index, amplitude = np.empty(start[-1], np.int64), np.empty(start[-1], np.float32)
+    found = 0
+    for t in range(steps):
+        for j in range(values.shape[1]):
+            if values[t, j] != 0:
+                index[found], amplitude[found] = j, values[t, j]
+                found += 1
+    return start, index, amplitude
+
+
+@njit(**_OPTIONS)
+def encode_events(pixels, steps, bernoulli, key):
+    """(start, index) of the input spikes of one image, ``pixels`` (inputs,) in [0, 1]; see ``encoding.encode``."""
+    lit = np.flatnonzero(pixels > 0)
+    start = np.zeros(steps + 1, np.int64)
+    index = np.empty(lit.size * steps, np.int64)
+    draws = np.empty(lit.size)
+    state = stream(key)
+    found = 0
+    for t in range(steps):
+        if bernoulli:
+            fill_uniform(state, draws, lit.size)
+        for k in range(lit.size):
+            p = np.float64(pixels[lit[k]])
+            regular = math.floor(p * (t + 1) + 1e-6) > math.floor(p * t + 1e-6)
+            fires = draws[k] < p if bernoulli else regular
+            if fires:
+                index[found] = lit[k]
+                found += 1
+        start[t + 1] = found
+    return start, index[:found].copy()
+
+
+@njit(**_OPTIONS)
+def read_out(spikes, potential, n, prediction, counts):
+    """Class after each step into ``prediction`` (steps,): highest count, ties by potential; final ``counts`` (n,)."""
+    counts[:] = 0
+    for t in range(spikes.shape[0]):
+        best = 0
+        for j in range(n):
+            counts[j] += spikes[t, j]
+            if counts[j] > counts[best] or (counts[j] == counts[best] and potential[t, j] > potential[t, best]):
+                best = j
+        # A neuron counted before ``best`` grew is compared again.
+        for j in range(n):
+            if counts[j] > counts[best] or (counts[j] == counts[best] and potential[t, j] > potential[t, best]):
+                best = j
+        prediction[t] = best
+
+
+@njit(**_OPTIONS)
+def perturb(weight, sigma, out, state):
+    """weight + sigma N(0, 1), flat arrays, into ``out``."""
+    block = np.empty(256, np.float32)
+    for first in range(0, weight.size, 256):
+        n = min(256, weight.size - first)
+        fill_normal(state, block, n)
+        for j in range(n):
+            out[first + j] = weight[first + j] + sigma[first + j] * block[j]

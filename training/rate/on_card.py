@@ -1,0 +1,151 @@
+"""A spiking network on the neurons of a rate card: what the circuit does to it, frozen and temporal apart.
+
+A step lasts ``step_s`` seconds, and an input of theta in one step is the charge Q that the card's neuron needs for a spike; one
+spike per step is then the current Q / step_s. From the card's equation (:mod:`neuronsim.rate`) follow
+
+    decay      = exp(-step_s I_rh / Q)                  leak, tau_m = Q / I_rh
+    refractory = t_ref / step_s                         in whole steps: rates saturate at 1 / (1 + refractory) per step
+    theta_j    = theta (1 + threshold_mismatch N(0,1))  frozen, one draw per neuron and chip: gain and threshold error
+    interval   : every interval longer or shorter by isi_jitter N(0,1)                      temporal, ``jitter`` "interval"
+    membrane   : rms per step isi_jitter / sqrt(interval at the middle of the card's range) temporal, ``jitter`` "membrane"
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from neuronsim.card import ModelCard, RateCard
+from neuronsim.errors import InputError
+from neuronsim.rate import interval
+
+from .engine import Inference
+from .graph import Layer, RateNetwork
+
+Jitter = Literal["interval", "membrane"]
+_LEAST_THRESHOLD = 0.1  # of the nominal one: a draw of mismatch far out must not leave a neuron without threshold
+_CHIP = 41
+_MOST_LOSS = 0.25  # of t_ref, that whole steps may round away
+
+
+@dataclass(frozen=True, kw_only=True)
+class CircuitNeuron:
+    """A card's neuron in steps of ``step_s``."""
+
+    step_s: float
+    decay: float
+    refractory: int
+    interval_jitter: float
+    membrane_noise: float
+    mismatch: float
+
+
+def circuit_neuron(card: RateCard, *, step_s: float | None = None, jitter: Jitter = "interval") -> CircuitNeuron:
+    """The card's neuron in steps.
+
+    ``step_s``: default the shortest that keeps one spike per step within the card's current range and, where the neuron has a
+    refractory time longer than that, divides it into whole steps. Raises InputError for a step outside the card's range of
+    currents, or one that whole steps of refractory time do not fit.
+    """
+    charge, rheobase, t_ref = card.charge_per_spike_c.value, card.rheobase_a.value, card.refractory_s.value
+    shortest = charge / card.valid_current_a.high
+    if step_s is None:
+        pieces = math.floor(t_ref / shortest)
+        step_s = t_ref / pieces if pieces else shortest
+    if not (math.isfinite(step_s) and step_s > 0):
+        raise InputError(f"step_s = {step_s} is out of range: seconds, positive")
+    current = charge / step_s
+    if not card.valid_current_a.low <= current <= card.valid_current_a.high * (1 + 1e-9):
+        low, high = charge / card.valid_current_a.high, charge / card.valid_current_a.low
+        raise InputError(
+            f"step_s = {step_s:g}: one spike per step is {current:g} A, outside the card's range of currents; "
+            f"choose a step in [{low:g}, {high:g}] s"
+        )
+    refractory = round(t_ref / step_s)
+    if abs(refractory * step_s - t_ref) > max(_MOST_LOSS * t_ref, 0.05 * step_s):
+        raise InputError(
+            f"step_s = {step_s:g} s does not fit the refractory time {t_ref:g} s of the card: choose t_ref divided by a whole "
+            "number, or a step more than twenty times as long"
+        )
+    middle = math.sqrt(card.valid_current_a.low * card.valid_current_a.high)
+    period = float(interval(middle, charge_per_spike=charge, rheobase=rheobase))
+    steps = period / step_s if math.isfinite(period) else 1.0
+    spread = card.isi_jitter.value
+    return CircuitNeuron(
+        step_s=step_s,
+        decay=math.exp(-step_s * rheobase / charge),
+        refractory=refractory,
+        interval_jitter=spread if jitter == "interval" else 0.0,
+        membrane_noise=spread / math.sqrt(max(steps, 1.0)) if jitter == "membrane" else 0.0,
+        mismatch=card.threshold_mismatch.value,
+    )
+
+
+def on_card(
+    network: RateNetwork,
+    card: RateCard,
+    *,
+    chip: int | None = 0,
+    temporal: bool = True,
+    seed: int = 0,
+    step_s: float | None = None,
+    jitter: Jitter = "interval",
+) -> RateNetwork:
+    """``network`` with the card's neurons in every spiking layer; their reset and precharge stay as they are.
+
+    ``chip``: number of the frozen draw of threshold mismatch, None: no mismatch. ``temporal`` False: no jitter. Raises InputError
+    as :func:`circuit_neuron` does.
+    """
+    model = circuit_neuron(card, step_s=step_s, jitter=jitter)
+    changes = {
+        "decay": model.decay,
+        "refractory": model.refractory,
+        "threshold_jitter": model.interval_jitter if temporal else 0.0,
+        "membrane_noise": model.membrane_noise if temporal else 0.0,
+    }
+    layers = []
+    for number, layer in enumerate(network.layers):
+        if not layer.spiking:
+            layers.append(layer)
+            continue
+        theta = network.thresholds[number]
+        if chip is not None:
+            draw = np.random.default_rng((seed, _CHIP, chip, number)).standard_normal(theta.size)
+            theta = theta * np.maximum(1 + model.mismatch * draw, _LEAST_THRESHOLD)
+        layers.append(
+            Layer(
+                links=layer.links,
+                threshold=theta.reshape(network.shapes[number]),
+                bias=network.biases[number].reshape(network.shapes[number]),
+                neuron=layer.neuron.model_copy(update=changes),
+                name=layer.name,
+            )
+        )
+    return RateNetwork(network.input_shape, layers, delay=1 if network.delay else 0)
+
+
+def energy_per_inference(
+    card: RateCard, network: RateNetwork, inference: Inference, steps: int, *, step_s: float | None = None
+) -> tuple[float, float] | None:
+    """(energy of the spikes, of the static power) in joules of the neurons, mean over the images; None: the card has no energy.
+
+    Static power is drawn by every neuron for the whole run of ``steps``.
+    """
+    if card.energy is None:
+        return None
+    spiking = [number for number, layer in enumerate(network.layers) if layer.spiking]
+    neurons = sum(math.prod(network.shapes[number]) for number in spiking)
+    spikes = float(inference.spikes[:, [1 + number for number in spiking]].sum(axis=1).mean())
+    seconds = steps * circuit_neuron(card, step_s=step_s).step_s
+    return spikes * card.energy.per_spike_j.value, neurons * card.energy.static_w.value * seconds
+
+
+def as_rate_card(card: Any) -> RateCard:
+    """A card or its path. Raises InputError for a TTFS card."""
+    loaded = card if isinstance(card, ModelCard) else ModelCard.load(card)
+    if not isinstance(loaded, RateCard):
+        raise InputError(f"the card of '{loaded.neuron}' is for spike-time codes: networks with rates need a rate card")
+    return loaded

@@ -1,0 +1,135 @@
+"""The links of a network as arrays for the compiled kernels: tiles of dense weights, or runs of synapses."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuronsim.errors import InputError
+
+from .graph import AvgPool, Conv, Dense, RateNetwork, Shape, Synapses
+from .kernels import TILE
+
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Runs:
+    """Input i reaches runs[i]:runs[i+1]; a run is ``length`` neighboring outputs from ``target`` on, whose weights lie side by
+    side from ``origin`` on in ``weight`` (flat)."""
+
+    weight: Floats
+    runs: Integers
+    target: Integers
+    origin: Integers
+    length: Integers
+
+    @property
+    def fan_out(self) -> Integers:
+        """Synapses of each input."""
+        total = np.concatenate(([0], np.cumsum(self.length)))
+        return total[self.runs[1:]] - total[self.runs[:-1]]
+
+
+def tiles(weight: Floats) -> Floats:
+    """Dense (outputs, inputs) as (tiles, inputs, TILE), the last tile filled with zeros."""
+    outputs, inputs = weight.shape
+    n = -(-outputs // TILE)
+    padded = np.zeros((n * TILE, inputs), np.float32)
+    padded[:outputs] = weight
+    return np.ascontiguousarray(padded.reshape(n, TILE, inputs).transpose(0, 2, 1))
+
+
+def runs_of(synapses: Synapses, shape: Shape, *, unrolled: bool = False) -> Runs:
+    """Runs of a link from a source of ``shape``; ``unrolled``: every position of a convolution with weights of its own."""
+    n = math.prod(shape)
+    if isinstance(synapses, Dense):
+        outputs = synapses.weight.shape[0]
+        one = np.arange(n, dtype=np.int64)
+        flat = np.ascontiguousarray(synapses.weight.T, dtype=np.float32).reshape(-1)
+        return Runs(
+            weight=flat,
+            runs=np.arange(n + 1),
+            target=0 * one,
+            origin=one * outputs,
+            length=np.full(n, outputs, np.int64),
+        )
+    if isinstance(synapses, Conv):
+        return _convolution(synapses, shape, unrolled)
+    out_height, out_width, channels = synapses.output(shape)
+    size = synapses.size if isinstance(synapses, AvgPool) else 1
+    value = 1 / size**2 if isinstance(synapses, AvgPool) else synapses.scale
+    y, x, c = np.unravel_index(np.arange(n), shape)
+    y, x = y // size, x // size
+    inside = (y < out_height) & (x < out_width)
+    target = ((y * out_width + x) * channels + c)[inside]
+    weight = np.full(n if unrolled else 1, value, np.float32)
+    origin = np.flatnonzero(inside) if unrolled else np.zeros(len(target), np.int64)
+    runs = np.concatenate(([0], np.cumsum(inside)))
+    return Runs(weight=weight, runs=runs, target=target, origin=origin, length=np.ones(len(target), np.int64))
+
+
+def _convolution(synapses: Conv, shape: Shape, unrolled: bool) -> Runs:
+    """With stride 1 the outputs that an input reaches through one row of the kernel lie side by side, kernel columns reversed."""
+    height, width, channels = shape
+    out_height, out_width, outputs = synapses.output(shape)
+    k, stride, padding = synapses.weight.shape[2], synapses.stride, synapses.padding
+    # (inputs, kernel row, kernel column reversed, outputs)
+    bank = np.ascontiguousarray(synapses.weight[:, :, :, ::-1].transpose(1, 2, 3, 0), dtype=np.float32)
+    runs, target, origin, length = [0], [], [], []
+    for y in range(height):
+        for x in range(width):
+            pieces = []
+            for a in range(k):
+                row, off = divmod(y + padding - a, stride)
+                if off or not 0 <= row < out_height:
+                    continue
+                columns = [(q, x + padding - q * stride) for q in range(out_width) if 0 <= x + padding - q * stride < k]
+                groups = [columns] if stride == 1 and columns else [[column] for column in columns]
+                for group in groups:
+                    first, b = group[0]
+                    place = (a * k + (k - 1 - b)) * outputs
+                    pieces.append(((row * out_width + first) * outputs, place, len(group) * outputs))
+            for c in range(channels):
+                block = ((y * width + x) * channels + c if unrolled else c) * k * k * outputs
+                for t, o, n in pieces:
+                    target.append(t)
+                    origin.append(block + o)
+                    length.append(n)
+                runs.append(len(target))
+    flat = bank.reshape(-1)
+    if unrolled:
+        flat = np.tile(bank.reshape(1, -1), (height * width, 1)).reshape(-1)
+    return Runs(
+        weight=flat,
+        runs=np.array(runs),
+        target=np.array(target, np.int64),
+        origin=np.array(origin, np.int64),
+        length=np.array(length, np.int64),
+    )
+
+
+def fan_outs(network: RateNetwork) -> list[Integers]:
+    """Synapses that a spike of each neuron drives: of the input, then of each layer. Passive layers count as wires."""
+    found = [np.zeros(network.n_inputs, np.int64)] + [np.zeros(math.prod(s), np.int64) for s in network.shapes]
+    for number, layer in enumerate(network.layers):
+        for link in layer.links:
+            source = network.source(number, link)
+            found[source + 1] += runs_of(link.synapses, network.shape_of(source)).fan_out
+    return found
+
+
+def check_inputs(pixels: NDArray, network: RateNetwork) -> Floats:
+    """Images as (n, inputs). Raises InputError for a wrong shape or values outside [0, 1]."""
+    values = np.asarray(pixels, dtype=np.float32)
+    if values.ndim < 2 or math.prod(values.shape[1:]) != network.n_inputs:
+        raise InputError(f"images {values.shape} do not fit the network's input {network.input_shape}")
+    if not (np.all(values >= 0) and np.all(values <= 1)):
+        raise InputError(
+            f"pixels reach from {np.nanmin(values):g} to {np.nanmax(values):g}: a firing probability lies in [0, 1]"
+        )
+    return np.ascontiguousarray(values.reshape(len(values), -1))
