@@ -92,7 +92,9 @@ def cells(
                     ("snn", "temporal", 1.0),
                     ("snn", "frozen", 1.0),
                 ]
-                sides += [("snn", "temporal", scale) for scale in scales if scale != 1.0]
+                for scale in scales:
+                    if scale != 1.0:
+                        sides.append(("snn", "temporal", scale))
                 for side, noise, scale in sides:
                     for level in levels:
                         # Without noise there is nothing frozen, and an ANN repeats itself.
