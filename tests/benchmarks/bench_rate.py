@@ -104,7 +104,8 @@ def main() -> None:
     clean = found["noise-free"]
     found["noise_costs"] = noisy["cpu_us_per_step"] / clean["cpu_us_per_step"] - 1  # type: ignore[index]
     about = {
-        "command": "make bench-rate",
+        "command": f"python tests/benchmarks/bench_rate.py --images {options.images}"
+        + (" --checkpoint FILE" if options.checkpoint else ""),
         "network": "784-1200-1200-10, " + ("trained" if options.checkpoint else "random weights"),
         "data": data.source,
         "images": len(images),
