@@ -77,11 +77,11 @@ def test_mismatch_is_one_draw_per_chip():
 
 
 def test_interval_jitter_is_the_card_s():
-    card = make_card(isi_jitter=0.05)
+    card = make_card(isi_jitter=0.2)  # large against the rounding of a count
     network = on_card(one_to_one(1, 0.01), card, step_s=4e-9)
     # the number of intervals in a long run scatters like CV sqrt(n)
     counts = EventEngine(network).run(np.ones((200, 1), np.float32), 4000, encoding="constant").counts[:, 0]
-    assert counts.std() == pytest.approx(0.05 * counts.mean() ** 0.5, rel=0.25)
+    assert counts.std() == pytest.approx(0.2 * counts.mean() ** 0.5, rel=0.15)
 
 
 def test_the_step_fits_the_refractory_time_and_the_range():
