@@ -13,9 +13,9 @@ from neuronsim.errors import OutputError
 from neuronsim.files import sha256_of
 
 from .deck import Job
-from .outcome import Outcome
+from .outcome import BlockEnergy, Outcome
 
-_VERSION = 2
+_VERSION = 3
 
 
 def default_path() -> Path:
@@ -42,6 +42,7 @@ def key_of(job: Job, engine: str, version: str) -> str:
         repr(job.t_stop_s),
         repr(job.t_start_s),
         job.commands,
+        job.first_input_s,
     ]
     return sha256_of(json.dumps([*parts, job.supplies, job.waveforms]))
 
@@ -84,6 +85,10 @@ class Cache:
         outcome = Outcome(
             spikes_s=tuple(stored["spikes_s"]),
             energy_j=stored["energy_j"] if stored["energy_j"] is not None else float("nan"),
+            blocks={
+                block: BlockEnergy(window_j=window, active_j=float("nan") if active is None else active)
+                for block, (window, active) in stored["blocks"].items()
+            },
             reason=stored["reason"],
             message=stored["message"],
             waveforms={name: np.asarray(values) for name, values in stored["waveforms"].items()},
@@ -95,6 +100,10 @@ class Cache:
         stored = {
             "spikes_s": outcome.spikes_s,
             "energy_j": outcome.energy_j if np.isfinite(outcome.energy_j) else None,
+            "blocks": {
+                block: (energy.window_j, energy.active_j if np.isfinite(energy.active_j) else None)
+                for block, energy in outcome.blocks.items()
+            },
             "reason": outcome.reason,
             "message": outcome.message,
             "attempts": attempts,

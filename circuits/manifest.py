@@ -59,13 +59,17 @@ class Parameter(_Part):
 
 
 class Synapse(_Part):
-    """Subcircuit of one input: its ports, the parameter that holds the weight, and those it shares with the neuron."""
+    """Subcircuit of one input: its ports, the parameter that holds the weight, and those it shares with the neuron.
+
+    ``supply``: name of the voltage source inside it that feeds it at the first supply's voltage; its energy is counted.
+    """
 
     subcircuit: str
     input: str
     output: str
     weight: str
     shares: tuple[str, ...] = ()
+    supply: str | None = None
 
 
 class Stimulus(_Part):

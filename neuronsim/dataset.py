@@ -6,6 +6,8 @@ Variables of every dataset
     plan, status ("ok" | "failed"), reason, options (run): str;  trial, chip, attempts, noise_seed (run): int
     level (run): the swept quantity of the plan (jitter fraction, bits, ...), NaN where a plan sweeps nothing
     window_s (run): how long the run was watched;  energy_j (run): from the supplies, NaN where there are none
+    active_energy_j (run): per spike, TTFS from the first input to the spike, rate between first and last spike
+    block_<name>_energy_j, block_<name>_active_energy_j (run): the same by supply and for the synapses
     corner (run): str, "" = models as they are;  temperature_c, fine (sign-off accuracy), chip_seed (run)
     parameter_<name> (run): every netlist parameter, in the unit of its manifest
 ttfs: spike_time_s (run): first output spike, inf = silent in the window, NaN = failed
@@ -27,6 +29,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from .errors import DataError, InputError
 from .files import write_atomically
@@ -127,6 +130,14 @@ def select(dataset: xr.Dataset, plan: str, *, ok: bool = True) -> xr.Dataset:
     if ok:
         keep &= dataset["status"].values == "ok"
     return dataset.isel(run=np.flatnonzero(keep))
+
+
+def as_drawn(dataset: xr.Dataset) -> NDArray[np.bool_]:
+    """Rows (run,) of the circuit as it is drawn: no frozen mismatch, no process corner, room temperature."""
+    drawn = dataset["chip"].values == -1
+    if "corner" in dataset:
+        drawn = drawn & (dataset["corner"].values == "") & (dataset["temperature_c"].values == 27.0)
+    return drawn
 
 
 def parameter(dataset: xr.Dataset, name: str) -> float:

@@ -11,6 +11,8 @@ from pydantic import ValidationError
 from neuronsim.errors import DataError, InputError, suggest
 
 from .base import Plan
+from .corners import Corners
+from .energy import Energy
 from .fi import FICurve
 from .jitter import Jitter
 from .mismatch import Mismatch
@@ -21,7 +23,8 @@ from .saturation import Saturation
 from .transfer import Transfer
 
 KINDS: dict[str, type[Plan]] = {
-    plan.kind: plan for plan in (Transfer, Jitter, Quantization, Saturation, Ramp, PhaseNoise, Mismatch, FICurve)
+    plan.kind: plan
+    for plan in (Transfer, Jitter, Quantization, Saturation, Ramp, PhaseNoise, Mismatch, FICurve, Corners, Energy)
 }
 GROUPS = {
     "table3": ("jitter", "quantization"),
