@@ -182,6 +182,6 @@ def build(
         supplies=tuple(supplies),
         waveforms=manifest.waveforms.nodes,
         t_start_s=start_s,
-        first_input_s=None if manifest.code == "rate" else min(run.times_s, default=0.0),
+        first_input_s=None if manifest.code == "rate" else min(run.times_s, default=math.inf),
         commands=tuple(f"alter @{name}[delvto]={shift:.9g}" for name, shift in shifts.items()),
     )

@@ -118,7 +118,9 @@ def _blocks(
     job: Job, time: NDArray[np.float64], vectors: dict[str, NDArray[np.float64]], spikes: tuple[float, ...]
 ) -> dict[str, BlockEnergy]:
     if job.first_input_s is not None:
-        span, count = (job.first_input_s, spikes[0] if spikes else np.nan), 1
+        # a spike before the first input was not caused by it
+        caused = spikes and spikes[0] >= job.first_input_s
+        span, count = (job.first_input_s, spikes[0] if caused else np.nan), 1
     else:
         span, count = (spikes[0], spikes[-1]) if len(spikes) > 1 else (np.nan, np.nan), max(len(spikes) - 1, 1)
     drawn: dict[str, NDArray[np.float64]] = {}

@@ -140,6 +140,18 @@ def as_drawn(dataset: xr.Dataset) -> NDArray[np.bool_]:
     return drawn
 
 
+def verdict(dataset: xr.Dataset) -> NDArray[np.str_]:
+    """What each run (run,) came to: "fired", "silent" (a valid run without an output spike in its window), "early" (TTFS: a
+    spike before the first input, or without any) or "failed".
+    """
+    if "spike_time_s" in dataset:
+        spike, first = dataset["spike_time_s"].values, dataset["input_time_s"].values.min(axis=1)
+        said = np.where(np.isfinite(spike), np.where(spike < first, "early", "fired"), "silent")
+    else:
+        said = np.where(dataset["rate_hz"].values > 0, "fired", "silent")
+    return np.where(dataset["status"].values != "ok", "failed", said)
+
+
 def parameter(dataset: xr.Dataset, name: str) -> float:
     """Default value of a netlist parameter (the value outside sweeps). Raises DataError when the netlist has none."""
     defaults = json.loads(dataset.attrs["defaults"])

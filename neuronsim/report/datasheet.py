@@ -16,8 +16,10 @@ from .render import write_page
 from .sections_bench import conditions, provenance, status, waveforms
 from .sections_card import card_section
 from .sections_levels import levels_section
+from .sections_mismatch import mismatch_section
+from .sections_points import corners_section, energy_plan_section
 from .sections_rate import fi_section
-from .sections_sweeps import energy_section, mismatch_section, phase_noise_section, ramp_section, saturation_section
+from .sections_sweeps import energy_section, phase_noise_section, ramp_section, saturation_section
 from .sections_ttfs import table3_section, transfer_section
 
 
@@ -34,11 +36,15 @@ def measured_sections(dataset: xr.Dataset, source: str, card: ModelCard | None =
             saturation_section(dataset, source),
             ramp_section(dataset, source),
             phase_noise_section(dataset, source, ttfs_card),
-            mismatch_section(dataset, source),
         ]
     else:
         found.append(fi_section(dataset, source, rate_card))
-    found.append(energy_section(dataset, source))
+    found += [
+        corners_section(dataset, source),
+        mismatch_section(dataset, source),
+        energy_plan_section(dataset, source),
+        energy_section(dataset, source),
+    ]
     return [section for section in found if section is not None]
 
 
