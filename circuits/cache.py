@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -75,6 +76,7 @@ class Cache:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute("CREATE TABLE IF NOT EXISTS runs (key TEXT PRIMARY KEY, outcome TEXT NOT NULL)")
+        self._db.execute("CREATE TABLE IF NOT EXISTS cells (key TEXT PRIMARY KEY, result TEXT NOT NULL)")
 
     def get(self, key: str) -> tuple[Outcome, int, str] | None:
         """(outcome, attempts, options) of a finished run, or None."""
@@ -110,8 +112,20 @@ class Cache:
             "options": options,
             "waveforms": {name: values.tolist() for name, values in outcome.waveforms.items()},
         }
+        self._write("runs", key, stored)
+
+    def get_cell(self, key: str) -> dict[str, Any] | None:
+        """Result of a finished measurement of a cell (plain data), or None."""
+        row = self._db.execute("SELECT result FROM cells WHERE key = ?", (key,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def put_cell(self, key: str, result: dict[str, Any]) -> None:
+        """Store one finished measurement of a cell."""
+        self._write("cells", key, result)
+
+    def _write(self, table: str, key: str, stored: dict[str, Any]) -> None:
         try:
-            self._db.execute("INSERT OR REPLACE INTO runs VALUES (?, ?)", (key, json.dumps(stored)))
+            self._db.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", (key, json.dumps(stored)))
         except sqlite3.OperationalError as error:
             raise OutputError(
                 f"cannot write the cache {self.path}: {error}. Free space there; finished runs are kept."

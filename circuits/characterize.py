@@ -21,9 +21,11 @@ from .cache import Cache
 from .campaign import Result, Task, check_engine, engine_version, listings, run_all
 from .deck import Job, build
 from .manifest import Manifest, load_manifest
+from .measurement import CellResult, columns_of, perform_all
 from .netlist import Netlist, read_netlist
 from .operating import NOMINAL
-from .plans import Plan, load_plans
+from .outcome import Outcome
+from .plans import CellPlan, Plan, load_plans
 from .rows import assemble
 from .run import Run
 from .transistors import Transistor, transistors_in
@@ -77,6 +79,9 @@ def characterize(
     version = engine_version(engine)
 
     runs = [run for plan in chosen for run in plan.runs(manifest, overrides, seed)]
+    measurements = [
+        m for plan in chosen if isinstance(plan, CellPlan) for m in plan.measurements(manifest, overrides, seed)
+    ]
     shown = _runs_with_waveforms(runs)
     tasks = []
     found = _transistors(manifest, netlist, runs, engine)
@@ -88,15 +93,26 @@ def characterize(
             Task(job=replace(job, waveforms=keep), safer=partial(_safer, manifest, netlist, run, keep, of_run)),
         )
     store = Cache() if cache is True else (cache or None)
-    counter = _Counter(len(tasks), progress)
+    counter = _Counter(len(tasks) + len(measurements), progress)
+    workers = jobs or os.cpu_count() or 1
     how = {"engine": engine, "version": version, "timeout_s": timeout_s, "cache": store, "executor": executor}
     try:
-        _probe(manifest, runs, run_all(tasks[:1], **how)[0])
-        results = run_all(tasks, jobs=jobs or os.cpu_count() or 1, retry_failed=retry_failed, on_done=counter, **how)
+        if tasks:
+            _probe(manifest, runs, run_all(tasks[:1], **how)[0])
+        results = run_all(tasks, jobs=workers, retry_failed=retry_failed, on_done=counter, **how)
+        cells = perform_all(
+            measurements,
+            version=version,
+            jobs=workers,
+            cache=store,
+            executor=executor,
+            retry_failed=retry_failed,
+            on_done=counter,
+        )
     finally:
         if store is not None and cache is True:
             store.close()
-    _refuse_useless(manifest, results)
+    _refuse_useless(manifest, [*(result.outcome for result in results), *cells])
     provenance = {
         "neuron": manifest.name,
         "code": manifest.code,
@@ -110,7 +126,7 @@ def characterize(
         "defaults": json.dumps({**manifest.defaults(), **overrides}, sort_keys=True),
         "versions": json.dumps({name: importlib.metadata.version(name) for name in _PACKAGES}, sort_keys=True),
     }
-    dataset = assemble(manifest, runs, results, provenance)
+    dataset = assemble(manifest, runs, results, provenance, columns_of(measurements, cells))
     if out is not None:
         schema.save(dataset, out)
     return dataset
@@ -168,7 +184,7 @@ def _probe(manifest: Manifest, runs: list[Run], first: Result) -> None:
         )
 
 
-def _refuse_useless(manifest: Manifest, results: list[Result]) -> None:
-    if all(result.outcome.reason for result in results):
-        reasons = sorted({f"{result.outcome.reason} ({result.outcome.message})" for result in results})
-        raise DataError(f"all {len(results)} runs of {manifest.name} failed: {'; '.join(reasons[:3])}")
+def _refuse_useless(manifest: Manifest, outcomes: Sequence[Outcome | CellResult]) -> None:
+    if all(outcome.reason for outcome in outcomes):
+        reasons = sorted({f"{outcome.reason} ({outcome.message})" for outcome in outcomes})
+        raise DataError(f"all {len(outcomes)} runs of {manifest.name} failed: {'; '.join(reasons[:3])}")

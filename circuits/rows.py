@@ -13,6 +13,8 @@ from .campaign import Result
 from .manifest import Manifest
 from .run import Run
 
+_TEXT = ("plan", "status", "reason", "message", "options", "corner")
+
 
 def _pad(rows: list[tuple[float, ...]], fill: float) -> np.ndarray:
     width = max((len(row) for row in rows), default=0)
@@ -22,8 +24,15 @@ def _pad(rows: list[tuple[float, ...]], fill: float) -> np.ndarray:
     return padded
 
 
-def assemble(manifest: Manifest, runs: list[Run], results: list[Result], provenance: dict[str, Any]) -> xr.Dataset:
-    """The dataset (schema: :mod:`neuronsim.dataset`) of finished runs, failed ones included."""
+def assemble(
+    manifest: Manifest,
+    runs: list[Run],
+    results: list[Result],
+    provenance: dict[str, Any],
+    cells: dict[str, tuple] | None = None,
+) -> xr.Dataset:
+    """The dataset (schema: :mod:`neuronsim.dataset`) of finished runs, failed ones included, and ``cells``: the tables of
+    cell plans."""
     outcomes = [result.outcome for result in results]
     ok = np.array([not outcome.reason for outcome in outcomes])
 
@@ -99,4 +108,7 @@ def assemble(manifest: Manifest, runs: list[Run], results: list[Result], provena
         for node in manifest.waveforms.nodes:
             values = np.stack([outcomes[i].waveforms[node] for i in traces])
             data[f"waveform_{node}_v"] = (dims, values, {"units": "V", "long_name": manifest.ports[node]})
+    data |= cells or {}
+    if not runs:  # an empty list does not tell that it would hold text
+        data |= {name: (("run",), np.array([], dtype=str)) for name in _TEXT}
     return schema.check(xr.Dataset(data, attrs={"schema_version": schema.SCHEMA_VERSION, **provenance}))

@@ -15,6 +15,12 @@ ttfs: spike_time_s (run): first output spike, inf = silent in the window, NaN = 
 rate: input_current_a (run), spike_times_s (run, spike), rate_hz (run) from the mean inter-spike interval
 waveforms (optional): waveform_time_s and waveform_<node>_v (trace, sample), trace_run (trace): which run they show
 
+Plans that measure cells have a table of their own instead of runs: variables <plan>_<column> over the dimension <plan>,
+each with measurement, status, reason, message, corner, temperature_c, supply_v (a failed measurement is one row of NaN):
+    oscillator: current_a, frequency_hz, control_v, supply_a, kappa_theory (s^0.5); rest_a, reach_a: lock range rest +- reach
+    synapse: code, current_a, idle_a, inl_steps, dnl_steps (from this code to the next)
+    thermal: oscillator, cycle, edge_s (rising edges), kappa_theory; power (factor on the noise, 0: floor), seed, step_s
+
 ``noise_seed`` is -1 in noise-free runs; ``chip`` is -1 where no frozen mismatch was drawn, ``chip_seed`` where none was
 drawn transistor by transistor. Attributes hold units and
 provenance; there is no date in it, so the same command gives the same file.
@@ -54,6 +60,12 @@ _BY_CODE = {
     "ttfs": ("spike_time_s", "input_time_s", "weight", "nominal_time_s", "nominal_weight"),
     "rate": ("input_current_a", "spike_times_s", "rate_hz"),
 }
+_CELL_COMMON = ("measurement", "status", "reason", "message", "corner", "temperature_c", "supply_v")
+_BY_CELL_PLAN = {
+    "oscillator": ("rest_a", "reach_a", "current_a", "frequency_hz", "control_v", "supply_a", "kappa_theory"),
+    "synapse": ("code", "current_a", "idle_a", "inl_steps", "dnl_steps"),
+    "thermal": ("power", "seed", "step_s", "oscillator", "cycle", "edge_s", "kappa_theory"),
+}
 _ATTRIBUTES = ("neuron", "code", "engine", "engine_version", "netlist_sha256", "seed", "plans", "defaults", "versions")
 
 
@@ -76,7 +88,28 @@ def check(dataset: xr.Dataset, where: str = "dataset") -> xr.Dataset:
     for name in (*_COMMON, *_BY_CODE[code]):
         if name not in dataset:
             raise DataError(f"{where}: variable '{name}' is missing")
+    for plan, names in _BY_CELL_PLAN.items():
+        if plan in dataset.dims:
+            ok = dataset.get(f"{plan}_status")
+            wanted = (*_CELL_COMMON, *(names if ok is not None and (ok.values == "ok").any() else ()))
+            for name in wanted:
+                if f"{plan}_{name}" not in dataset:
+                    raise DataError(f"{where}: variable '{plan}_{name}' is missing")
     return dataset
+
+
+def cells(dataset: xr.Dataset, plan: str, *, ok: bool = True) -> xr.Dataset:
+    """Table of a cell plan over ``row``, its columns without the plan's name; by default without failed measurements.
+
+    Empty (no ``row``) when the plan was not run.
+    """
+    if plan not in dataset.dims:
+        return xr.Dataset()
+    own = [
+        str(name) for name in dataset.data_vars if str(name).startswith(f"{plan}_") and dataset[name].dims == (plan,)
+    ]
+    table = dataset[own].rename({name: name.removeprefix(f"{plan}_") for name in own}).rename_dims({plan: "row"})
+    return table.isel(row=np.flatnonzero(table["status"].values == "ok")) if ok else table
 
 
 def content_sha256(dataset: xr.Dataset) -> str:

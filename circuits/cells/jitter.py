@@ -58,7 +58,11 @@ class NoisyEdges:
 
 
 def noise_sources(
-    *, bias_a: float = 8e-6, resistance_ohm: float | None = None, gamma: float = 2 / 3, condition: Condition | None = None
+    *,
+    bias_a: float = 8e-6,
+    resistance_ohm: float | None = None,
+    gamma: float = 2 / 3,
+    condition: Condition | None = None,
 ) -> NoiseSources:
     """Densities of the ring VCO's noise from the transconductances at its operating point.
 
@@ -96,7 +100,7 @@ def noisy_edges(
     gamma: float = 2 / 3,
     power: float = 1.0,
     seed: int = 0,
-    sample_s: float = 50e-12,
+    sample_s: float = 100e-12,
     step_s: float = 50e-12,
     condition: Condition | None = None,
 ) -> NoisyEdges:
@@ -125,7 +129,9 @@ def noisy_edges(
             f"Xvco{i} vc{i} 0 a{i} b{i} c{i} vdd ring_vco vdd_v={condition.supply_v:.9g} dummy1=1e-21",
             f"Xout{i} a{i} y{i} vdd inverter",
         ]
-        for k, (node, density) in enumerate(zip((f"a{i}", f"b{i}", f"c{i}", f"vc{i}", f"xvco{i}.pb"), densities, strict=True)):
+        for k, (node, density) in enumerate(
+            zip((f"a{i}", f"b{i}", f"c{i}", f"vc{i}", f"xvco{i}.pb"), densities, strict=True)
+        ):
             current = rng.standard_normal(times.size) * np.sqrt(power * density / (2 * sample_s))
             lines.append(f"Inoise{i}_{k} 0 {node} {samples(times, current)}")
         save.append(f"v(y{i})")
@@ -134,5 +140,7 @@ def noisy_edges(
     edges = [crossings(wave["time"], wave[f"y{i}"] - condition.supply_v / 2) for i in range(oscillators)]
     fewest = min(e.size for e in edges)
     if fewest < cycles / 2:
-        raise DataError(f"an oscillator made {fewest} edges where {cycles} were expected: it does not run at {condition}")
+        raise DataError(
+            f"an oscillator made {fewest} edges where {cycles} were expected: it does not run at {condition}"
+        )
     return NoisyEdges(edge_s=np.stack([e[:fewest] for e in edges]), sources=sources)

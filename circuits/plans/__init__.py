@@ -11,21 +11,25 @@ from pydantic import ValidationError
 from neuronsim.errors import DataError, InputError, suggest
 
 from .base import Plan
+from .cell import CellPlan
 from .corners import Corners
 from .energy import Energy
 from .fi import FICurve
 from .jitter import Jitter
 from .mismatch import Mismatch
+from .oscillator import Oscillator
 from .phase_noise import PhaseNoise
 from .quantization import Quantization
 from .ramp import Ramp
 from .saturation import Saturation
+from .synapse import Synapse
+from .thermal import Thermal
 from .transfer import Transfer
 
-KINDS: dict[str, type[Plan]] = {
-    plan.kind: plan
-    for plan in (Transfer, Jitter, Quantization, Saturation, Ramp, PhaseNoise, Mismatch, FICurve, Corners, Energy)
-}
+_OF_NEURONS = (Transfer, Jitter, Quantization, Saturation, Ramp, PhaseNoise, Mismatch, FICurve, Corners, Energy)
+_OF_CELLS = (Oscillator, Synapse, Thermal)
+KINDS: dict[str, type[Plan]] = {plan.kind: plan for plan in (*_OF_NEURONS, *_OF_CELLS)}
+__all__ = ["GROUPS", "KINDS", "CellPlan", "Plan", "load_plans", "make_plan"]
 GROUPS = {
     "table3": ("jitter", "quantization"),
     "card": ("transfer", "saturation", "phase_noise", "mismatch"),

@@ -208,7 +208,9 @@ def energy_plan_section(dataset: xr.Dataset, source: str) -> Section | None:
             )
         )
         if untold:
-            text = f"It fires (or fails) without any input at {'; '.join(untold)}: the static power holds a spike there."
+            text = (
+                f"It fires (or fails) without any input at {'; '.join(untold)}: the static power holds a spike there."
+            )
             blocks.append(Note(text=text, warning=True))
         if ttfs:
             blocks.append(Note(text=PAPER))
