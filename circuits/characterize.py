@@ -30,6 +30,7 @@ from .rows import assemble
 from .run import Run
 from .transistors import Transistor, transistors_in
 
+TIMEOUT_S, TIMEOUT_TRANSISTOR_S = 60.0, 600.0
 _PACKAGES = ("neuronsim", "numpy", "PySpice", "xarray")
 
 
@@ -41,7 +42,7 @@ def characterize(
     seed: int = 0,
     jobs: int | None = None,
     engine: str = "ngspice-shared",
-    timeout_s: float = 60.0,
+    timeout_s: float | None = None,
     parameters: dict[str, float] | None = None,
     trust: bool = False,
     cache: Cache | bool = True,
@@ -53,14 +54,15 @@ def characterize(
 
     neuron: name or manifest path; plans: names, groups ("table3"), TOML paths, or plan objects; parameters: values in SI
     units that replace the manifest's defaults; jobs: worker processes (default: all cores); timeout_s: per run, after
-    which its worker is killed; executor: any concurrent.futures.Executor instead of the local pool (runs ``ngspice -b``);
+    which its worker is killed (None: 60, or 600 at transistor level); executor: any concurrent.futures.Executor instead of the
+    local pool (runs ``ngspice -b``);
     progress(done, total) is called as runs finish. The result depends on the seed, not on ``jobs``.
 
     Raises InputError, DataError (a netlist that ngspice does not take; every single run failed), MissingToolError
     (no ngspice), OutputError.
     """
     manifest = neuron if isinstance(neuron, Manifest) else load_manifest(neuron)
-    chosen = load_plans(plans)
+    chosen = load_plans(plans, manifest)
     for plan in chosen:
         if plan.code not in ("any", manifest.code):
             raise InputError(
@@ -68,6 +70,8 @@ def characterize(
             )
     if jobs is not None and jobs < 1:
         raise InputError(f"jobs = {jobs} is out of range: at least 1")
+    if timeout_s is None:
+        timeout_s = TIMEOUT_TRANSISTOR_S if manifest.level == "transistor" else TIMEOUT_S
     if not timeout_s > 0:
         raise InputError(f"timeout = {timeout_s} is out of range: a positive number of seconds")
     if executor is not None:
@@ -78,7 +82,7 @@ def characterize(
     netlist = read_netlist(manifest, trust=trust)
     version = engine_version(engine)
 
-    runs = [run for plan in chosen for run in plan.runs(manifest, overrides, seed)]
+    runs = [replace(run, fine=run.fine or plan.fine) for plan in chosen for run in plan.runs(manifest, overrides, seed)]
     measurements = [
         m for plan in chosen if isinstance(plan, CellPlan) for m in plan.measurements(manifest, overrides, seed)
     ]

@@ -98,6 +98,11 @@ def check(dataset: xr.Dataset, where: str = "dataset") -> xr.Dataset:
     return dataset
 
 
+def cell_plans(dataset: xr.Dataset) -> list[str]:
+    """Plans of the dataset that measured cells."""
+    return [plan for plan in _BY_CELL_PLAN if plan in dataset.dims]
+
+
 def cells(dataset: xr.Dataset, plan: str, *, ok: bool = True) -> xr.Dataset:
     """Table of a cell plan over ``row``, its columns without the plan's name; by default without failed measurements.
 

@@ -24,6 +24,13 @@ class Plan(BaseModel):
     kind: ClassVar[str]
     code: ClassVar[str]
     summary: ClassVar[str]
+    fine: bool = Field(default=False, description="sign-off accuracy: half the time step, a tenth of the tolerance")
+
+    def obstacle(self, manifest: Manifest) -> str | None:
+        """Why the neuron of ``manifest`` cannot do this plan, or None. A group leaves such a plan out."""
+        if self.code not in ("any", manifest.code):
+            return f"it is for {self.code} neurons"
+        return None
 
     @abstractmethod
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:

@@ -23,6 +23,12 @@ class CellPlan(Plan):
     """A plan without runs of the neuron: its measurements fill a table of their own in the dataset."""
 
     code: ClassVar[str] = "any"
+    cell: ClassVar[str]
+
+    def obstacle(self, manifest: Manifest) -> str | None:
+        """See the base class."""
+        there = manifest.process is not None and getattr(manifest.cells, self.cell) is not None
+        return super().obstacle(manifest) or (None if there else f"the manifest has no [cells] {self.cell}")
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
         """None; refuses a neuron that is not built of these cells."""

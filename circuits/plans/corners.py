@@ -24,6 +24,10 @@ class Corners(ProbePlan):
     temperatures_c: tuple[float, ...] = Field(default=(-40.0, 27.0, 125.0), min_length=1)
     supplies: tuple[float, ...] = Field(default=(0.9, 1.0, 1.1), min_length=1)
 
+    def obstacle(self, manifest: Manifest) -> str | None:
+        """See the base class."""
+        return super().obstacle(manifest) or (None if manifest.process else "the manifest names no process")
+
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
         """See the base class."""
         at = points(

@@ -24,6 +24,10 @@ class Energy(ProbePlan):
     temperatures_c: tuple[float, ...] = Field(default=(27.0,), min_length=1)
     supplies: tuple[float, ...] = Field(default=(1.0,), min_length=1)
 
+    def obstacle(self, manifest: Manifest) -> str | None:
+        """See the base class."""
+        return super().obstacle(manifest) or (None if manifest.energy else "the manifest names no supplies")
+
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
         """See the base class."""
         stimuli = [replace(run, level=float(run.trial)) for run in self.stimuli(manifest, parameters)]

@@ -51,7 +51,11 @@ class Mismatch(Plan):
     trials: int = Field(default=8, ge=1, le=1000, description="stimuli per chip")
     tolerance: float = Field(default=0.1, gt=0, lt=10, description="relative deviation from nominal of a good chip")
     window: float = Field(default=5.0, gt=0, le=1e5, description="length of a run of a rate neuron, in time units")
-    fine: bool = Field(default=False, description="sign-off accuracy: half the time step, a tenth of the tolerance")
+
+    def obstacle(self, manifest: Manifest) -> str | None:
+        """See the base class."""
+        sigmas = any(p.sigma for p in manifest.parameters.values()) or manifest.defaults().get("weight_sigma", 0.0)
+        return super().obstacle(manifest) or (None if manifest.process or sigmas else "nothing in the manifest varies")
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
         """See the base class."""
@@ -94,4 +98,4 @@ class Mismatch(Plan):
                 )
                 for trial, current in enumerate(currents)
             ]
-        return [replace(run, plan=self.kind, fine=self.fine) for run in drawn]
+        return [replace(run, plan=self.kind) for run in drawn]

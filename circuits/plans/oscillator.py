@@ -17,6 +17,7 @@ class Oscillator(CellPlan):
     """
 
     kind: ClassVar[str] = "oscillator"
+    cell: ClassVar[str] = "oscillator"
     summary: ClassVar[str] = "ring VCO alone: tuning curve, lock range, phase-noise estimate"
     currents: tuple[float, ...] = Field(default=(0.7, 0.85, 1.0, 1.15, 1.3), min_length=1)
     corners: tuple[str, ...] | None = Field(default=None, min_length=1)
@@ -26,7 +27,7 @@ class Oscillator(CellPlan):
 
     def measurements(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Measurement]:
         """See the base class."""
-        cell = cell_or_refuse(manifest.cells.oscillator, self.kind, manifest, "oscillator")
+        cell = cell_or_refuse(manifest.cells.oscillator, self.kind, manifest, self.cell)
         values = manifest.checked(parameters)
         bias, pull = values[cell.bias], values[cell.pull]
         at = conditions(

@@ -27,7 +27,6 @@ class ProbePlan(Plan):
     settle: float = Field(default=4.0, gt=0, le=100, description="how long to watch after the last input, in tau")
     currents_a: tuple[float, ...] | None = Field(default=None, min_length=1)
     window: float = Field(default=5.0, gt=0, le=1e5, description="length of a run of a rate neuron, in time units")
-    fine: bool = Field(default=False, description="sign-off accuracy: half the time step, a tenth of the tolerance")
 
     @model_validator(mode="after")
     def _stimuli_match(self) -> Self:
@@ -47,7 +46,7 @@ class ProbePlan(Plan):
         Raises InputError for a stimulus outside the validity range of the neuron.
         """
         unit = self.unit_s(manifest, parameters)
-        shared = {"plan": self.kind, "parameters": parameters, "fine": self.fine}
+        shared = {"plan": self.kind, "parameters": parameters}
         if manifest.code == "rate":
             low, high = manifest.validity.current_a or (0.0, 0.0)
             currents = self.currents_a or (float(f"{np.sqrt(low * high):.3g}"),)

@@ -15,6 +15,7 @@ class Synapse(CellPlan):
     """Current of every code at each corner, temperature and supply (fractions), the summing node held still."""
 
     kind: ClassVar[str] = "synapse"
+    cell: ClassVar[str] = "synapse"
     summary: ClassVar[str] = "digital synapse alone: current levels, INL, DNL"
     corners: tuple[str, ...] | None = Field(default=None, min_length=1)
     temperatures_c: tuple[float, ...] = Field(default=(-40.0, 27.0, 125.0), min_length=1)
@@ -22,7 +23,7 @@ class Synapse(CellPlan):
 
     def measurements(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Measurement]:
         """See the base class."""
-        cell = cell_or_refuse(manifest.cells.synapse, self.kind, manifest, "synapse")
+        cell = cell_or_refuse(manifest.cells.synapse, self.kind, manifest, self.cell)
         at = conditions(
             manifest,
             parameters,

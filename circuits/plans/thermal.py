@@ -20,6 +20,7 @@ class Thermal(CellPlan):
     """
 
     kind: ClassVar[str] = "thermal"
+    cell: ClassVar[str] = "oscillator"
     summary: ClassVar[str] = "ring VCO under device noise: period jitter, kappa sqrt(t), numerical floor, scaling"
     oscillators: int = Field(default=4, ge=1, le=64)
     cycles: int = Field(default=60, ge=20, le=5000)
@@ -32,7 +33,7 @@ class Thermal(CellPlan):
 
     def measurements(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Measurement]:
         """See the base class."""
-        cell = cell_or_refuse(manifest.cells.oscillator, self.kind, manifest, "oscillator")
+        cell = cell_or_refuse(manifest.cells.oscillator, self.kind, manifest, self.cell)
         values = manifest.checked(parameters)
         room, *others = conditions(
             manifest,
