@@ -91,7 +91,7 @@ def perform(measurement: Measurement) -> CellResult:
     try:
         return CellResult(columns=_FUNCTIONS[measurement.function](measurement.condition, measurement.arguments))
     except NeuronsimError as error:
-        return CellResult(reason="no_result", message=str(error)[:240])
+        return CellResult(reason="timeout" if "took more than" in str(error) else "no_result", message=str(error)[:240])
 
 
 @remember
@@ -117,7 +117,7 @@ def perform_all(
     *,
     version: str,
     jobs: int = 1,
-    timeout_s: float = 600.0,
+    timeout_s: float = 660.0,
     cache: Cache | None = None,
     executor: Executor | None = None,
     retry_failed: bool = False,

@@ -100,7 +100,7 @@ def corners_section(dataset: xr.Dataset, source: str) -> Section | None:
                     quantity(typ, unit),
                     quantity(values[at].max(), unit),
                     f"{names[worst]}, {supplies[worst]}",
-                    percent(values[worst] / typ - 1) if np.isfinite(typ) else "–",
+                    percent(float(values[worst]) / typ - 1) if np.isfinite(typ) else "–",
                 )
             )
     counted = ", ".join(f"{int((came_to == word).sum())} {word}" for word in ("fired", "silent", "early", "failed"))
@@ -120,7 +120,7 @@ def corners_section(dataset: xr.Dataset, source: str) -> Section | None:
             supplies[i],
             str(int(trial[i])),
             str(came_to[i]),
-            _why(rows, i, str(came_to[i])),
+            _why(rows, int(i), str(came_to[i])),
         )
         for i in np.flatnonzero(~fired)
     ]
