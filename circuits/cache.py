@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +14,9 @@ from neuronsim.errors import OutputError
 from neuronsim.files import sha256_of
 
 from .deck import Job
-from .outcome import Outcome
+from .outcome import BlockEnergy, Outcome
 
-_VERSION = 2
+_VERSION = 3
 
 
 def default_path() -> Path:
@@ -42,6 +43,7 @@ def key_of(job: Job, engine: str, version: str) -> str:
         repr(job.t_stop_s),
         repr(job.t_start_s),
         job.commands,
+        job.first_input_s,
     ]
     return sha256_of(json.dumps([*parts, job.supplies, job.waveforms]))
 
@@ -74,6 +76,7 @@ class Cache:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute("CREATE TABLE IF NOT EXISTS runs (key TEXT PRIMARY KEY, outcome TEXT NOT NULL)")
+        self._db.execute("CREATE TABLE IF NOT EXISTS cells (key TEXT PRIMARY KEY, result TEXT NOT NULL)")
 
     def get(self, key: str) -> tuple[Outcome, int, str] | None:
         """(outcome, attempts, options) of a finished run, or None."""
@@ -84,6 +87,10 @@ class Cache:
         outcome = Outcome(
             spikes_s=tuple(stored["spikes_s"]),
             energy_j=stored["energy_j"] if stored["energy_j"] is not None else float("nan"),
+            blocks={
+                block: BlockEnergy(window_j=window, active_j=float("nan") if active is None else active)
+                for block, (window, active) in stored["blocks"].items()
+            },
             reason=stored["reason"],
             message=stored["message"],
             waveforms={name: np.asarray(values) for name, values in stored["waveforms"].items()},
@@ -95,14 +102,30 @@ class Cache:
         stored = {
             "spikes_s": outcome.spikes_s,
             "energy_j": outcome.energy_j if np.isfinite(outcome.energy_j) else None,
+            "blocks": {
+                block: (energy.window_j, energy.active_j if np.isfinite(energy.active_j) else None)
+                for block, energy in outcome.blocks.items()
+            },
             "reason": outcome.reason,
             "message": outcome.message,
             "attempts": attempts,
             "options": options,
             "waveforms": {name: values.tolist() for name, values in outcome.waveforms.items()},
         }
+        self._write("runs", key, stored)
+
+    def get_cell(self, key: str) -> dict[str, Any] | None:
+        """Result of a finished measurement of a cell (plain data), or None."""
+        row = self._db.execute("SELECT result FROM cells WHERE key = ?", (key,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def put_cell(self, key: str, result: dict[str, Any]) -> None:
+        """Store one finished measurement of a cell."""
+        self._write("cells", key, result)
+
+    def _write(self, table: str, key: str, stored: dict[str, Any]) -> None:
         try:
-            self._db.execute("INSERT OR REPLACE INTO runs VALUES (?, ?)", (key, json.dumps(stored)))
+            self._db.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", (key, json.dumps(stored)))
         except sqlite3.OperationalError as error:
             raise OutputError(
                 f"cannot write the cache {self.path}: {error}. Free space there; finished runs are kept."

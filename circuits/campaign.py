@@ -106,12 +106,17 @@ def run_all(
     results: list[Result | None] = [None] * len(tasks)
     keys = [key_of(task.job, engine, version) for task in tasks]
     open_indices: list[int] = []
+    first: dict[str, int] = {}
+    followers: dict[int, list[int]] = {}  # runs with equal decks are simulated once
     for index, key in enumerate(keys):
         stored = cache.get(key) if cache else None
         if stored is not None and not (retry_failed and stored[0].reason):
             results[index] = Result(outcome=stored[0], attempts=stored[1], options=stored[2])
             on_done(index)
+        elif key in first:
+            followers.setdefault(first[key], []).append(index)
         else:
+            first[key] = index
             open_indices.append(index)
     if not open_indices:
         return [result for result in results if result is not None]
@@ -146,7 +151,9 @@ def run_all(
             if cache:
                 cache.put(keys[index], outcome, attempt, options)
             waiting -= 1
-            on_done(index)
+            for same in (index, *followers.get(index, ())):
+                results[same] = results[index]
+                on_done(same)
     except BaseException:
         if pool is not None:
             pool.stop()

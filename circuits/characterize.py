@@ -21,13 +21,16 @@ from .cache import Cache
 from .campaign import Result, Task, check_engine, engine_version, listings, run_all
 from .deck import Job, build
 from .manifest import Manifest, load_manifest
+from .measurement import CellResult, columns_of, perform_all
 from .netlist import Netlist, read_netlist
 from .operating import NOMINAL
-from .plans import Plan, load_plans
+from .outcome import Outcome
+from .plans import CellPlan, Plan, load_plans
 from .rows import assemble
 from .run import Run
 from .transistors import Transistor, transistors_in
 
+TIMEOUT_S, TIMEOUT_TRANSISTOR_S = 60.0, 600.0
 _PACKAGES = ("neuronsim", "numpy", "PySpice", "xarray")
 
 
@@ -39,7 +42,7 @@ def characterize(
     seed: int = 0,
     jobs: int | None = None,
     engine: str = "ngspice-shared",
-    timeout_s: float = 60.0,
+    timeout_s: float | None = None,
     parameters: dict[str, float] | None = None,
     trust: bool = False,
     cache: Cache | bool = True,
@@ -51,21 +54,24 @@ def characterize(
 
     neuron: name or manifest path; plans: names, groups ("table3"), TOML paths, or plan objects; parameters: values in SI
     units that replace the manifest's defaults; jobs: worker processes (default: all cores); timeout_s: per run, after
-    which its worker is killed; executor: any concurrent.futures.Executor instead of the local pool (runs ``ngspice -b``);
+    which its worker is killed (None: 60, or 600 at transistor level); executor: any concurrent.futures.Executor instead of the
+    local pool (runs ``ngspice -b``);
     progress(done, total) is called as runs finish. The result depends on the seed, not on ``jobs``.
 
     Raises InputError, DataError (a netlist that ngspice does not take; every single run failed), MissingToolError
     (no ngspice), OutputError.
     """
     manifest = neuron if isinstance(neuron, Manifest) else load_manifest(neuron)
-    chosen = load_plans(plans)
+    chosen = load_plans(plans, manifest)
     for plan in chosen:
-        if plan.code != manifest.code:
+        if plan.code not in ("any", manifest.code):
             raise InputError(
                 f"plan '{plan.kind}' is for {plan.code} neurons, {manifest.name} is a {manifest.code} neuron"
             )
     if jobs is not None and jobs < 1:
         raise InputError(f"jobs = {jobs} is out of range: at least 1")
+    if timeout_s is None:
+        timeout_s = TIMEOUT_TRANSISTOR_S if manifest.level == "transistor" else TIMEOUT_S
     if not timeout_s > 0:
         raise InputError(f"timeout = {timeout_s} is out of range: a positive number of seconds")
     if executor is not None:
@@ -76,7 +82,10 @@ def characterize(
     netlist = read_netlist(manifest, trust=trust)
     version = engine_version(engine)
 
-    runs = [run for plan in chosen for run in plan.runs(manifest, overrides, seed)]
+    runs = [replace(run, fine=run.fine or plan.fine) for plan in chosen for run in plan.runs(manifest, overrides, seed)]
+    measurements = [
+        m for plan in chosen if isinstance(plan, CellPlan) for m in plan.measurements(manifest, overrides, seed)
+    ]
     shown = _runs_with_waveforms(runs)
     tasks = []
     found = _transistors(manifest, netlist, runs, engine)
@@ -88,15 +97,26 @@ def characterize(
             Task(job=replace(job, waveforms=keep), safer=partial(_safer, manifest, netlist, run, keep, of_run)),
         )
     store = Cache() if cache is True else (cache or None)
-    counter = _Counter(len(tasks), progress)
+    counter = _Counter(len(tasks) + len(measurements), progress)
+    workers = jobs or os.cpu_count() or 1
     how = {"engine": engine, "version": version, "timeout_s": timeout_s, "cache": store, "executor": executor}
     try:
-        _probe(manifest, runs, run_all(tasks[:1], **how)[0])
-        results = run_all(tasks, jobs=jobs or os.cpu_count() or 1, retry_failed=retry_failed, on_done=counter, **how)
+        if tasks:
+            _probe(manifest, runs, run_all(tasks[:1], **how)[0])
+        results = run_all(tasks, jobs=workers, retry_failed=retry_failed, on_done=counter, **how)
+        cells = perform_all(
+            measurements,
+            version=version,
+            jobs=workers,
+            cache=store,
+            executor=executor,
+            retry_failed=retry_failed,
+            on_done=counter,
+        )
     finally:
         if store is not None and cache is True:
             store.close()
-    _refuse_useless(manifest, results)
+    _refuse_useless(manifest, [*(result.outcome for result in results), *cells])
     provenance = {
         "neuron": manifest.name,
         "code": manifest.code,
@@ -110,7 +130,7 @@ def characterize(
         "defaults": json.dumps({**manifest.defaults(), **overrides}, sort_keys=True),
         "versions": json.dumps({name: importlib.metadata.version(name) for name in _PACKAGES}, sort_keys=True),
     }
-    dataset = assemble(manifest, runs, results, provenance)
+    dataset = assemble(manifest, runs, results, provenance, columns_of(measurements, cells))
     if out is not None:
         schema.save(dataset, out)
     return dataset
@@ -168,7 +188,7 @@ def _probe(manifest: Manifest, runs: list[Run], first: Result) -> None:
         )
 
 
-def _refuse_useless(manifest: Manifest, results: list[Result]) -> None:
-    if all(result.outcome.reason for result in results):
-        reasons = sorted({f"{result.outcome.reason} ({result.outcome.message})" for result in results})
-        raise DataError(f"all {len(results)} runs of {manifest.name} failed: {'; '.join(reasons[:3])}")
+def _refuse_useless(manifest: Manifest, outcomes: Sequence[Outcome | CellResult]) -> None:
+    if all(outcome.reason for outcome in outcomes):
+        reasons = sorted({f"{outcome.reason} ({outcome.message})" for outcome in outcomes})
+        raise DataError(f"all {len(outcomes)} runs of {manifest.name} failed: {'; '.join(reasons[:3])}")

@@ -30,6 +30,8 @@ class Job:
     """What an engine gets: the deck, commands between loading and running it, and how to read spikes from its vectors.
 
     The simulation runs until ``t_start_s + t_stop_s``; its results are told from ``t_start_s`` on, as time zero.
+    ``supplies``: vector of the current, volts, block it feeds. ``first_input_s``: start of the active window of a TTFS
+    neuron (None for a rate neuron).
     """
 
     deck: str
@@ -38,9 +40,10 @@ class Job:
     level_v: float
     edge: str
     t_stop_s: float
-    supplies: tuple[tuple[str, float], ...] = ()
+    supplies: tuple[tuple[str, float, str], ...] = ()
     waveforms: tuple[str, ...] = ()
     t_start_s: float = 0.0
+    first_input_s: float | None = None
     commands: tuple[str, ...] = ()
 
 
@@ -152,13 +155,19 @@ def build(
         lines += [f"Vreset {manifest.stimulus.reset} 0 {_reset_source(manifest, values, unit_s)}"]
     if manifest.noise:
         lines += [f"Inoise 0 {manifest.noise.port} {_noise_source(manifest, run, values, unit_s)}"]
-    supplies = []
+    supplies, currents = [], []
     for port, parameter in (manifest.energy.supplies if manifest.energy else {}).items():
         lines += [f"Vsupply_{port} {port} 0 DC {values[parameter]:.12g}"]
-        supplies.append((f"vsupply_{port}#branch", values[parameter]))
+        supplies.append((f"vsupply_{port}#branch", values[parameter], port))
+        currents.append(f"i(vsupply_{port})")
+    if manifest.energy and manifest.synapse and manifest.synapse.supply:
+        first = next(iter(manifest.energy.supplies.values()))
+        for i in range(len(run.times_s)):
+            inside = f"v.xs{i}.{manifest.synapse.supply.lower()}"
+            supplies.append((f"{inside}#branch", values[first], "synapses"))
+            currents.append(f"i({inside})")
     spike = manifest.spike
     saved = dict.fromkeys([spike.node, *([spike.reference] if spike.reference else []), *manifest.waveforms.nodes])
-    currents = [f"i(vsupply_{port})" for port in (manifest.energy.supplies if manifest.energy else {})]
     lines += [".save " + " ".join([*(f"v({node})" for node in saved), *currents])]
     stop_s = start_s + run.window_s
     lines += [f".tran {max_step:.9g} {stop_s:.12g} {start_s:.12g} {max_step:.9g} uic", ".end"]
@@ -173,5 +182,6 @@ def build(
         supplies=tuple(supplies),
         waveforms=manifest.waveforms.nodes,
         t_start_s=start_s,
+        first_input_s=None if manifest.code == "rate" else min(run.times_s, default=math.inf),
         commands=tuple(f"alter @{name}[delvto]={shift:.9g}" for name, shift in shifts.items()),
     )

@@ -41,6 +41,7 @@ def _start() -> Any:
     global _instance
     if _instance is None:
         os.environ["NGSPICE_LIBRARY_PATH"] = library_path()
+        os.environ["OMP_THREAD_LIMIT"] = "1"  # read when the library brings in OpenMP
         logging.getLogger("PySpice").setLevel(logging.CRITICAL)
         logging.disable(logging.WARNING)  # PySpice warns about ngspice versions it does not know
         home = tempfile.mkdtemp(prefix="neuronsim-home-")

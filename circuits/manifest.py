@@ -59,13 +59,17 @@ class Parameter(_Part):
 
 
 class Synapse(_Part):
-    """Subcircuit of one input: its ports, the parameter that holds the weight, and those it shares with the neuron."""
+    """Subcircuit of one input: its ports, the parameter that holds the weight, and those it shares with the neuron.
+
+    ``supply``: name of the voltage source inside it that feeds it at the first supply's voltage; its energy is counted.
+    """
 
     subcircuit: str
     input: str
     output: str
     weight: str
     shares: tuple[str, ...] = ()
+    supply: str | None = None
 
 
 class Stimulus(_Part):
@@ -148,6 +152,31 @@ class Energy(_Part):
     supplies: dict[str, str]
 
 
+class OscillatorCell(_Part):
+    """The ring VCO of a neuron: parameters that hold its control current at rest and the resistor ``pull`` from the phase
+    detector to its control node, which sets the lock range.
+    """
+
+    cell: Literal["ring_vco"] = "ring_vco"
+    bias: str
+    pull: str
+
+
+class SynapseCell(_Part):
+    """The digital synapse: resistance of its smallest conductance (ohm), and the voltage of the node it feeds."""
+
+    cell: Literal["switched_resistor_synapse"] = "switched_resistor_synapse"
+    r_lsb: float = Field(gt=0)
+    summing_node_v: float = 0.5
+
+
+class Cells(_Part):
+    """Cells of netlists/cells that the neuron is built of, for the plans that measure them alone."""
+
+    oscillator: OscillatorCell | None = None
+    synapse: SynapseCell | None = None
+
+
 class Validity(_Part):
     """Where the circuit does what its equation says; plans stay inside, except those that measure the edge.
 
@@ -186,6 +215,7 @@ class Manifest(_Part):
     energy: Energy | None = None
     validity: Validity = Validity()
     process: str | None = None
+    cells: Cells = Cells()
     parameters: dict[str, Parameter]
     bench: dict[str, Parameter] = Field(default_factory=dict)
     folder: Path = Field(default=Path(), exclude=True)
@@ -226,6 +256,9 @@ class Manifest(_Part):
         ]
         names += [("synapse.shares", name) for name in (self.synapse.shares if self.synapse else ())]
         names += [("energy.supplies", name) for name in (self.energy.supplies.values() if self.energy else ())]
+        if self.cells.oscillator:
+            names += [("cells.oscillator.bias", self.cells.oscillator.bias)]
+            names += [("cells.oscillator.pull", self.cells.oscillator.pull)]
         if self.noise:
             names += [
                 ("noise.carrier", self.noise.carrier),

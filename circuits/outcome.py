@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.integrate import cumulative_trapezoid
 
 from .deck import Job
 from .measure import crossings, resample
@@ -41,11 +42,24 @@ _COMPLAINTS = ("error on line", "err", "fail", "too small", "unknown", "unable",
 
 
 @dataclass(frozen=True, kw_only=True)
+class BlockEnergy:
+    """Energy of one block in joules: over the whole window, and per spike in the active window (NaN without a spike).
+
+    The active window of a TTFS neuron goes from its first input to its first spike; that of a rate neuron from its first
+    to its last spike, divided by the intervals in it.
+    """
+
+    window_j: float
+    active_j: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """Result of one run: spike times (possibly none) and energy, or a reason why there is none."""
+    """Result of one run: spike times (possibly none) and energy, whole and by block, or a reason why there is none."""
 
     spikes_s: tuple[float, ...] = ()
     energy_j: float = float("nan")
+    blocks: dict[str, BlockEnergy] = field(default_factory=dict)
     reason: str = ""
     message: str = ""
     waveforms: dict[str, NDArray[np.float64]] = field(default_factory=dict)
@@ -86,15 +100,38 @@ def measured(job: Job, vectors: dict[str, NDArray[np.float64]], messages: str) -
         reason = reason_of(messages)
         return failed("no_convergence" if reason == "no_result" else reason, messages or f"stopped at {time[-1]:g} s")
     level = vectors[job.reference] if job.reference else job.level_v
-    energy = float("nan")
-    if job.supplies:
-        energy = sum(-volts * float(np.trapezoid(vectors[name], time)) for name, volts in job.supplies)
+    spikes = tuple(float(t) for t in crossings(time, signal - level, edge=job.edge))
+    blocks = _blocks(job, time, vectors, spikes)
     shown = {}
     if job.waveforms:
         shown = {"time": np.linspace(time[0], time[-1], WAVEFORM_SAMPLES)}
         shown |= {name: resample(time, vectors[name], WAVEFORM_SAMPLES) for name in job.waveforms if name in vectors}
     return Outcome(
-        spikes_s=tuple(float(t) for t in crossings(time, signal - level, edge=job.edge)),
-        energy_j=energy,
+        spikes_s=spikes,
+        energy_j=sum(block.window_j for block in blocks.values()) if blocks else float("nan"),
+        blocks=blocks,
         waveforms=shown,
     )
+
+
+def _blocks(
+    job: Job, time: NDArray[np.float64], vectors: dict[str, NDArray[np.float64]], spikes: tuple[float, ...]
+) -> dict[str, BlockEnergy]:
+    if job.first_input_s is not None:
+        # a spike before the first input was not caused by it
+        caused = spikes and spikes[0] >= job.first_input_s
+        span, count = (job.first_input_s, spikes[0] if caused else np.nan), 1
+    else:
+        span, count = (spikes[0], spikes[-1]) if len(spikes) > 1 else (np.nan, np.nan), max(len(spikes) - 1, 1)
+    drawn: dict[str, NDArray[np.float64]] = {}
+    for name, volts, block in job.supplies:
+        drawn[block] = drawn.get(block, np.zeros(time.size)) - volts * cumulative_trapezoid(
+            vectors[name], time, initial=0
+        )
+    return {
+        block: BlockEnergy(
+            window_j=float(joules[-1]),
+            active_j=float(np.interp(span[1], time, joules) - np.interp(span[0], time, joules)) / count,
+        )
+        for block, joules in drawn.items()
+    }

@@ -13,6 +13,8 @@ from .campaign import Result
 from .manifest import Manifest
 from .run import Run
 
+_TEXT = ("plan", "status", "reason", "message", "options", "corner")
+
 
 def _pad(rows: list[tuple[float, ...]], fill: float) -> np.ndarray:
     width = max((len(row) for row in rows), default=0)
@@ -22,8 +24,15 @@ def _pad(rows: list[tuple[float, ...]], fill: float) -> np.ndarray:
     return padded
 
 
-def assemble(manifest: Manifest, runs: list[Run], results: list[Result], provenance: dict[str, Any]) -> xr.Dataset:
-    """The dataset (schema: :mod:`neuronsim.dataset`) of finished runs, failed ones included."""
+def assemble(
+    manifest: Manifest,
+    runs: list[Run],
+    results: list[Result],
+    provenance: dict[str, Any],
+    cells: dict[str, tuple] | None = None,
+) -> xr.Dataset:
+    """The dataset (schema: :mod:`neuronsim.dataset`) of finished runs, failed ones included, and ``cells``: the tables of
+    cell plans."""
     outcomes = [result.outcome for result in results]
     ok = np.array([not outcome.reason for outcome in outcomes])
 
@@ -46,6 +55,18 @@ def assemble(manifest: Manifest, runs: list[Run], results: list[Result], provena
         "window_s": column([run.window_s for run in runs], "s", "time watched"),
         "energy_j": column([outcome.energy_j for outcome in outcomes], "J", "energy from the supplies"),
     }
+    blocks = list(dict.fromkeys(block for outcome in outcomes for block in outcome.blocks))
+    if blocks:
+        active = [sum(b.active_j for b in o.blocks.values()) if o.blocks else np.nan for o in outcomes]
+        data["active_energy_j"] = column(active, "J", "energy per spike in the active window")
+    for block in blocks:
+        of_block = [outcome.blocks.get(block) for outcome in outcomes]
+        # a run without synapses spends nothing in them; a failed run spent nobody knows what
+        none = [0.0 if outcome.blocks else np.nan for outcome in outcomes]
+        window = [b.window_j if b else n for b, n in zip(of_block, none, strict=True)]
+        active = [b.active_j if b else n for b, n in zip(of_block, none, strict=True)]
+        data[f"block_{block}_energy_j"] = column(window, "J", f"energy of {block} over the window")
+        data[f"block_{block}_active_energy_j"] = column(active, "J", f"energy of {block} in the active window")
     at = [run.operating for run in runs]
     data["corner"] = column([point.corner or "" for point in at], name="process corner, empty: the models as they are")
     data["temperature_c"] = column([point.temperature_c for point in at], "degC", "temperature of the circuit")
@@ -87,4 +108,7 @@ def assemble(manifest: Manifest, runs: list[Run], results: list[Result], provena
         for node in manifest.waveforms.nodes:
             values = np.stack([outcomes[i].waveforms[node] for i in traces])
             data[f"waveform_{node}_v"] = (dims, values, {"units": "V", "long_name": manifest.ports[node]})
+    data |= cells or {}
+    if not runs:  # an empty list does not tell that it would hold text
+        data |= {name: (("run",), np.array([], dtype=str)) for name in _TEXT}
     return schema.check(xr.Dataset(data, attrs={"schema_version": schema.SCHEMA_VERSION, **provenance}))

@@ -14,7 +14,7 @@ from scipy.optimize import least_squares
 
 from .bootstrap import bias_and_spread, half_width, newton_replicates, sigma_estimate, spread
 from .card import Estimate, Provenance, Quality, Range, RateCard
-from .dataset import plans, select
+from .dataset import as_drawn, plans, select
 from .energy_fit import fit_energy
 from .errors import DataError
 from .rate import leak_factor, rate
@@ -46,7 +46,7 @@ def calibrate_rate(
     quality = _quality(current[test], hertz[test], int(fit.sum()), estimates)
     jitter = _jitter(dataset, not_fitted, confidence)
     mismatch = _mismatch(dataset, estimates, not_fitted, confidence)
-    good = (dataset["status"].values == "ok") & (dataset["chip"].values == -1)
+    good = (dataset["status"].values == "ok") & as_drawn(dataset)
     count = np.isfinite(dataset["spike_times_s"].values).sum(axis=1).astype(np.float64)
     energy, reason = fit_energy(
         dataset["energy_j"].values[good].astype(np.float64),

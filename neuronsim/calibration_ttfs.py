@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .bootstrap import bias_and_spread, rms_estimate
 from .card import Energy, Estimate, Frozen, Kernel, Provenance, Quality, Range, TimingNoise, TTFSCard, WeightResponse
 from .coverage import coverage, covered
-from .dataset import plans
+from .dataset import as_drawn, plans
 from .energy_fit import fit_energy
 from .errors import DataError
 from .kernel_fit import MIN_FIRED, KernelFit, fit_kernel
@@ -219,7 +219,7 @@ def _quality(
 
 
 def _energy(dataset: xr.Dataset, not_fitted: dict[str, str], seed: int, confidence: float) -> Energy | None:
-    chosen = (dataset["status"].values == "ok") & (dataset["chip"].values == -1)
+    chosen = (dataset["status"].values == "ok") & as_drawn(dataset)
 
     def column(name: str) -> Any:
         return dataset[name].values[chosen].astype(np.float64)

@@ -6,12 +6,20 @@ Variables of every dataset
     plan, status ("ok" | "failed"), reason, options (run): str;  trial, chip, attempts, noise_seed (run): int
     level (run): the swept quantity of the plan (jitter fraction, bits, ...), NaN where a plan sweeps nothing
     window_s (run): how long the run was watched;  energy_j (run): from the supplies, NaN where there are none
+    active_energy_j (run): per spike, TTFS from the first input to the spike, rate between first and last spike
+    block_<name>_energy_j, block_<name>_active_energy_j (run): the same by supply and for the synapses
     corner (run): str, "" = models as they are;  temperature_c, fine (sign-off accuracy), chip_seed (run)
     parameter_<name> (run): every netlist parameter, in the unit of its manifest
 ttfs: spike_time_s (run): first output spike, inf = silent in the window, NaN = failed
     input_time_s, weight (run, input): what the circuit got;  nominal_time_s, nominal_weight: what was meant
 rate: input_current_a (run), spike_times_s (run, spike), rate_hz (run) from the mean inter-spike interval
 waveforms (optional): waveform_time_s and waveform_<node>_v (trace, sample), trace_run (trace): which run they show
+
+Plans that measure cells have a table of their own instead of runs: variables <plan>_<column> over the dimension <plan>,
+each with measurement, status, reason, message, corner, temperature_c, supply_v (a failed measurement is one row of NaN):
+    oscillator: current_a, frequency_hz, control_v, supply_a, kappa_theory (s^0.5); rest_a, reach_a: lock range rest +- reach
+    synapse: code, current_a, idle_a, inl_steps, dnl_steps (from this code to the next)
+    thermal: oscillator, cycle, edge_s (rising edges), kappa_theory; power (factor on the noise, 0: floor), seed, step_s
 
 ``noise_seed`` is -1 in noise-free runs; ``chip`` is -1 where no frozen mismatch was drawn, ``chip_seed`` where none was
 drawn transistor by transistor. Attributes hold units and
@@ -27,6 +35,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from .errors import DataError, InputError
 from .files import write_atomically
@@ -51,6 +60,12 @@ _BY_CODE = {
     "ttfs": ("spike_time_s", "input_time_s", "weight", "nominal_time_s", "nominal_weight"),
     "rate": ("input_current_a", "spike_times_s", "rate_hz"),
 }
+_CELL_COMMON = ("measurement", "status", "reason", "message", "corner", "temperature_c", "supply_v")
+_BY_CELL_PLAN = {
+    "oscillator": ("rest_a", "reach_a", "current_a", "frequency_hz", "control_v", "supply_a", "kappa_theory"),
+    "synapse": ("code", "current_a", "idle_a", "inl_steps", "dnl_steps"),
+    "thermal": ("power", "seed", "step_s", "oscillator", "cycle", "edge_s", "kappa_theory"),
+}
 _ATTRIBUTES = ("neuron", "code", "engine", "engine_version", "netlist_sha256", "seed", "plans", "defaults", "versions")
 
 
@@ -73,7 +88,33 @@ def check(dataset: xr.Dataset, where: str = "dataset") -> xr.Dataset:
     for name in (*_COMMON, *_BY_CODE[code]):
         if name not in dataset:
             raise DataError(f"{where}: variable '{name}' is missing")
+    for plan, names in _BY_CELL_PLAN.items():
+        if plan in dataset.dims:
+            ok = dataset.get(f"{plan}_status")
+            wanted = (*_CELL_COMMON, *(names if ok is not None and (ok.values == "ok").any() else ()))
+            for name in wanted:
+                if f"{plan}_{name}" not in dataset:
+                    raise DataError(f"{where}: variable '{plan}_{name}' is missing")
     return dataset
+
+
+def cell_plans(dataset: xr.Dataset) -> list[str]:
+    """Plans of the dataset that measured cells."""
+    return [plan for plan in _BY_CELL_PLAN if plan in dataset.dims]
+
+
+def cells(dataset: xr.Dataset, plan: str, *, ok: bool = True) -> xr.Dataset:
+    """Table of a cell plan over ``row``, its columns without the plan's name; by default without failed measurements.
+
+    Empty (no ``row``) when the plan was not run.
+    """
+    if plan not in dataset.dims:
+        return xr.Dataset()
+    own = [
+        str(name) for name in dataset.data_vars if str(name).startswith(f"{plan}_") and dataset[name].dims == (plan,)
+    ]
+    table = dataset[own].rename({name: name.removeprefix(f"{plan}_") for name in own}).rename_dims({plan: "row"})
+    return table.isel(row=np.flatnonzero(table["status"].values == "ok")) if ok else table
 
 
 def content_sha256(dataset: xr.Dataset) -> str:
@@ -127,6 +168,26 @@ def select(dataset: xr.Dataset, plan: str, *, ok: bool = True) -> xr.Dataset:
     if ok:
         keep &= dataset["status"].values == "ok"
     return dataset.isel(run=np.flatnonzero(keep))
+
+
+def as_drawn(dataset: xr.Dataset) -> NDArray[np.bool_]:
+    """Rows (run,) of the circuit as it is drawn: no frozen mismatch, no process corner, room temperature."""
+    drawn = dataset["chip"].values == -1
+    if "corner" in dataset:
+        drawn = drawn & (dataset["corner"].values == "") & (dataset["temperature_c"].values == 27.0)
+    return drawn
+
+
+def verdict(dataset: xr.Dataset) -> NDArray[np.str_]:
+    """What each run (run,) came to: "fired", "silent" (a valid run without an output spike in its window), "early" (TTFS: a
+    spike before the first input, or without any) or "failed".
+    """
+    if "spike_time_s" in dataset:
+        spike, first = dataset["spike_time_s"].values, dataset["input_time_s"].values.min(axis=1)
+        said = np.where(np.isfinite(spike), np.where(spike < first, "early", "fired"), "silent")
+    else:
+        said = np.where(dataset["rate_hz"].values > 0, "fired", "silent")
+    return np.where(dataset["status"].values != "ok", "failed", said)
 
 
 def parameter(dataset: xr.Dataset, name: str) -> float:

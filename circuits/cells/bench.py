@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,6 +37,7 @@ def simulate(
     save: Sequence[str],
     analysis: str,
     reltol: float = 1e-4,
+    timeout_s: float = 600.0,
 ) -> dict[str, NDArray[np.float64]]:
     """Vectors of one simulation of ``lines`` with the named cell files, supply ``vdd`` and the condition's models.
 
@@ -58,7 +60,10 @@ def simulate(
     with tempfile.TemporaryDirectory(prefix="neuronsim-") as scratch:
         path, raw = Path(scratch, "cell.cir"), Path(scratch, "cell.raw")
         path.write_text("\n".join(deck) + "\n", encoding="utf-8")
-        done = ngspice(scratch, ["-b", "-r", str(raw), str(path)], 300)
+        try:
+            done = ngspice(scratch, ["-b", "-r", str(raw), str(path)], timeout_s)
+        except subprocess.TimeoutExpired:
+            raise DataError(f"ngspice took more than {timeout_s:g} s for the cells {list(cells)}") from None
         vectors = read_raw(raw) if raw.is_file() else {}
     if not vectors or not next(iter(vectors.values())).size:
         raise DataError(

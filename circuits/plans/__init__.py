@@ -3,29 +3,66 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from neuronsim.errors import DataError, InputError, suggest
 
+from ..manifest import Manifest
 from .base import Plan
+from .cell import CellPlan
+from .corners import Corners
+from .energy import Energy
 from .fi import FICurve
 from .jitter import Jitter
 from .mismatch import Mismatch
+from .oscillator import Oscillator
 from .phase_noise import PhaseNoise
 from .quantization import Quantization
 from .ramp import Ramp
 from .saturation import Saturation
+from .synapse import Synapse
+from .thermal import Thermal
 from .transfer import Transfer
 
-KINDS: dict[str, type[Plan]] = {
-    plan.kind: plan for plan in (Transfer, Jitter, Quantization, Saturation, Ramp, PhaseNoise, Mismatch, FICurve)
-}
-GROUPS = {
-    "table3": ("jitter", "quantization"),
-    "card": ("transfer", "saturation", "phase_noise", "mismatch"),
+_OF_NEURONS = (Transfer, Jitter, Quantization, Saturation, Ramp, PhaseNoise, Mismatch, FICurve, Corners, Energy)
+_OF_CELLS = (Oscillator, Synapse, Thermal)
+KINDS: dict[str, type[Plan]] = {plan.kind: plan for plan in (*_OF_NEURONS, *_OF_CELLS)}
+__all__ = ["GROUPS", "KINDS", "CellPlan", "Plan", "load_plans", "make_plan"]
+_ROOM: dict[str, Any] = {"temperatures_c": (27.0,), "supplies": (1.0,)}
+_FINE: dict[str, Any] = {"fine": True}
+# group -> plan -> its fields. A group leaves out the plans that the neuron cannot do.
+GROUPS: dict[str, dict[str, dict[str, Any]]] = {
+    "table3": {"jitter": {}, "quantization": {}},
+    "card": {"transfer": {}, "saturation": {}, "phase_noise": {}, "mismatch": {}},
+    "quick": {
+        "transfer": {"trials": 12},
+        "jitter": {"trials": 3, "levels": (0.03, 0.07)},
+        "quantization": {"trials": 2, "levels": (4, 8)},
+        "fi": {"points": 12},
+        "corners": {"corners": ("tt", "ss", "ff"), **_ROOM},
+        "mismatch": {"chips": 4, "trials": 1},
+        "energy": {},
+        "oscillator": {"corners": ("tt", "ss", "ff"), **_ROOM},
+        "synapse": {"corners": ("tt",), **_ROOM},
+        "thermal": {"oscillators": 3, "cycles": 20, "repeats": 1, "powers": (), "temperatures_c": ()},
+    },
+    "datasheet": {
+        "transfer": {"trials": 60, **_FINE},
+        "jitter": {"trials": 30, **_FINE},
+        "quantization": {"trials": 30, "levels": (4, 8, 16), **_FINE},
+        "phase_noise": _FINE,
+        "fi": _FINE,
+        "corners": _FINE,
+        "mismatch": {"chips": 20, "trials": 2, **_FINE},
+        "energy": _FINE,
+        "oscillator": _FINE,
+        "synapse": _FINE,
+        "thermal": {"cycles": 150, **_FINE},
+    },
 }
 
 
@@ -42,10 +79,16 @@ def make_plan(kind: str, fields: dict, where: str = "") -> Plan:
         raise InputError(f"{where}plan '{kind}'{': ' + field if field else ''}: {first['msg']}.{hint}") from None
 
 
-def load_plans(wanted: str | Path | Sequence[str | Plan]) -> list[Plan]:
+def load_plans(
+    wanted: str | Path | Sequence[str | Plan],
+    manifest: Manifest | None = None,
+    *,
+    on_skip: Callable[[str, str], Any] = lambda kind, why: None,
+) -> list[Plan]:
     """Plans by name, group name, comma-separated list of these, or path of a TOML file with one table per plan.
 
-    Plan objects in a list stay as they are.
+    Plan objects in a list stay as they are. With a ``manifest``, a group gives only the plans that its neuron can do;
+    ``on_skip(kind, why)`` is told of the others.
 
     Raises InputError for an unknown name (naming the nearest), DataError for a file that is not valid TOML.
     """
@@ -67,7 +110,13 @@ def load_plans(wanted: str | Path | Sequence[str | Plan]) -> list[Plan]:
                 raise InputError(f"{path}: a plan file has one table per plan, such as [transfer]")
             plans += [make_plan(kind, table, f"{path}: ") for kind, table in tables.items()]
         else:
-            plans += [make_plan(kind, {}) for kind in GROUPS.get(name, (name,))]
+            for kind, fields in GROUPS.get(name, {name: {}}).items():
+                plan = make_plan(kind, fields)
+                why = plan.obstacle(manifest) if manifest is not None and name in GROUPS else None
+                if why:
+                    on_skip(kind, why)
+                else:
+                    plans.append(plan)
     if not plans:
         raise InputError("no plan given")
     twice = [plan.kind for i, plan in enumerate(plans) if plan.kind in [p.kind for p in plans[:i]]]

@@ -18,12 +18,19 @@ from ..run import Run
 
 
 class Plan(BaseModel):
-    """Base of all plans. ``kind`` is its name; ``code`` the kind of neuron it is for."""
+    """Base of all plans. ``kind`` is its name; ``code`` the kind of neuron it is for ("any": both)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     kind: ClassVar[str]
     code: ClassVar[str]
     summary: ClassVar[str]
+    fine: bool = Field(default=False, description="sign-off accuracy: half the time step, a tenth of the tolerance")
+
+    def obstacle(self, manifest: Manifest) -> str | None:
+        """Why the neuron of ``manifest`` cannot do this plan, or None. A group leaves such a plan out."""
+        if self.code not in ("any", manifest.code):
+            return f"it is for {self.code} neurons"
+        return None
 
     @abstractmethod
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:

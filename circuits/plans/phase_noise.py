@@ -23,6 +23,10 @@ class PhaseNoise(TTFSPlan):
     trials: int = Field(default=20, ge=2, le=10_000)
     repeats: int = Field(default=20, ge=2, le=10_000)
 
+    def obstacle(self, manifest: Manifest) -> str | None:
+        """See the base class."""
+        return super().obstacle(manifest) or (None if manifest.noise else "the manifest has no [noise] port")
+
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
         """See the base class."""
         if manifest.noise is None:

@@ -24,7 +24,7 @@ def run_bench(
     jobs: int | None,
     quiet: bool,
     engine: str = "ngspice-shared",
-    timeout_s: float = 60.0,
+    timeout_s: float | None = None,
     parameters: dict[str, float] | None = None,
     trust: bool = False,
     use_cache: bool = True,
@@ -32,11 +32,16 @@ def run_bench(
 ) -> Path:
     """Characterize with a progress bar; returns the dataset's path and prints what failed."""
     from circuits import characterize, load_manifest, load_plans
+    from neuronsim.dataset import cell_plans
     from neuronsim.progress import bar
     from neuronsim.report import levels_near, write_datasheet
 
     manifest = load_manifest(neuron)
-    chosen = load_plans(plan or ("card,table3" if manifest.code == "ttfs" else "fi"))
+
+    def say(kind: str, why: str) -> None:
+        console.print(f"[yellow]left out[/] plan {kind}: {why}", soft_wrap=True)
+
+    chosen = load_plans(plan or ("card,table3" if manifest.code == "ttfs" else "fi"), manifest, on_skip=say)
     with bar(f"characterize {manifest.name}", 1, shown=not quiet) as shown:
         data = characterize(
             manifest,
@@ -55,6 +60,12 @@ def run_bench(
     saved("dataset", out)
     reasons = Counter(str(reason) for reason in data["reason"].values if reason)
     total = data.sizes["run"]
+    for kind in cell_plans(data):
+        lost = sorted(set(data[f"{kind}_reason"].values.tolist()) - {""})
+        made = len(set(data[f"{kind}_measurement"].values.tolist()))
+        console.print(
+            f"{kind}: {made} measurements of the cell" + (f", [yellow]failed: {', '.join(lost)}[/]" if lost else "")
+        )
     counted = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
     console.print(
         f"{total} runs, {total - sum(reasons.values())} ok" + (f", [yellow]failed: {counted}[/]" if reasons else "")
@@ -69,8 +80,8 @@ def characterize_command(
     plan: Annotated[
         str | None,
         typer.Option(
-            help="Plans, comma-separated: names, groups (table3, card) or TOML files; see 'neuronsim list plans'. "
-            "Default: card,table3 for a TTFS neuron, fi for a rate neuron."
+            help="Plans, comma-separated: names, groups (table3, card, quick, datasheet) or TOML files; "
+            "see 'neuronsim list plans'. Default: card,table3 for a TTFS neuron, fi for a rate neuron."
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Dataset to write (.nc). Default: build/NEURON/NEURON.nc")] = None,
@@ -84,8 +95,11 @@ def characterize_command(
         str, typer.Option(help="ngspice-shared (PySpice, in worker processes) or ngspice-cli (ngspice -b).")
     ] = "ngspice-shared",
     timeout: Annotated[
-        float, typer.Option(help="Seconds after which a run is killed and becomes a failed row.")
-    ] = 60.0,
+        float | None,
+        typer.Option(
+            help="Seconds after which a run is killed and becomes a failed row. Default: 60, at transistor level 600."
+        ),
+    ] = None,
     trust: Annotated[
         bool, typer.Option("--trust", help="Allow .control, shell and far includes in the netlist: it is code.")
     ] = False,

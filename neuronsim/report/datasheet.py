@@ -15,9 +15,12 @@ from .blocks import Page, Section, Source
 from .render import write_page
 from .sections_bench import conditions, provenance, status, waveforms
 from .sections_card import card_section
+from .sections_cells import oscillator_section, synapse_section, thermal_section
 from .sections_levels import levels_section
+from .sections_mismatch import mismatch_section
+from .sections_points import corners_section, energy_plan_section
 from .sections_rate import fi_section
-from .sections_sweeps import energy_section, mismatch_section, phase_noise_section, ramp_section, saturation_section
+from .sections_sweeps import energy_section, phase_noise_section, ramp_section, saturation_section
 from .sections_ttfs import table3_section, transfer_section
 
 
@@ -34,11 +37,18 @@ def measured_sections(dataset: xr.Dataset, source: str, card: ModelCard | None =
             saturation_section(dataset, source),
             ramp_section(dataset, source),
             phase_noise_section(dataset, source, ttfs_card),
-            mismatch_section(dataset, source),
         ]
     else:
         found.append(fi_section(dataset, source, rate_card))
-    found.append(energy_section(dataset, source))
+    found += [
+        corners_section(dataset, source),
+        mismatch_section(dataset, source),
+        energy_plan_section(dataset, source),
+        energy_section(dataset, source),
+        oscillator_section(dataset, source),
+        synapse_section(dataset, source),
+        thermal_section(dataset, source),
+    ]
     return [section for section in found if section is not None]
 
 
@@ -98,7 +108,7 @@ def check_card(card: ModelCard, dataset: xr.Dataset) -> None:
 
 def _page(data: xr.Dataset, sections: list[Section]) -> Page:
     attrs = data.attrs
-    plans = list(dict.fromkeys(str(name) for name in data["plan"].values))
+    plans = [*dict.fromkeys(str(name) for name in data["plan"].values), *schema.cell_plans(data)]
     failed = int((data["status"].values != "ok").sum())
     codes = {"ttfs": "time to first spike", "rate": "firing rate"}
     facts = [

@@ -88,8 +88,8 @@ def phase_noise(sigma_tau: Array, slope: Array, when_tau: Array, level: Array, p
 
 
 @drawn
-def mismatch(shift: Array) -> Figure:
-    """Histogram of the mean relative spike-time shift of each chip (n_chips,)."""
+def mismatch(shift: Array, what: str = "spike-time", tolerance: float | None = None) -> Figure:
+    """Histogram of the mean relative shift of each chip (n_chips,); ``tolerance``: limits of a good chip."""
     drawing = figure(height=2.9)
     place = drawing.subplots()
     place.hist(100 * shift, bins=min(max(int(np.sqrt(shift.size) * 1.5), 6), 40), color=BLUE, alpha=0.75)
@@ -104,9 +104,11 @@ def mismatch(shift: Array) -> Figure:
     )
     mean, sigma = shift.mean(), shift.std(ddof=1) if shift.size > 1 else 0.0
     place.axvline(100 * mean, color=VERMILION, linewidth=1.2, label=f"mean {percent(mean)}, σ {percent(sigma)}")
+    for limit in (-tolerance, tolerance) if tolerance is not None else ():
+        place.axvline(100 * limit, color=MUTED, linewidth=1.0, linestyle=(0, (1, 2)))
     place.tick_params(axis="x", pad=8)
     legend_above(place)
-    place.set(xlabel="mean spike-time shift of the chip (%)", ylabel="chips")
+    place.set(xlabel=f"mean {what} shift of the chip (%)", ylabel="chips")
     return drawing
 
 

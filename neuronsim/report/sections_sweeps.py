@@ -1,4 +1,4 @@
-"""Sections about the sweeps of the bench: detector saturation, threshold ramp, phase noise, mismatch, energy."""
+"""Sections about the sweeps of the bench: detector saturation, threshold ramp, phase noise, energy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import xarray as xr
 from ..card import TTFSCard
 from ..dataset import select
 from .blocks import Block, Note, Picture, Section, Table
-from .plots_sweeps import mismatch, phase_noise, ramp, saturation
+from .plots_sweeps import phase_noise, ramp, saturation
 from .statistics import (
     Array,
     Summary,
@@ -203,58 +203,6 @@ def _noise_free_repeat(rows: xr.Dataset, quiet: np.ndarray) -> str:
     return f"Numerical floor: {error.size} noise-free runs of this deck differ from equation 4 by {mean} in the mean."
 
 
-def mismatch_section(dataset: xr.Dataset, source: str) -> Section | None:
-    """Spread of the spike time from chip to chip."""
-    rows = select(dataset, "mismatch")
-    if rows.sizes["run"] == 0:
-        return None
-    chip, measured = rows["chip"].values, rows["spike_time_s"].values
-    nominal = reference_by_trial(rows, chip < 0)
-    has_nominal = bool(np.isfinite(nominal).any())
-    if not has_nominal:
-        nominal = _mean_by_trial(rows["trial"].values, measured)
-    both = np.isfinite(measured) & np.isfinite(nominal) & (chip >= 0)
-    shifts = np.array(
-        [np.mean((measured[both & (chip == c)] / nominal[both & (chip == c)]) - 1) for c in np.unique(chip[both])],
-        dtype=np.float64,
-    )
-    if shifts.size == 0:
-        text = "No chip has a spike to compare."
-        return Section(title="Mismatch", anchor="mismatch", blocks=[Note(text=text, warning=True)])
-    against = "the chip without mismatch" if has_nominal else "the mean over chips"
-    spread = float(shifts.std(ddof=1)) if shifts.size > 1 else float("nan")
-    row = (
-        str(shifts.size),
-        percent(float(shifts.mean())),
-        percent(spread),
-        percent(float(shifts[np.argmax(np.abs(shifts))])),
-        str(int(np.sum(~np.isfinite(measured) & (chip >= 0)))),
-    )
-    blocks: list[Block] = [
-        Picture(
-            svg=mismatch(shifts),
-            caption=f"Mean relative spike-time shift of each chip against {against}.",
-            source=source,
-        ),
-        Table(
-            caption="Chip-to-chip spread.",
-            header=("chips", "mean shift", "σ", "worst chip", "silent runs"),
-            rows=[row],
-            source=source,
-        ),
-    ]
-    return Section(title="Mismatch", anchor="mismatch", blocks=blocks)
-
-
-def _mean_by_trial(trial: np.ndarray, values: Array) -> Array:
-    means = {
-        int(t): float(np.mean(values[(trial == t) & np.isfinite(values)]))
-        for t in np.unique(trial)
-        if np.isfinite(values[trial == t]).any()
-    }
-    return np.array([means.get(int(t), np.nan) for t in trial])
-
-
 def energy_section(dataset: xr.Dataset, source: str) -> Section | None:
     """Energy of the successful runs by plan; None when the netlist draws none."""
     rows_out = []
@@ -275,4 +223,4 @@ def energy_section(dataset: xr.Dataset, source: str) -> Section | None:
         source=source,
         header=("plan", "runs", "median", "10–90 %"),
     )
-    return Section(title="Energy", anchor="energy", blocks=[table])
+    return Section(title="Energy of the runs", short="Energy of runs", anchor="energy_runs", blocks=[table])

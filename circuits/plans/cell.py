@@ -1,0 +1,77 @@
+"""Plans that measure the cells of a neuron alone (circuits.cells) instead of the whole neuron."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import ClassVar, TypeVar
+
+from neuronsim.errors import InputError
+
+from ..cells import Condition
+from ..manifest import Manifest, netlist_folder
+from ..measurement import Measurement
+from ..run import Run
+from .base import Plan
+from .probe import points
+
+T = TypeVar("T")
+
+
+class CellPlan(Plan):
+    """A plan without runs of the neuron: its measurements fill a table of their own in the dataset."""
+
+    code: ClassVar[str] = "any"
+    cell: ClassVar[str]
+
+    def obstacle(self, manifest: Manifest) -> str | None:
+        """See the base class."""
+        there = manifest.process is not None and getattr(manifest.cells, self.cell) is not None
+        return super().obstacle(manifest) or (None if there else f"the manifest has no [cells] {self.cell}")
+
+    def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
+        """None; refuses a neuron that is not built of these cells."""
+        self.measurements(manifest, parameters, seed)
+        return []
+
+    @abstractmethod
+    def measurements(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Measurement]:
+        """The measurements, drawn from ``seed`` alone. Raises InputError for a neuron without such a cell."""
+
+
+def conditions(
+    manifest: Manifest,
+    parameters: dict[str, float],
+    *,
+    kind: str,
+    corners: Sequence[str] | None,
+    temperatures_c: Sequence[float],
+    supplies: Sequence[float],
+) -> list[Condition]:
+    """The conditions of a cell at a grid of operating points (see :func:`.points`).
+
+    Raises InputError where the cells do not exist in the manifest's process.
+    """
+    at = points(manifest, parameters, kind=kind, corners=corners, temperatures_c=temperatures_c, supplies=supplies)
+    path = (manifest.folder / str(manifest.process)).resolve()
+    if path.parent != (netlist_folder() / "models").resolve():
+        raise InputError(f"plan '{kind}' measures the cells of netlists/cells, which have no models from {path.name}")
+    return [
+        Condition(
+            process=PurePath(path).stem,
+            corner=point.corner or "tt",
+            temperature_c=point.temperature_c,
+            supply_v=point.supply_v or 1.0,
+        )
+        for point in at
+    ]
+
+
+def cell_or_refuse(cell: T | None, kind: str, manifest: Manifest, table: str) -> T:
+    """``cell`` if the manifest has it. Raises InputError otherwise."""
+    if cell is None:
+        raise InputError(
+            f"plan '{kind}' needs [cells] {table} in the manifest of {manifest.name} (see netlists/README.md)"
+        )
+    return cell

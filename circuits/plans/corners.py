@@ -1,0 +1,42 @@
+"""Process corners, temperatures and supplies: does the neuron fire at each of them, when, and for how much energy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+from pydantic import Field
+
+from ..manifest import Manifest
+from ..run import Run
+from .probe import ProbePlan, points
+
+
+class Corners(ProbePlan):
+    """Every stimulus at every combination of corner, temperature and supply; by default the 45 points of a sign-off.
+
+    ``corners`` None: all of the manifest's process. ``supplies`` are fractions of the nominal supply.
+    """
+
+    kind: ClassVar[str] = "corners"
+    summary: ClassVar[str] = "every process corner, temperature and supply: fired or silent, spike time, energy"
+    corners: tuple[str, ...] | None = Field(default=None, min_length=1)
+    temperatures_c: tuple[float, ...] = Field(default=(-40.0, 27.0, 125.0), min_length=1)
+    supplies: tuple[float, ...] = Field(default=(0.9, 1.0, 1.1), min_length=1)
+
+    def obstacle(self, manifest: Manifest) -> str | None:
+        """See the base class."""
+        return super().obstacle(manifest) or (None if manifest.process else "the manifest names no process")
+
+    def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
+        """See the base class."""
+        at = points(
+            manifest,
+            parameters,
+            kind=self.kind,
+            corners=self.corners,
+            temperatures_c=self.temperatures_c,
+            supplies=self.supplies,
+        )
+        stimuli = self.stimuli(manifest, parameters)
+        return [replace(run, operating=point) for point in at for run in stimuli]

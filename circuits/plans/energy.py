@@ -1,0 +1,54 @@
+"""Energy of a spike, static power, and what it costs to keep the neuron on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+from pydantic import Field
+
+from ..manifest import Manifest
+from ..run import Run
+from .probe import ProbePlan, points
+
+
+class Energy(ProbePlan):
+    """Each stimulus (level as the plan's, at least 0) and, at level -1, the same window without any input: static power.
+
+    Without ``corners`` at the nominal point; with them at each corner, temperature and supply (fractions).
+    """
+
+    kind: ClassVar[str] = "energy"
+    summary: ClassVar[str] = "energy per spike (active window, always on) and static power, by supply"
+    corners: tuple[str, ...] | None = Field(default=None, min_length=1)
+    temperatures_c: tuple[float, ...] = Field(default=(27.0,), min_length=1)
+    supplies: tuple[float, ...] = Field(default=(1.0,), min_length=1)
+
+    def obstacle(self, manifest: Manifest) -> str | None:
+        """See the base class."""
+        return super().obstacle(manifest) or (None if manifest.energy else "the manifest names no supplies")
+
+    def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
+        """See the base class."""
+        stimuli = [replace(run, level=float(run.trial)) for run in self.stimuli(manifest, parameters)]
+        idle = replace(
+            max(stimuli, key=lambda run: run.window_s),
+            trial=len(stimuli),
+            level=-1.0,
+            times_s=(),
+            weights=(),
+            nominal_times_s=(),
+            nominal_weights=(),
+            current_a=0.0 if manifest.code == "rate" else stimuli[0].current_a,
+        )
+        if self.corners is None:
+            return [*stimuli, idle]
+        at = points(
+            manifest,
+            parameters,
+            kind=self.kind,
+            corners=self.corners,
+            temperatures_c=self.temperatures_c,
+            supplies=self.supplies,
+        )
+        return [replace(run, operating=point) for point in at for run in (*stimuli, idle)]

@@ -1,0 +1,56 @@
+"""The ring VCO alone: tuning curve, lock range and the phase noise that its bias currents promise."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from ..manifest import Manifest
+from ..measurement import Measurement
+from .cell import CellPlan, cell_or_refuse, conditions
+
+
+class Oscillator(CellPlan):
+    """Frequency against control current at ``currents`` (multiples of the current at rest) and at the two ends of the lock
+    range, rest +- supply/(2 pull), at each corner, temperature and supply (fractions).
+    """
+
+    kind: ClassVar[str] = "oscillator"
+    cell: ClassVar[str] = "oscillator"
+    summary: ClassVar[str] = "ring VCO alone: tuning curve, lock range, phase-noise estimate"
+    currents: tuple[float, ...] = Field(default=(0.7, 0.85, 1.0, 1.15, 1.3), min_length=1)
+    corners: tuple[str, ...] | None = Field(default=None, min_length=1)
+    temperatures_c: tuple[float, ...] = Field(default=(-40.0, 27.0, 125.0), min_length=1)
+    supplies: tuple[float, ...] = Field(default=(1.0,), min_length=1)
+    gamma: float = Field(default=2 / 3, gt=0, le=5, description="excess noise factor: 2/3 for long channels")
+
+    def measurements(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Measurement]:
+        """See the base class."""
+        cell = cell_or_refuse(manifest.cells.oscillator, self.kind, manifest, self.cell)
+        values = manifest.checked(parameters)
+        bias, pull = values[cell.bias], values[cell.pull]
+        at = conditions(
+            manifest,
+            parameters,
+            kind=self.kind,
+            corners=self.corners,
+            temperatures_c=self.temperatures_c,
+            supplies=self.supplies,
+        )
+        found = []
+        for condition in at:
+            reach = condition.supply_v / (2 * pull)
+            currents = sorted(
+                {float(f"{c:.9g}") for c in (*(bias * f for f in self.currents), bias - reach, bias + reach)}
+            )
+            found.append(
+                Measurement(
+                    plan=self.kind,
+                    function="tuning_curve",
+                    condition=condition,
+                    arguments={"currents_a": currents, "noise_at_a": bias, "gamma": self.gamma, "resistance_ohm": pull},
+                    labels={"rest_a": bias, "reach_a": reach},
+                )
+            )
+        return found

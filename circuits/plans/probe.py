@@ -1,0 +1,102 @@
+"""What the plans of the operating points share: a few fixed stimuli for a neuron of either code, and the points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from neuronsim.errors import InputError
+
+from ..manifest import Manifest
+from ..operating import OperatingPoint, grid
+from ..run import Run
+from .base import Plan, check_valid
+
+
+class ProbePlan(Plan):
+    """A plan that repeats the same few stimuli. ``times`` and ``weights`` (in tau, unit weights; one list per stimulus)
+    are for a TTFS neuron, ``currents_a`` and ``window`` for a rate neuron; by default the geometric mean of its range.
+    """
+
+    code: ClassVar[str] = "any"
+    times: tuple[tuple[float, ...], ...] = ((0.3, 0.6),)
+    weights: tuple[tuple[float, ...], ...] = ((0.8, 0.8),)
+    settle: float = Field(default=4.0, gt=0, le=100, description="how long to watch after the last input, in tau")
+    currents_a: tuple[float, ...] | None = Field(default=None, min_length=1)
+    window: float = Field(default=5.0, gt=0, le=1e5, description="length of a run of a rate neuron, in time units")
+
+    @model_validator(mode="after")
+    def _stimuli_match(self) -> Self:
+        if not self.times or [len(t) for t in self.times] != [len(w) for w in self.weights]:
+            raise ValueError(
+                "times and weights must hold the same number of stimuli, each with as many times as weights"
+            )
+        if any(sum(w) <= 1 for w in self.weights):
+            raise ValueError("each stimulus needs weights that sum to more than 1: the neuron must fire")
+        if self.currents_a is not None and min(self.currents_a) <= 0:
+            raise ValueError("currents_a must be positive currents in amperes")
+        return self
+
+    def stimuli(self, manifest: Manifest, parameters: dict[str, float]) -> list[Run]:
+        """One run per stimulus at the nominal point; ``trial`` counts them.
+
+        Raises InputError for a stimulus outside the validity range of the neuron.
+        """
+        unit = self.unit_s(manifest, parameters)
+        shared = {"plan": self.kind, "parameters": parameters}
+        if manifest.code == "rate":
+            low, high = manifest.validity.current_a or (0.0, 0.0)
+            currents = self.currents_a or (float(f"{np.sqrt(low * high):.3g}"),)
+            for current in currents:
+                if not low <= current <= high:
+                    raise InputError(
+                        f"plan '{self.kind}': {current:g} A leaves the validity range of {manifest.name}, "
+                        f"{low:g} to {high:g} A"
+                    )
+            window_s = self.window * unit
+            return [
+                Run(trial=i, level=current, window_s=window_s, current_a=current, **shared)
+                for i, current in enumerate(currents)
+            ]
+        found = []
+        for trial, (times, weights) in enumerate(zip(self.times, self.weights, strict=True)):
+            check_valid(self.kind, manifest, np.array(times), np.array(weights))
+            times_s = tuple(time * unit for time in times)
+            found.append(
+                Run(
+                    trial=trial,
+                    window_s=(max(times) + self.settle) * unit,
+                    times_s=times_s,
+                    weights=weights,
+                    nominal_times_s=times_s,
+                    nominal_weights=weights,
+                    **shared,
+                )
+            )
+        return found
+
+
+def points(
+    manifest: Manifest,
+    parameters: dict[str, float],
+    *,
+    kind: str,
+    corners: Sequence[str] | None,
+    temperatures_c: Sequence[float],
+    supplies: Sequence[float],
+) -> tuple[OperatingPoint, ...]:
+    """Operating points of a grid: ``corners`` (None: all of the process), ``supplies`` as fractions of the nominal one.
+
+    Raises InputError for an unknown corner, a manifest without a process, or supplies where there is none to set.
+    """
+    process = manifest.process_or_refuse(f"the corners of plan '{kind}'")
+    for corner in corners or ():
+        process.corner(corner)
+    if manifest.energy is None or not manifest.energy.supplies:
+        raise InputError(f"plan '{kind}' needs [energy] supplies in the manifest of {manifest.name} to set the supply")
+    nominal_v = manifest.checked(parameters)[next(iter(manifest.energy.supplies.values()))]
+    volts = [float(f"{nominal_v * factor:.6g}") for factor in supplies]
+    return grid(tuple(corners or process.corners), temperatures_c, volts)

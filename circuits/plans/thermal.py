@@ -1,0 +1,68 @@
+"""Thermal noise of the ring VCO: accumulated jitter, its scaling, and how much of it is the simulator's."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from ..manifest import Manifest
+from ..measurement import Measurement
+from .cell import CellPlan, cell_or_refuse, conditions
+
+
+class Thermal(CellPlan):
+    """Edges of ``oscillators`` ring VCOs side by side under seeded noise currents (see circuits.cells.jitter):
+
+    - ``repeats`` draws at room temperature, the first of them again with half the time step;
+    - the same deck without noise: its numerical floor;
+    - one draw at each of ``powers`` times the noise power, and at each of ``temperatures_c``.
+    """
+
+    kind: ClassVar[str] = "thermal"
+    cell: ClassVar[str] = "oscillator"
+    summary: ClassVar[str] = "ring VCO under device noise: period jitter, kappa sqrt(t), numerical floor, scaling"
+    oscillators: int = Field(default=4, ge=1, le=64)
+    cycles: int = Field(default=60, ge=20, le=5000)
+    repeats: int = Field(default=4, ge=1, le=1000)
+    powers: tuple[float, ...] = (4.0,)
+    temperatures_c: tuple[float, ...] = (-40.0, 125.0)
+    step_s: float = Field(default=50e-12, gt=0, le=1e-9)
+    sample_s: float = Field(default=100e-12, gt=0, le=1e-9, description="noise is white up to 1/(2 sample_s)")
+    gamma: float = Field(default=2 / 3, gt=0, le=5, description="excess noise factor: 2/3 for long channels")
+
+    def measurements(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Measurement]:
+        """See the base class."""
+        cell = cell_or_refuse(manifest.cells.oscillator, self.kind, manifest, self.cell)
+        values = manifest.checked(parameters)
+        room, *others = conditions(
+            manifest,
+            parameters,
+            kind=self.kind,
+            corners=("tt",),
+            temperatures_c=(27.0, *self.temperatures_c),
+            supplies=(1.0,),
+        )
+        shared = {
+            "oscillators": self.oscillators,
+            "cycles": self.cycles,
+            "bias_a": values[cell.bias],
+            "resistance_ohm": values[cell.pull],
+            "gamma": self.gamma,
+            "sample_s": self.sample_s,
+        }
+        seeds = [int(s) for s in self.rng(seed).integers(0, 2**31 - 1, self.repeats)]
+        cases = [(room, 1.0, s, self.step_s) for s in seeds]
+        cases += [(room, 1.0, seeds[0], self.step_s / 2), (room, 0.0, seeds[0], self.step_s)]
+        cases += [(room, power, seeds[0], self.step_s) for power in self.powers]
+        cases += [(other, 1.0, seeds[0], self.step_s) for other in others]
+        return [
+            Measurement(
+                plan=self.kind,
+                function="noisy_edges",
+                condition=condition,
+                arguments={**shared, "power": power, "seed": one, "step_s": step},
+                labels={"power": power, "seed": float(one), "step_s": step},
+            )
+            for condition, power, one, step in cases
+        ]

@@ -1,0 +1,217 @@
+"""Sections about operating points: corners with min/typ/max and the worst corner, and energy per spike by block."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import xarray as xr
+
+from ..dataset import select, verdict
+from .blocks import Block, Note, Picture, Section, Table
+from .plots_points import corners, energy_split
+from .statistics import Array
+from .units import percent, quantity, trimmed
+
+PAPER = "Paper 004 claims less than 10 pJ per spike."
+
+
+def supply_of(rows: xr.Dataset) -> tuple[str, Array]:
+    """Name and values (run,) of the swept supply: the first parameter in volts that varies, else the first in volts."""
+    volts = [str(n) for n in rows.data_vars if str(n).startswith("parameter_") and rows[n].attrs.get("units") == "V"]
+    varied = [name for name in volts if np.ptp(rows[name].values) > 0] or volts
+    if not varied:
+        return "", np.full(rows.sizes["run"], np.nan)
+    return varied[0].removeprefix("parameter_"), rows[varied[0]].values.astype(np.float64)
+
+
+def point_names(rows: xr.Dataset) -> tuple[list[str], list[str]]:
+    """("ss -40 °C", ...), ("0.9 V", ...) of the rows."""
+    temperature = rows["temperature_c"].values
+    names = [f"{c or 'as drawn'} {trimmed(t)} °C" for c, t in zip(rows["corner"].values, temperature, strict=True)]
+    return names, [f"{trimmed(v)} V" for v in supply_of(rows)[1]]
+
+
+def always_on(rows: xr.Dataset) -> Array:
+    """Energy of the whole window per spike (run,), NaN without a spike."""
+    if "spike_time_s" in rows:
+        spikes = np.isfinite(rows["spike_time_s"].values).astype(float)
+    else:
+        spikes = np.isfinite(rows["spike_times_s"].values).sum(axis=1).astype(float)
+    return np.where(spikes > 0, rows["energy_j"].values / np.maximum(spikes, 1), np.nan)
+
+
+def _quantities(rows: xr.Dataset) -> list[tuple[str, str, Array]]:
+    ttfs = "spike_time_s" in rows
+    first = ("spike time", "s", "spike_time_s") if ttfs else ("rate", "Hz", "rate_hz")
+    found = [(first[0], first[1], rows[first[2]].values.astype(np.float64))]
+    if "active_energy_j" in rows:
+        found.append(("energy per spike, active window", "J", rows["active_energy_j"].values))
+    if np.isfinite(rows["energy_j"].values).any():
+        found.append(("energy per spike, always on", "J", always_on(rows)))
+    return found
+
+
+def _why(rows: xr.Dataset, i: int, came_to: str) -> str:
+    if came_to == "failed":
+        return str(rows["reason"].values[i])
+    if came_to == "early":
+        return f"spike at {quantity(rows['spike_time_s'].values[i], 's')}, before the first input"
+    return f"no spike within {quantity(rows['window_s'].values[i], 's')}"
+
+
+def _typical(rows: xr.Dataset) -> np.ndarray:
+    """Rows at the typical corner (tt, or the first), room temperature and the nominal supply (or the nearest to them)."""
+    corner, temperature = rows["corner"].values, rows["temperature_c"].values
+    name, volts = supply_of(rows)
+    nominal = json.loads(rows.attrs["defaults"]).get(name, np.nan)
+    typical = corner == ("tt" if (corner == "tt").any() else corner[0])
+    typical &= np.abs(temperature - 27) == np.abs(temperature - 27).min()
+    if np.isfinite(volts).all():
+        typical &= np.abs(volts - nominal) <= np.abs(volts - nominal).min() + 1e-12
+    return typical
+
+
+def corners_section(dataset: xr.Dataset, source: str) -> Section | None:
+    """Min, typical and max over the operating points with the worst one, every point that did not fire, and a plot."""
+    rows = select(dataset, "corners", ok=False)
+    if rows.sizes["run"] == 0:
+        return None
+    came_to, trial = verdict(rows), rows["trial"].values
+    names, supplies = point_names(rows)
+    typical, fired = _typical(rows), came_to == "fired"
+    table, blocks = [], []
+    quantities = _quantities(rows)
+    for stimulus in np.unique(trial):
+        for label, unit, values in quantities:
+            here = fired & (trial == stimulus) & np.isfinite(values)
+            if not here.any():
+                continue
+            at = np.flatnonzero(here)
+            typ = values[here & typical]
+            typ = float(typ[0]) if typ.size else float("nan")
+            distance = np.abs(values[at] - typ) if np.isfinite(typ) else values[at]
+            worst = at[np.argmax(distance)]
+            table.append(
+                (
+                    str(int(stimulus)),
+                    label,
+                    quantity(values[at].min(), unit),
+                    quantity(typ, unit),
+                    quantity(values[at].max(), unit),
+                    f"{names[worst]}, {supplies[worst]}",
+                    percent(float(values[worst]) / typ - 1) if np.isfinite(typ) else "–",
+                )
+            )
+    counted = ", ".join(f"{int((came_to == word).sum())} {word}" for word in ("fired", "silent", "early", "failed"))
+    n_points = len(set(zip(names, supplies, strict=True)))
+    if table:
+        blocks.append(
+            Table(
+                caption=f"Over {n_points} operating points ({counted}). Worst: farthest from typical.",
+                header=("stimulus", "quantity", "min", "typ", "max", "worst at", "against typ"),
+                rows=table,
+                source=source,
+            )
+        )
+    lost = [
+        (
+            names[i],
+            supplies[i],
+            str(int(trial[i])),
+            str(came_to[i]),
+            _why(rows, int(i), str(came_to[i])),
+        )
+        for i in np.flatnonzero(~fired)
+    ]
+    if lost:
+        blocks.append(
+            Table(
+                caption=f"Missing spikes: all {len(lost)} runs that did not fire.",
+                header=("point", "supply", "stimulus", "came to", "why"),
+                rows=lost,
+                source=source,
+            )
+        )
+    else:
+        blocks.append(Note(text=f"The neuron fires at every one of the {n_points} points."))
+    if fired.any():
+        first = trial == trial.min()
+        panels = [(label, unit, values[first]) for label, unit, values in quantities[:2]]
+        picked = np.flatnonzero(first)
+        blocks.append(
+            Picture(
+                svg=corners([names[i] for i in picked], [supplies[i] for i in picked], panels, fired[first]),
+                caption=f"Stimulus {int(trial.min())} at every point. Cross: no spike.",
+                source=source,
+            )
+        )
+    return Section(title="Corners", anchor="corners", blocks=blocks)
+
+
+def energy_plan_section(dataset: xr.Dataset, source: str) -> Section | None:
+    """Energy per spike in the active window and always on, static power, and the split by block (plan 'energy')."""
+    rows = select(dataset, "energy")
+    if rows.sizes["run"] == 0:
+        return None
+    names = [
+        str(n)[6:-9] for n in rows.data_vars if str(n).startswith("block_") and not str(n).endswith("_active_energy_j")
+    ]
+    points, supplies = point_names(rows)
+    level, per_spike = rows["level"].values, always_on(rows)
+    table, groups, untold = [], [], []
+    split: dict[str, list[float]] = {name: [] for name in names}
+    for at in dict.fromkeys(zip(points, supplies, strict=True)):
+        here = np.array([pair == at for pair in zip(points, supplies, strict=True)])
+        idle = np.flatnonzero(here & (level < 0))
+        static = rows["energy_j"].values[idle[0]] / rows["window_s"].values[idle[0]] if idle.size else np.nan
+        spontaneous = idle[verdict(rows)[idle] != "silent"]
+        untold += [f"{at[0]}, {at[1]}"] if spontaneous.size else []
+        for i in np.flatnonzero(here & (level >= 0)):
+            active = rows["active_energy_j"].values[i] if "active_energy_j" in rows else np.nan
+            where = f"{at[0]}, {at[1]}"
+            table.append(
+                (
+                    where,
+                    str(int(level[i])),
+                    quantity(active, "J"),
+                    quantity(per_spike[i], "J"),
+                    quantity(rows["window_s"].values[i], "s"),
+                    f"{quantity(static * 1e9, '')} nW" if np.isfinite(static) else "–",
+                )
+            )
+            ratio = per_spike[i] / rows["energy_j"].values[i]
+            for kind, suffix, factor in (("active", "_active", 1.0), ("always on", "", ratio)):
+                values = {name: float(rows[f"block_{name}{suffix}_energy_j"].values[i]) * factor for name in names}
+                if all(np.isfinite(list(values.values()))):
+                    groups.append(f"{where}, {kind}" + (f", stimulus {int(level[i])}" if level.max() > 0 else ""))
+                    for name, value in values.items():
+                        split[name].append(value)
+    blocks: list[Block] = []
+    if groups and names:
+        blocks.append(
+            Picture(
+                svg=energy_split(groups, {name: np.array(values) for name, values in split.items()}),
+                caption="Energy per spike by supply (and, for synapses with a supply of their own, theirs).",
+                source=source,
+            )
+        )
+    if table:
+        ttfs = "spike_time_s" in rows
+        active = "first input to spike" if ttfs else "between spikes"
+        blocks.append(
+            Table(
+                caption=f"Energy per spike: active window ({active}) and always on (the whole window). Static: without input.",
+                header=("point", "stimulus", "active", "always on", "window", "static power"),
+                rows=table,
+                source=source,
+            )
+        )
+        if untold:
+            text = (
+                f"It fires (or fails) without any input at {'; '.join(untold)}: the static power holds a spike there."
+            )
+            blocks.append(Note(text=text, warning=True))
+        if ttfs:
+            blocks.append(Note(text=PAPER))
+    return Section(title="Energy", anchor="energy", blocks=blocks) if blocks else None

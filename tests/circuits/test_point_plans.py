@@ -1,0 +1,160 @@
+"""Plans over operating points and cells: what they list, what they measure, and what the datasheet makes of it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from circuits import characterize, load_manifest, load_plans, make_plan
+from circuits.campaign import Task, run_all
+from circuits.cells import Condition, noise_sources
+from circuits.cells.jitter import noisy_edges
+from circuits.deck import build
+from circuits.netlist import read_netlist
+from neuronsim import dataset as schema
+from neuronsim.errors import DataError, InputError
+from neuronsim.report import write_datasheet
+
+HILLOCK, PLL = load_manifest("axon_hillock"), load_manifest("pll_nlif_transistor")
+
+
+@pytest.fixture(scope="module")
+def hillock():
+    """Two corners and supplies, one chip lot, and the energy of the axon hillock."""
+    window = {"currents_a": (500e-9,), "window": 0.2}
+    plans = [
+        make_plan("corners", {"corners": ("tt", "ss"), "temperatures_c": (27.0,), "supplies": (0.9, 1.0), **window}),
+        make_plan("energy", {**window, "currents_a": (500e-9,)}),
+        make_plan("mismatch", {"chips": 3, "trials": 1, "window": 1.0}),
+    ]
+    return characterize(HILLOCK, plans, jobs=1)
+
+
+def test_the_default_grid_is_that_of_a_sign_off():
+    runs = make_plan("corners", {}).runs(PLL, {}, 0)
+    assert len(runs) == len({run.operating for run in runs}) == 45
+    two = make_plan("corners", {"times": [[0.3], [0.2, 0.4]], "weights": [[1.5], [0.8, 0.9]], "corners": ["ff"]})
+    assert [run.trial for run in two.runs(PLL, {}, 0)] == [0, 1] * 9
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "manifest", "says"),
+    [
+        ("corners", {"corners": ["fff"]}, "axon_hillock", "no corner 'fff'"),
+        ("corners", {}, "lif_behavioral", "no 'process'"),
+        ("corners", {"currents_a": [1.0]}, "axon_hillock", "validity range"),
+        ("oscillator", {}, "axon_hillock", r"\[cells\] oscillator"),
+        ("energy", {"times": [[0.3]], "weights": [[0.4]]}, "axon_hillock", "must fire"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(kind, fields, manifest, says):
+    with pytest.raises(InputError, match=says):
+        make_plan(kind, fields).runs(load_manifest(manifest), {}, 0)
+
+
+def test_a_group_leaves_out_what_the_neuron_cannot_do():
+    left = {}
+    plans = load_plans("quick", HILLOCK, on_skip=left.__setitem__)
+    assert [plan.kind for plan in plans] == ["fi", "corners", "mismatch", "energy"]
+    assert "[cells] oscillator" in left["thermal"]
+    assert "for ttfs neurons" in left["transfer"]
+    assert all(plan.fine for plan in load_plans("datasheet", PLL))
+
+
+def test_mismatch_chooses_its_mechanism_by_the_manifest():
+    by_transistor = make_plan("mismatch", {"chips": 2, "trials": 1}).runs(PLL, {}, 3)
+    assert [run.operating.chip and run.operating.chip.number for run in by_transistor] == [None, 0, 1]
+    by_sigma = make_plan("mismatch", {"chips": 2, "trials": 1}).runs(load_manifest("lif_behavioral"), {}, 3)
+    assert [run.chip for run in by_sigma] == [-1, 0, 1]
+    assert len({tuple(run.parameters.items()) for run in by_sigma}) == 3
+
+
+def test_energy_adds_up(hillock):
+    rows = schema.select(hillock, "energy")
+    spike, idle = rows.isel(run=0), rows.isel(run=1)
+    assert idle["rate_hz"] == 0
+    n = int(np.isfinite(spike["spike_times_s"].values).sum())
+    assert n > 2
+    np.testing.assert_allclose(spike["block_vdd_energy_j"], spike["energy_j"])
+    # the window holds n spikes, up to one begun and one unfinished
+    assert (n - 1) * spike["active_energy_j"] < spike["energy_j"] < (n + 1.5) * spike["active_energy_j"]
+    assert 0 < idle["energy_j"] < 0.1 * spike["energy_j"]
+
+
+def test_corners_change_what_they_should(hillock):
+    rows = schema.select(hillock, "corners")
+    assert rows["corner"].values.tolist() == ["tt", "tt", "ss", "ss"]
+    assert rows["parameter_vdd_v"].values.tolist() == [0.9, 1.0, 0.9, 1.0]
+    energy = rows["active_energy_j"].values
+    assert energy[1] > energy[0]
+    assert energy[3] > energy[2]
+    assert (schema.verdict(rows) == "fired").all()
+    assert schema.as_drawn(hillock).sum() == 3  # energy, idle and the nominal chip
+
+
+def test_the_datasheet_names_missing_spikes_and_yield(hillock, tmp_path):
+    rate = hillock["rate_hz"].values.copy()
+    rate[2] = 0.0
+    page = write_datasheet(hillock.assign(rate_hz=("run", rate)), tmp_path / "sheet.html").read_text()
+    assert "Missing spikes: all 1 runs" in page
+    assert "ss 27 °C" in page
+    assert "Wilson" in page
+    assert "static power" in page
+
+
+def test_equal_decks_are_simulated_once():
+    run = make_plan("energy", {"currents_a": (500e-9,), "window": 0.06}).runs(HILLOCK, {}, 0)[0]
+    job = build(HILLOCK, read_netlist(HILLOCK), run)
+    other = replace(job, t_stop_s=job.t_stop_s / 2)
+    done = []
+    tasks = [Task(job=one, safer=lambda: job) for one in (job, other, job)]
+    found = run_all(tasks, engine="ngspice-cli", version="39", on_done=done.append)
+    assert sorted(done) == [0, 1, 2]
+    assert found[0] is found[2]
+    assert found[0].outcome.spikes_s
+
+
+def test_cells_have_tables_of_their_own(tmp_path):
+    room = {"corners": ("tt",), "temperatures_c": (27.0,)}
+    plans = [make_plan("oscillator", {**room, "currents": (1.0,)}), make_plan("synapse", room)]
+    path = tmp_path / "cells.nc"
+    data = characterize(PLL, plans, jobs=1, out=path)
+    assert characterize(PLL, plans, jobs=1).identical(data)  # from the cache
+    loaded = schema.load(path)
+    assert (loaded.sizes["run"], schema.cell_plans(loaded)) == (0, ["oscillator", "synapse"])
+    tuned = schema.cells(loaded, "oscillator")
+    low, rest, high = tuned["frequency_hz"].values
+    assert 0.9 * 500e6 < low < rest < high < 1.1 * 500e6
+    # the loop's time constant is 1/(2 lock range); 25 ns is what the manifest says
+    assert 1 / (2 * (high - low)) == pytest.approx(25e-9, rel=0.25)
+    assert np.nanmax(np.abs(schema.cells(loaded, "synapse")["inl_steps"].values)) < 0.5
+    with pytest.raises(DataError, match="variable 'synapse_code' is missing"):
+        schema.check(loaded.drop_vars("synapse_code"))
+    page = write_datasheet(path, tmp_path / "sheet.html").read_text()
+    assert "lock range" in page
+    assert "|DNL|" in page
+
+
+def test_a_failed_measurement_is_a_row():
+    plan = make_plan("oscillator", {"corners": ("tt", "ss"), "temperatures_c": (27.0,), "currents": (1.0,)})
+    good, bad = plan.measurements(PLL, {}, 0)
+    from circuits.measurement import columns_of, perform_all
+
+    bad = replace(bad, arguments={**bad.arguments, "currents_a": [2e-6, 1e-6]})
+    results = perform_all([good, bad], version="39")
+    columns = columns_of([good, bad], results)
+    status = columns["oscillator_status"][1].tolist()
+    assert status == ["ok"] * (len(status) - 1) + ["failed"]
+    assert "rising" in columns["oscillator_message"][1][-1]
+
+
+@pytest.mark.slow
+def test_thermal_noise_is_seeded_and_above_its_floor():
+    shared = {"oscillators": 2, "cycles": 20, "resistance_ohm": 2.35e6}
+    noisy, again, still = (noisy_edges(**shared, seed=1, power=p) for p in (1.0, 1.0, 0.0))
+    np.testing.assert_array_equal(noisy.edge_s, again.edge_s)
+    jitter, floor = (np.diff(found.edge_s).std(axis=1).mean() for found in (noisy, still))
+    assert 2e-12 < jitter < 20e-12
+    assert floor < jitter / 3
+    hot = noise_sources(condition=Condition(temperature_c=125))
+    assert 1 < (hot.kappa / noise_sources().kappa) ** 2 < 398.15 / 300.15 * 1.2
