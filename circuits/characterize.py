@@ -60,7 +60,7 @@ def characterize(
     manifest = neuron if isinstance(neuron, Manifest) else load_manifest(neuron)
     chosen = load_plans(plans)
     for plan in chosen:
-        if plan.code != manifest.code:
+        if plan.code not in ("any", manifest.code):
             raise InputError(
                 f"plan '{plan.kind}' is for {plan.code} neurons, {manifest.name} is a {manifest.code} neuron"
             )

@@ -13,6 +13,7 @@ from neuronsim.errors import DataError, InputError, suggest
 from .base import Plan
 from .fi import FICurve
 from .jitter import Jitter
+from .membrane_noise import MembraneNoise
 from .mismatch import Mismatch
 from .phase_noise import PhaseNoise
 from .quantization import Quantization
@@ -23,9 +24,11 @@ from .transfer import Transfer
 KINDS: dict[str, type[Plan]] = {
     plan.kind: plan for plan in (Transfer, Jitter, Quantization, Saturation, Ramp, PhaseNoise, Mismatch, FICurve)
 }
+KINDS[MembraneNoise.kind] = MembraneNoise
 GROUPS = {
     "table3": ("jitter", "quantization"),
     "card": ("transfer", "saturation", "phase_noise", "mismatch"),
+    "rate_card": ("fi", "membrane_noise", "mismatch"),
 }
 
 

@@ -18,7 +18,7 @@ from ..run import Run
 
 
 class Plan(BaseModel):
-    """Base of all plans. ``kind`` is its name; ``code`` the kind of neuron it is for."""
+    """Base of all plans. ``kind`` is its name; ``code`` the kind of neuron it is for ("any": both)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     kind: ClassVar[str]

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
+import numpy as np
 from pydantic import Field
 
 from neuronsim.errors import InputError
 
 from ..manifest import Manifest
+from ..operating import Chip, OperatingPoint
 from ..run import Run
-from .base import TTFSPlan
+from .base import Plan
 from .transfer import Transfer
 
 
@@ -30,31 +32,66 @@ def draw_parameters(manifest: Manifest, parameters: dict[str, float], rng) -> di
     return drawn
 
 
-class Mismatch(TTFSPlan):
-    """``chips`` draws of every parameter with a ``sigma`` and of each synapse (bench parameter ``weight_sigma``).
+class Mismatch(Plan):
+    """``chips`` draws, the same ``trials`` stimuli on each. Two mechanisms, chosen by the manifest:
+
+    - a process with mismatch laws: every transistor's threshold is shifted, frozen by seed and its name (:class:`.Chip`);
+    - otherwise every parameter with a ``sigma``, and each synapse (bench parameter ``weight_sigma``).
 
     Chip -1 is the nominal circuit. The dataset's ``weight`` holds the programmed weight; what a chip makes of it is
-    its secret.
+    its secret. A chip is good when it fires at every stimulus, within ``tolerance`` of the nominal chip's spike time
+    (rate neuron: of its rate).
     """
 
     kind: ClassVar[str] = "mismatch"
-    summary: ClassVar[str] = "frozen spread from chip to chip (Monte Carlo over the manifest's sigmas)"
+    code: ClassVar[str] = "any"
+    summary: ClassVar[str] = "frozen spread from chip to chip (Monte Carlo over transistors or the manifest's sigmas)"
+    settle: float = Field(default=5.0, gt=0, le=100, description="how long to watch after the last input, in tau")
     chips: int = Field(default=40, ge=2, le=10_000)
-    trials: int = Field(default=8, ge=3, le=1000, description="stimuli per chip")
+    trials: int = Field(default=8, ge=1, le=1000, description="stimuli per chip")
+    tolerance: float = Field(default=0.1, gt=0, lt=10, description="relative deviation from nominal of a good chip")
+    window: float = Field(default=5.0, gt=0, le=1e5, description="length of a run of a rate neuron, in time units")
+    fine: bool = Field(default=False, description="sign-off accuracy: half the time step, a tenth of the tolerance")
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
         """See the base class."""
+        stimuli = self._stimuli(manifest, parameters, seed)
+        if manifest.process is not None and manifest.process_or_refuse("a chip").mismatch:
+            chips = [OperatingPoint(chip=Chip(seed=seed, number=number)) for number in range(self.chips)]
+            return [*stimuli, *(replace(run, operating=chip) for chip in chips for run in stimuli)]
         weight_sigma = manifest.checked(parameters).get("weight_sigma", 0.0)
         if weight_sigma == 0 and not any(p.sigma for p in manifest.parameters.values()):
-            raise InputError(f"plan 'mismatch' needs a sigma in the manifest of {manifest.name}; none is set")
-        stimuli = Transfer(trials=self.trials, silent=0.0, settle=self.settle).runs(manifest, parameters, seed + 2)
+            raise InputError(
+                f"plan 'mismatch' needs a sigma in the manifest of {manifest.name}, or a process with mismatch; none is set"
+            )
         most = max(len(run.weights) for run in stimuli)
-        found = [replace(run, plan=self.kind) for run in stimuli]
+        found = list(stimuli)
         for chip in range(self.chips):
             rng = self.rng(seed, chip)
             drawn = draw_parameters(manifest, parameters, rng)
             errors = weight_sigma * rng.standard_normal(most)
             for run in stimuli:
                 weight_errors = tuple(errors[: len(run.weights)])
-                found.append(replace(run, plan=self.kind, chip=chip, parameters=drawn, weight_errors=weight_errors))
+                found.append(replace(run, chip=chip, parameters=drawn, weight_errors=weight_errors))
         return found
+
+    def _stimuli(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
+        if manifest.code == "ttfs":
+            drawn = Transfer(trials=self.trials, silent=0.0, settle=self.settle).runs(manifest, parameters, seed + 2)
+        else:
+            low, high = manifest.validity.current_a or (0.0, 0.0)
+            middle = np.sqrt(low * high)
+            currents = np.geomspace(middle, high, self.trials) if self.trials > 1 else np.array([middle])
+            unit = self.unit_s(manifest, parameters)
+            drawn = [
+                Run(
+                    plan=self.kind,
+                    trial=trial,
+                    level=float(current),
+                    window_s=self.window * unit * max(middle / current, 0.2),  # fewer seconds for as many spikes
+                    current_a=float(current),
+                    parameters=parameters,
+                )
+                for trial, current in enumerate(currents)
+            ]
+        return [replace(run, plan=self.kind, fine=self.fine) for run in drawn]
