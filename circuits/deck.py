@@ -84,7 +84,9 @@ def _noise_source(manifest: Manifest, run: Run, values: dict[str, float], unit_s
     if isinstance(spec, CurrentNoise):
         density = values[spec.density] / math.sqrt(2.0)  # one-sided: the charge diffuses as sqrt(S t / 2)
     else:
-        diffusion = noise.diffusion(carrier_hz=values[spec.carrier], kappa=values[spec.kappa], lead_rad=values[spec.lead])
+        diffusion = noise.diffusion(
+            carrier_hz=values[spec.carrier], kappa=values[spec.kappa], lead_rad=values[spec.lead]
+        )
         density = diffusion * unit_s  # the noise port takes thresholds per unit of time
     step_s = run.noise_step_s if math.isfinite(run.noise_step_s) else unit_s / NOISE_STEPS_PER_UNIT
     window_s = lead_in_s(manifest, values) + run.window_s

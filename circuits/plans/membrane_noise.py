@@ -30,8 +30,12 @@ class MembraneNoise(Plan):
     summary: ClassVar[str] = "spread of the inter-spike interval under seeded membrane noise, against current"
     points: int = Field(default=8, ge=1, le=1000)
     repeats: int = Field(default=3, ge=1, le=10_000)
-    window: float = Field(default=60.0, gt=3, le=1e5, description="length of the run at the middle current, in time units")
-    samples: float = Field(default=100.0, ge=10, le=1e4, description="noise samples per time unit at the middle current")
+    window: float = Field(
+        default=60.0, gt=3, le=1e5, description="length of the run at the middle current, in time units"
+    )
+    samples: float = Field(
+        default=100.0, ge=10, le=1e4, description="noise samples per time unit at the middle current"
+    )
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
         """See the base class."""

@@ -162,7 +162,7 @@ def rate_dataset(
     if jitter:
         amps += [10 * base] * 20
         plan, chip, noisy, scale = (
-            plan + ["phase_noise"] * 20,
+            plan + ["membrane_noise"] * 20,
             chip + [-1] * 20,
             noisy + list(range(20)),
             scale + [1.0] * 20,
