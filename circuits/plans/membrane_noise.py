@@ -22,20 +22,18 @@ class MembraneNoise(Plan):
     A run at current I lasts ``window`` time units times the ratio of the middle current (geometric mean of the range, where
     an interval lasts about one unit) to I, so that each has about as many intervals; the noise has ``samples`` values per
     unit, scaled likewise. Noise is white up to half its sampling rate only: the jitter of an interval of n samples comes
-    out low by about 1/(4 n).
+    out low by about 1/(4 n). Many short runs cost less than a few long ones: ngspice searches all samples at each step.
     """
 
     kind: ClassVar[str] = "membrane_noise"
     code: ClassVar[str] = "rate"
     summary: ClassVar[str] = "spread of the inter-spike interval under seeded membrane noise, against current"
     points: int = Field(default=8, ge=1, le=1000)
-    repeats: int = Field(default=3, ge=1, le=10_000)
+    repeats: int = Field(default=10, ge=1, le=10_000)
     window: float = Field(
-        default=60.0, gt=3, le=1e5, description="length of the run at the middle current, in time units"
+        default=20.0, gt=3, le=1e5, description="length of the run at the middle current, in time units"
     )
-    samples: float = Field(
-        default=100.0, ge=10, le=1e4, description="noise samples per time unit at the middle current"
-    )
+    samples: float = Field(default=60.0, ge=10, le=1e4, description="noise samples per time unit at the middle current")
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
         """See the base class."""
