@@ -192,7 +192,7 @@ def rate_dataset(
     relative = np.full(n, jitter)
     if density:
         law = interval_variance(current, density=density, charge_per_spike=charge, rheobase=rheobase)
-        relative = np.where(np.isfinite(isi), np.sqrt(law) / isi, 0.0)
+        relative = np.where(np.isfinite(isi), np.sqrt(law), 0.0) / np.where(np.isfinite(isi), isi, 1.0)
     steps = np.where(np.isfinite(isi), isi, 0.0)[:, None] * (
         1.0 + relative[:, None] * rng.standard_normal((n, 30)) * (np.array(noisy) >= 0)[:, None]
     )
