@@ -11,7 +11,7 @@ import numpy as np
 from neuronsim.errors import InputError
 
 from . import noise, stimulus
-from .manifest import Manifest
+from .manifest import CurrentNoise, Manifest
 from .netlist import Netlist
 from .operating import NOMINAL_C
 from .run import Run
@@ -84,11 +84,16 @@ def _noise_source(manifest: Manifest, run: Run, values: dict[str, float], unit_s
     rng = np.random.default_rng([run.noise_seed, 0x6E6F])
     if spec is None:
         raise InputError(f"{manifest.name} has no [noise] in its manifest: the plan cannot put noise into it")
-    density = noise.diffusion(carrier_hz=values[spec.carrier], kappa=values[spec.kappa], lead_rad=values[spec.lead])
-    step_s = unit_s / NOISE_STEPS_PER_UNIT
+    if isinstance(spec, CurrentNoise):
+        density = values[spec.density] / math.sqrt(2.0)  # one-sided: the charge diffuses as sqrt(S t / 2)
+    else:
+        diffusion = noise.diffusion(
+            carrier_hz=values[spec.carrier], kappa=values[spec.kappa], lead_rad=values[spec.lead]
+        )
+        density = diffusion * unit_s  # the noise port takes thresholds per unit of time
+    step_s = run.noise_step_s if math.isfinite(run.noise_step_s) else unit_s / NOISE_STEPS_PER_UNIT
     window_s = lead_in_s(manifest, values) + run.window_s
-    # the noise port takes thresholds per unit of time
-    times, samples = noise.white_samples(rng, density=density * unit_s, window_s=window_s, step_s=step_s)
+    times, samples = noise.white_samples(rng, density=density, window_s=window_s, step_s=step_s)
     return stimulus.samples(times, samples)
 
 

@@ -140,6 +140,16 @@ class PhaseNoise(_Part):
     lead: str
 
 
+class CurrentNoise(_Part):
+    """White current noise into ``port`` of a rate neuron.
+
+    ``density`` names a parameter: square root of the one-sided power spectral density, in A/sqrt(Hz).
+    """
+
+    port: str
+    density: str
+
+
 class Waveforms(_Part):
     """Nodes worth looking at."""
 
@@ -210,7 +220,7 @@ class Manifest(_Part):
     stimulus: Stimulus
     spike: Spike
     time: Time
-    noise: PhaseNoise | None = None
+    noise: PhaseNoise | CurrentNoise | None = None
     waveforms: Waveforms = Waveforms(nodes=())
     energy: Energy | None = None
     validity: Validity = Validity()
@@ -259,7 +269,11 @@ class Manifest(_Part):
         if self.cells.oscillator:
             names += [("cells.oscillator.bias", self.cells.oscillator.bias)]
             names += [("cells.oscillator.pull", self.cells.oscillator.pull)]
-        if self.noise:
+        if isinstance(self.noise, CurrentNoise):
+            if self.code != "rate":
+                raise ValueError("noise.density is for code = \"rate\"; oscillators have 'carrier', 'kappa' and 'lead'")
+            names += [("noise.density", self.noise.density)]
+        if isinstance(self.noise, PhaseNoise):
             names += [
                 ("noise.carrier", self.noise.carrier),
                 ("noise.kappa", self.noise.kappa),

@@ -16,6 +16,7 @@ class Run:
     quantization plans). ``weight_errors`` are relative mismatch of the synapses, hidden from the dataset's ``weight``
     as they are from a network. ``noise_seed`` -1: no noise. ``chip`` -1: no mismatch. ``operating``: corner,
     temperature, supply and drawn chip. ``fine``: sign-off accuracy, half the time step and a tenth of the tolerance.
+    ``noise_step_s``: distance of the noise samples, NaN: a fixed part of the time unit.
     """
 
     plan: str
@@ -33,3 +34,4 @@ class Run:
     parameters: dict[str, float] = field(default_factory=dict)
     operating: OperatingPoint = NOMINAL
     fine: bool = False
+    noise_step_s: float = math.nan

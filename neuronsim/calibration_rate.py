@@ -1,4 +1,4 @@
-"""Rate card of an IF/LIF neuron from its f-I curve (plan 'fi').
+"""Rate card of an IF/LIF neuron from its f-I curve (plan 'fi'), its interval jitter ('membrane_noise') and chips ('mismatch').
 
 The inter-spike interval T = t_ref + (Q/I) L(I_rh/I) (:mod:`neuronsim.rate`) is fitted by least squares of the relative
 error T_model/T - 1 over Q, I_rh and t_ref. L is smooth through I_rh = 0, so a neuron without leak is fitted without a
@@ -17,6 +17,7 @@ from .card import Estimate, Provenance, Quality, Range, RateCard
 from .dataset import as_drawn, plans, select
 from .energy_fit import fit_energy
 from .errors import DataError
+from .isi_jitter_fit import fit_isi_jitter
 from .rate import leak_factor, rate
 
 MIN_FIRING = 10
@@ -44,8 +45,28 @@ def calibrate_rate(
         estimates[name] = Estimate(value=max(value, 0.0), low=max(value - half, 0.0), high=max(value + half, 0.0))
     not_fitted: dict[str, str] = {}
     quality = _quality(current[test], hertz[test], int(fit.sum()), estimates)
-    jitter = _jitter(dataset, not_fitted, confidence)
-    mismatch = _mismatch(dataset, estimates, not_fitted, confidence)
+    q, i_rh, t_ref = (estimates[name].value for name in _NAMES)
+    valid = (float(current.min()), float(current.max()))
+    noise = fit_isi_jitter(
+        dataset,
+        charge=q,
+        rheobase=i_rh,
+        refractory=t_ref,
+        valid=valid,
+        held_out=held_out,
+        rng=np.random.default_rng(seed + 2),
+        confidence=confidence,
+        not_fitted=not_fitted,
+    )
+    mismatch, mismatch_error = _mismatch(dataset, estimates, not_fitted, confidence)
+    quality = quality.model_copy(
+        update={
+            "isi_jitter_error": noise.error,
+            "n_isi_jitter": noise.n_held_out,
+            "isi_jitter_floor": noise.floor,
+            "threshold_mismatch_error": mismatch_error,
+        }
+    )
     good = (dataset["status"].values == "ok") & as_drawn(dataset)
     count = np.isfinite(dataset["spike_times_s"].values).sum(axis=1).astype(np.float64)
     energy, reason = fit_energy(
@@ -62,10 +83,10 @@ def calibrate_rate(
         not_fitted=not_fitted,
         quality=quality,
         provenance=provenance,
-        isi_jitter=jitter,
+        isi_jitter=noise.jitter,
         threshold_mismatch=mismatch,
         energy=energy,
-        valid_current_a=Range(low=float(current.min()), high=float(current.max())),
+        valid_current_a=Range(low=valid[0], high=valid[1]),
         **estimates,
     ).signed()
 
@@ -201,36 +222,21 @@ def _quality(current: NDArray, hertz: NDArray, n_fit: int, estimates: dict[str, 
     )
 
 
-def _jitter(dataset: xr.Dataset, not_fitted: dict[str, str], confidence: float) -> Estimate:
-    """Coefficient of variation of the inter-spike interval over the noisy runs, pooled; without the first."""
-    noisy = (dataset["noise_seed"].values >= 0) & (dataset["status"].values == "ok")
-    square, freedom = 0.0, 0
-    for times in dataset["spike_times_s"].values[noisy]:
-        isi = np.diff(times[np.isfinite(times)])[1:]
-        if isi.size >= 2:
-            square += float(((isi / isi.mean() - 1.0) ** 2).sum())
-            freedom += isi.size - 1
-    if freedom < 10:
-        not_fitted["isi_jitter"] = (
-            f"the dataset has {freedom} independent intervals from runs with noise, at least 10 are needed"
-        )
-        return Estimate.exact(0.0)
-    variance = square / freedom
-    return sigma_estimate(variance, variance * np.sqrt(2.0 / freedom), freedom, confidence)
-
-
 def _mismatch(
     dataset: xr.Dataset, estimates: dict[str, Estimate], not_fitted: dict[str, str], confidence: float
-) -> Estimate:
-    """Relative spread of the threshold over chips.
+) -> tuple[Estimate, float | None]:
+    """Relative spread over chips of the charge per spike, and the median error of held-out rates.
 
-    V_th scales Q and I_rh alike, so each inter-spike interval gives the chip's scale in closed form.
+    V_th scales Q and I_rh alike, so each inter-spike interval gives the chip's scale in closed form. A capacitor scales Q
+    alone: without leak that is the same, with leak it looks like a threshold that is a little less far off, the less the
+    current exceeds the rheobase. The error is |f_card / f_circuit - 1| of every chip at every other current, from that
+    chip's scale at the currents between.
     """
     rows = select(dataset, "mismatch")
     chips = rows["chip"].values
     if not (chips >= 0).any():
         not_fitted["threshold_mismatch"] = "the dataset has no chips drawn with mismatch (plan 'mismatch')"
-        return Estimate.exact(0.0)
+        return Estimate.exact(0.0), None
     q, i_rh, t_ref = (estimates[name].value for name in _NAMES)
     hertz, current = rows["rate_hz"].values.astype(np.float64), rows["input_current_a"].values.astype(np.float64)
     with np.errstate(divide="ignore"):
@@ -242,9 +248,19 @@ def _mismatch(
         float(i): float(s) for i, s, chip in zip(current, scale, chips, strict=True) if chip == -1 and np.isfinite(s)
     }
     scale = scale / np.array([nominal.get(float(i), 1.0) for i in current])
-    per_chip = [scale[(chips == chip) & np.isfinite(scale)] for chip in np.unique(chips[chips >= 0])]
+    amps = np.unique(current[chips >= 0])
+    test = np.isin(current, amps[1::2])  # every other current, where there is more than one
+    drawn = np.unique(chips[chips >= 0])
+    per_chip = [scale[(chips == chip) & ~test & np.isfinite(scale)] for chip in drawn]
     means = np.array([values.mean() for values in per_chip if values.size])
     if means.size < MIN_CHIPS:
         raise DataError(f"plan 'mismatch' left {means.size} firing chips: at least {MIN_CHIPS} are needed")
     variance = float(means.var(ddof=1))
-    return sigma_estimate(variance, variance * np.sqrt(2.0 / (means.size - 1)), means.size - 1, confidence)
+    estimate = sigma_estimate(variance, variance * np.sqrt(2.0 / (means.size - 1)), means.size - 1, confidence)
+    own = {chip: float(values.mean()) for chip, values in zip(drawn, per_chip, strict=True) if values.size}
+    rows = np.flatnonzero(test & (hertz > 0) & np.isin(chips, list(own)))
+    factor = np.array([own[chip] for chip in chips[rows]])
+    if not rows.size:
+        return estimate, None
+    predicted = rate(current[rows], charge_per_spike=q * factor, rheobase=i_rh * factor, refractory=t_ref)
+    return estimate, float(np.median(np.abs(predicted / hertz[rows] - 1.0)))

@@ -48,6 +48,10 @@ _ADDED = {
         "coverage",
         "n_coverage",
         "coverage_of",
+        "isi_jitter_error",
+        "n_isi_jitter",
+        "isi_jitter_floor",
+        "threshold_mismatch_error",
     ),
     "provenance": ("manifest",),
 }
@@ -222,6 +226,22 @@ class Quality(_Part):
         description="noisy: held-out stimuli under temporal noise; noise_free: the data have no noise, the interval is of "
         "what the model leaves unexplained",
     )
+    isi_jitter_error: float | None = Field(
+        default=None,
+        ge=0,
+        description="median over held-out currents of |sigma_card / sigma_circuit - 1| of the inter-spike interval under noise",
+    )
+    n_isi_jitter: int | None = Field(default=None, ge=1, description="held-out currents behind isi_jitter_error")
+    isi_jitter_floor: float | None = Field(
+        default=None,
+        ge=0,
+        description="spread of the interval without noise over that with noise, the largest over currents: the simulator's part",
+    )
+    threshold_mismatch_error: float | None = Field(
+        default=None,
+        ge=0,
+        description="median of |f_card / f_circuit - 1| of mismatched chips at held-out currents, each with its fitted scale",
+    )
 
 
 class Provenance(_Part):
@@ -362,8 +382,13 @@ class RateCard(ModelCard):
     charge_per_spike_c: Estimate
     rheobase_a: Estimate = Field(description="0 for a neuron without leak")
     refractory_s: Estimate
-    isi_jitter: Estimate = Field(description="coefficient of variation of the inter-spike interval")
-    threshold_mismatch: Estimate = Field(description="relative spread of the threshold, one draw per chip")
+    isi_jitter: Estimate = Field(
+        description="coefficient of variation of the inter-spike interval at the reference current, the geometric mean of "
+        "valid_current_a above the rheobase; white membrane noise gives that at other currents (neuronsim.interval_noise)"
+    )
+    threshold_mismatch: Estimate = Field(
+        description="relative spread of the charge per spike (threshold and capacitor), one draw per chip"
+    )
     energy: Energy | None
     valid_current_a: Range
 

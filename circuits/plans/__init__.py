@@ -18,6 +18,7 @@ from .corners import Corners
 from .energy import Energy
 from .fi import FICurve
 from .jitter import Jitter
+from .membrane_noise import MembraneNoise
 from .mismatch import Mismatch
 from .oscillator import Oscillator
 from .phase_noise import PhaseNoise
@@ -28,7 +29,19 @@ from .synapse import Synapse
 from .thermal import Thermal
 from .transfer import Transfer
 
-_OF_NEURONS = (Transfer, Jitter, Quantization, Saturation, Ramp, PhaseNoise, Mismatch, FICurve, Corners, Energy)
+_OF_NEURONS = (
+    Transfer,
+    Jitter,
+    Quantization,
+    Saturation,
+    Ramp,
+    PhaseNoise,
+    Mismatch,
+    FICurve,
+    MembraneNoise,
+    Corners,
+    Energy,
+)
 _OF_CELLS = (Oscillator, Synapse, Thermal)
 KINDS: dict[str, type[Plan]] = {plan.kind: plan for plan in (*_OF_NEURONS, *_OF_CELLS)}
 __all__ = ["GROUPS", "KINDS", "CellPlan", "Plan", "load_plans", "make_plan"]
@@ -38,6 +51,7 @@ _FINE: dict[str, Any] = {"fine": True}
 GROUPS: dict[str, dict[str, dict[str, Any]]] = {
     "table3": {"jitter": {}, "quantization": {}},
     "card": {"transfer": {}, "saturation": {}, "phase_noise": {}, "mismatch": {}},
+    "rate_card": {"fi": {}, "membrane_noise": {}, "mismatch": {}},
     "quick": {
         "transfer": {"trials": 12},
         "jitter": {"trials": 3, "levels": (0.03, 0.07)},

@@ -174,10 +174,10 @@ def energy_plan_section(dataset: xr.Dataset, source: str) -> Section | None:
                 (
                     where,
                     str(int(level[i])),
-                    quantity(active, "J"),
-                    quantity(per_spike[i], "J"),
+                    quantity(float(active), "J"),
+                    quantity(float(per_spike[i]), "J"),
                     quantity(rows["window_s"].values[i], "s"),
-                    f"{quantity(static * 1e9, '')} nW" if np.isfinite(static) else "–",
+                    f"{quantity(float(static) * 1e9, '')} nW" if np.isfinite(static) else "–",
                 )
             )
             ratio = per_spike[i] / rows["energy_j"].values[i]

@@ -5,6 +5,8 @@ import pytest
 from pydantic import ValidationError
 
 from circuits import KINDS, load_manifest, load_plans, make_plan
+from circuits.deck import build
+from circuits.netlist import read_netlist
 from circuits.plans import FICurve, Jitter, Mismatch, Quantization, Saturation, Transfer
 from circuits.plans.base import membrane_extremes
 from neuronsim.errors import DataError, InputError
@@ -115,3 +117,32 @@ def test_outside_the_validity_range():
 def test_plans_that_the_neuron_cannot_do():
     with pytest.raises(InputError, match=r"needs a \[noise\] port"):
         KINDS["phase_noise"]().runs(load_manifest("pll_nlif_pwm"), {}, 0)
+
+
+def test_membrane_noise_has_its_floor_and_fresh_seeds():
+    manifest = load_manifest("lif_behavioral")
+    plan = KINDS["membrane_noise"](points=3, repeats=4)
+    runs = plan.runs(manifest, {}, 5)
+    assert runs == plan.runs(manifest, {}, 5)
+    assert runs != plan.runs(manifest, {}, 6)
+    quiet = [run for run in runs if run.noise_seed < 0]
+    low, high = manifest.validity.current_a
+    assert [run.current_a for run in quiet] == pytest.approx([low, (low * high) ** 0.5, high])
+    assert len({run.noise_seed for run in runs}) == 1 + 3 * 4
+    deck = build(manifest, read_netlist(manifest), runs[1]).deck
+    assert "Inoise 0 in PWL(" in deck
+    assert "Inoise 0 in DC 0" in build(manifest, read_netlist(manifest), quiet[0]).deck
+    with pytest.raises(InputError, match="'density'"):
+        plan.runs(load_manifest("axon_hillock"), {}, 0)
+    with pytest.raises(InputError, match="no noise to measure"):
+        plan.runs(manifest, {"noise_a_per_rthz": 0.0}, 0)
+
+
+def test_mismatch_of_a_rate_neuron_draws_threshold_and_capacitor():
+    runs = KINDS["mismatch"](chips=300, trials=2).runs(load_manifest("if_behavioral"), {}, 1)
+    drawn = {run.chip: run.parameters for run in runs if run.chip >= 0}
+    assert len(drawn) == 300
+    assert len(runs) == 602
+    for name, nominal, sigma in (("vth", 1.0, 0.02), ("cmem", 1e-12, 0.01)):
+        values = np.array([parameters[name] for parameters in drawn.values()]) / nominal
+        assert values.std() == pytest.approx(sigma, rel=0.15)

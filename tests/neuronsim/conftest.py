@@ -12,6 +12,7 @@ import pytest
 import xarray as xr
 from numpy.typing import NDArray
 
+from neuronsim.interval_noise import interval_variance
 from neuronsim.rate import interval
 from neuronsim.saturated import first_crossing_saturated
 from neuronsim.solver import first_crossing
@@ -149,12 +150,16 @@ def rate_dataset(
     refractory: float = 0.0,
     noise: float = 0.0,
     jitter: float = 0.0,
+    density: float = 0.0,
     mismatch: float = 0.0,
     chips: int = 0,
     currents: int = 40,
     seed: int = 0,
 ) -> xr.Dataset:
-    """A rate dataset with a known f-I curve; ``noise`` is the relative error of each measured interval."""
+    """A rate dataset with a known f-I curve; ``noise`` is the relative error of each measured interval.
+
+    ``jitter``: relative spread of the intervals at one current; ``density``: spread by white current noise at eight currents.
+    """
     rng = np.random.default_rng(seed)
     base = max(rheobase, 2e-9)
     amps = list(np.geomspace(0.5 * base if rheobase else base, 100 * base, currents))
@@ -162,11 +167,16 @@ def rate_dataset(
     if jitter:
         amps += [10 * base] * 20
         plan, chip, noisy, scale = (
-            plan + ["phase_noise"] * 20,
+            plan + ["membrane_noise"] * 20,
             chip + [-1] * 20,
             noisy + list(range(20)),
             scale + [1.0] * 20,
         )
+    if density:
+        levels = np.geomspace(3 * base, 100 * base, 8)
+        amps += np.repeat(levels, 6).tolist()
+        plan, chip, scale = plan + ["membrane_noise"] * 48, chip + [-1] * 48, scale + [1.0] * 48
+        noisy += [-1, *range(5)] * 8
     for c in range(chips):
         factor = 1.0 + mismatch * rng.standard_normal()
         for amp in (5 * base, 20 * base):
@@ -179,8 +189,12 @@ def rate_dataset(
     isi = interval(current, charge_per_spike=charge * factor, rheobase=rheobase * factor, refractory=refractory)
     isi = isi * (1.0 + noise * rng.standard_normal(isi.size))
     n = current.size
+    relative = np.full(n, jitter)
+    if density:
+        law = interval_variance(current, density=density, charge_per_spike=charge, rheobase=rheobase)
+        relative = np.where(np.isfinite(isi), np.sqrt(law), 0.0) / np.where(np.isfinite(isi), isi, 1.0)
     steps = np.where(np.isfinite(isi), isi, 0.0)[:, None] * (
-        1.0 + jitter * rng.standard_normal((n, 30)) * (np.array(noisy) >= 0)[:, None]
+        1.0 + relative[:, None] * rng.standard_normal((n, 30)) * (np.array(noisy) >= 0)[:, None]
     )
     times = np.where(np.isfinite(isi)[:, None], np.cumsum(steps, axis=1), np.nan)
     text = {

@@ -8,6 +8,8 @@ import pytest
 import neuronsim
 from neuronsim.card import RateCard
 from neuronsim.errors import DataError
+from neuronsim.interval_noise import interval_variance, reference_current
+from neuronsim.rate import interval
 
 
 def card_of(data) -> RateCard:
@@ -47,6 +49,44 @@ def test_jitter_and_threshold_mismatch(make_rate):
     assert card.isi_jitter.value == pytest.approx(0.05, rel=0.1)
     assert card.threshold_mismatch.low <= 0.04 <= card.threshold_mismatch.high
     assert "isi_jitter" not in card.not_fitted
+
+
+def relative_spread(card: RateCard, density: float, charge: float, rheobase: float, refractory: float) -> float:
+    at = reference_current(card.valid_current_a.low, card.valid_current_a.high, rheobase)
+    sigma = np.sqrt(interval_variance(at, density=density, charge_per_spike=charge, rheobase=rheobase))
+    return float(sigma / interval(at, charge_per_spike=charge, rheobase=rheobase, refractory=refractory))
+
+
+@pytest.mark.parametrize(("rheobase", "refractory"), [(0.0, 0.0), (3e-9, 2e-8)])
+def test_jitter_over_currents(make_rate, rheobase, refractory):
+    """Interval and held-out error over seeds: 95 % intervals that miss more than 5 of 40 are too narrow."""
+    density, hits, errors = 5e-26, 0, []
+    for seed in range(40):
+        card = card_of(make_rate(rheobase=rheobase, refractory=refractory, density=density, seed=seed))
+        truth = relative_spread(card, density, 1e-14, rheobase, refractory)
+        hits += card.isi_jitter.low <= truth <= card.isi_jitter.high
+        errors.append(card.quality.isi_jitter_error)
+    assert hits >= 35
+    assert card.quality.n_isi_jitter == 2
+    assert np.median(errors) < 0.1  # 5 runs of 28 intervals know their own spread to 6 %
+    assert card.quality.isi_jitter_floor < 1e-6
+    assert not {"isi_jitter", "quality.isi_jitter_error"} & set(card.not_fitted)
+
+
+def test_jitter_that_is_not_white_shows_in_the_held_out_error(make_rate):
+    data = make_rate(density=5e-26)
+    rows = np.flatnonzero(data["noise_seed"].values >= 0)
+    spikes, current = data["spike_times_s"].values, data["input_current_a"].values
+    rng = np.random.default_rng(3)
+    for row in rows:  # the same relative spread at every current
+        spikes[row] = np.cumsum(1e-14 / current[row] * (1 + 0.02 * rng.standard_normal(spikes.shape[1])))
+    assert card_of(data).quality.isi_jitter_error > 0.25
+
+
+def test_mismatch_is_checked_on_held_out_currents(make_rate):
+    card = card_of(make_rate(rheobase=3e-9, refractory=2e-8, chips=30, mismatch=0.04))
+    assert card.quality.threshold_mismatch_error < 1e-3  # every chip differs by its own factor alone
+    assert card_of(make_rate()).quality.threshold_mismatch_error is None
 
 
 def test_what_is_not_measured_is_named(make_rate):

@@ -133,6 +133,10 @@ def test_cards_from_before_the_added_fields_are_still_read(path):
         "coverage",
         "n_coverage",
         "coverage_of",
+        "isi_jitter_error",
+        "n_isi_jitter",
+        "isi_jitter_floor",
+        "threshold_mismatch_error",
     )
     for name in added:
         del content["quality"][name]

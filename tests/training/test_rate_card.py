@@ -78,7 +78,7 @@ def test_mismatch_is_one_draw_per_chip():
 
 def test_interval_jitter_is_the_card_s():
     card = make_card(isi_jitter=0.2)  # large against the rounding of a count
-    network = on_card(one_to_one(1, 0.01), card, step_s=4e-9)
+    network = on_card(one_to_one(1, 0.01), card, step_s=4e-9, jitter="interval")
     # the number of intervals in a long run scatters like CV sqrt(n)
     counts = EventEngine(network).run(np.ones((200, 1), np.float32), 4000, encoding="constant").counts[:, 0]
     assert counts.std() == pytest.approx(0.2 * counts.mean() ** 0.5, rel=0.15)

@@ -6,8 +6,12 @@ spike per step is then the current Q / step_s. From the card's equation (:mod:`n
     decay      = exp(-step_s I_rh / Q)                  leak, tau_m = Q / I_rh
     refractory = t_ref / step_s                         in whole steps: rates saturate at 1 / (1 + refractory) per step
     theta_j    = theta (1 + threshold_mismatch N(0,1))  frozen, one draw per neuron and chip: gain and threshold error
-    interval   : every interval longer or shorter by isi_jitter N(0,1)                      temporal, ``jitter`` "interval"
-    membrane   : rms per step isi_jitter / sqrt(interval at the middle of the card's range) temporal, ``jitter`` "membrane"
+    membrane   : rms per step sqrt(S step_s / 2) / Q, in thresholds                temporal, ``jitter`` "membrane"
+    interval   : every interval's charge more or less by the same fraction N(0,1)  temporal, ``jitter`` "interval"
+
+The card's isi_jitter is the spread of the interval at its reference current; S is the white current noise that gives it there
+(:mod:`neuronsim.interval_noise`), and with "membrane" the spread at every other current follows as in the circuit. "interval"
+gives every interval the relative spread of the reference current, whatever the input.
 """
 
 from __future__ import annotations
@@ -20,12 +24,13 @@ import numpy as np
 
 from neuronsim.card import ModelCard, RateCard
 from neuronsim.errors import InputError
+from neuronsim.interval_noise import membrane_diffusion, reference_current
 from neuronsim.rate import interval
 
 from .engine import Inference
 from .graph import Layer, RateNetwork
 
-Jitter = Literal["interval", "membrane"]
+Jitter = Literal["membrane", "interval"]
 _LEAST_THRESHOLD = 0.1  # of the nominal one: a draw of mismatch far out must not leave a neuron without threshold
 _CHIP = 41
 _MOST_LOSS = 0.25  # of t_ref, that whole steps may round away
@@ -43,7 +48,7 @@ class CircuitNeuron:
     mismatch: float
 
 
-def circuit_neuron(card: RateCard, *, step_s: float | None = None, jitter: Jitter = "interval") -> CircuitNeuron:
+def circuit_neuron(card: RateCard, *, step_s: float | None = None, jitter: Jitter = "membrane") -> CircuitNeuron:
     """The card's neuron in steps.
 
     ``step_s``: default the shortest that keeps one spike per step within the card's current range and, where the neuron has a
@@ -70,16 +75,20 @@ def circuit_neuron(card: RateCard, *, step_s: float | None = None, jitter: Jitte
             f"step_s = {step_s:g} s does not fit the refractory time {t_ref:g} s of the card: choose t_ref divided by a whole "
             "number, or a step more than twenty times as long"
         )
-    middle = math.sqrt(card.valid_current_a.low * card.valid_current_a.high)
-    period = float(interval(middle, charge_per_spike=charge, rheobase=rheobase))
-    steps = period / step_s if math.isfinite(period) else 1.0
-    spread = card.isi_jitter.value
+    at = reference_current(card.valid_current_a.low, card.valid_current_a.high, rheobase)
+    charging = float(interval(at, charge_per_spike=charge, rheobase=rheobase))
+    if not math.isfinite(charging):
+        raise InputError(
+            f"the card's rheobase {rheobase:g} A is not below its currents (up to {at:g} A): it never fires"
+        )
+    sigma_s = card.isi_jitter.value * (charging + t_ref)
+    diffusion = membrane_diffusion(sigma_s, at, charge_per_spike=charge, rheobase=rheobase)
     return CircuitNeuron(
         step_s=step_s,
         decay=math.exp(-step_s * rheobase / charge),
         refractory=refractory,
-        interval_jitter=spread if jitter == "interval" else 0.0,
-        membrane_noise=spread / math.sqrt(max(steps, 1.0)) if jitter == "membrane" else 0.0,
+        interval_jitter=min(sigma_s / charging, 1.0) if jitter == "interval" else 0.0,
+        membrane_noise=diffusion * math.sqrt(step_s) if jitter == "membrane" else 0.0,
         mismatch=card.threshold_mismatch.value,
     )
 
@@ -92,7 +101,7 @@ def on_card(
     temporal: bool = True,
     seed: int = 0,
     step_s: float | None = None,
-    jitter: Jitter = "interval",
+    jitter: Jitter = "membrane",
 ) -> RateNetwork:
     """``network`` with the card's neurons in every spiking layer; their reset and precharge stay as they are.
 

@@ -179,7 +179,7 @@ def key_of(
     if cell.side == "ann":
         return key
     key += [cell.scale, steps, encoding]
-    return [*key, card.content_digest()] if card is not None and cell.noise.startswith("card") else key
+    return [*key, card.content_digest(), "membrane"] if card is not None and cell.noise.startswith("card") else key
 
 
 SNR_LEVEL, SNR_IMAGES = 1.0, 4

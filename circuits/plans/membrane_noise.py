@@ -1,0 +1,64 @@
+"""Interval jitter of a rate neuron: constant currents under seeded membrane noise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from neuronsim.errors import InputError
+
+from ..manifest import CurrentNoise, Manifest
+from ..run import Run
+from .base import Plan
+
+
+class MembraneNoise(Plan):
+    """``points`` currents, logarithmically spaced over the manifest's validity range; at each one run without noise, whose
+    interval jitter is the numerical floor of the deck, and ``repeats`` under white current noise (see circuits.noise).
+
+    A run at current I lasts ``window`` time units times the ratio of the middle current (geometric mean of the range, where
+    an interval lasts about one unit) to I, so that each has about as many intervals; the noise has ``samples`` values per
+    unit, scaled likewise. Noise is white up to half its sampling rate only: the jitter of an interval of n samples comes
+    out low by about 1/(4 n). Many short runs cost less than a few long ones: ngspice searches all samples at each step.
+    """
+
+    kind: ClassVar[str] = "membrane_noise"
+    code: ClassVar[str] = "rate"
+    summary: ClassVar[str] = "spread of the inter-spike interval under seeded membrane noise, against current"
+    points: int = Field(default=8, ge=1, le=1000)
+    repeats: int = Field(default=10, ge=1, le=10_000)
+    window: float = Field(
+        default=20.0, gt=3, le=1e5, description="length of the run at the middle current, in time units"
+    )
+    samples: float = Field(default=60.0, ge=10, le=1e4, description="noise samples per time unit at the middle current")
+
+    def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
+        """See the base class."""
+        if not isinstance(manifest.noise, CurrentNoise):
+            raise InputError(
+                f"plan 'membrane_noise' needs [noise] with 'port' and 'density' (A/sqrt(Hz)) in the manifest of "
+                f"{manifest.name}, which does not have it"
+            )
+        if manifest.checked(parameters)[manifest.noise.density] == 0:
+            raise InputError(f"plan 'membrane_noise': {manifest.noise.density} = 0, so there is no noise to measure")
+        low, high = manifest.validity.current_a or (0.0, 0.0)
+        middle = float(np.sqrt(low * high))
+        currents = np.geomspace(low, high, self.points) if self.points > 1 else np.array([middle])
+        found = []
+        for trial, current in enumerate(currents):
+            unit = self.unit_s(manifest, parameters) * middle / current
+            quiet = Run(
+                plan=self.kind,
+                trial=trial,
+                level=0.0,
+                window_s=self.window * unit,
+                current_a=float(current),
+                parameters=parameters,
+                noise_step_s=unit / self.samples,
+            )
+            seeds = self.rng(seed, trial).integers(0, 2**31 - 1, self.repeats)
+            found += [quiet, *(replace(quiet, level=1.0, noise_seed=int(s)) for s in seeds)]
+        return found
