@@ -77,7 +77,8 @@ class Stimulus(_Part):
 
     step: the line goes from low_v to high_v at the spike time and stays; pulse: it is high for ``width`` (name of a
     parameter), centered on the spike time; current: a constant current into ``port``. ``edge``: rise time in time units.
-    ``high_v``: volts, or the name of a parameter that holds them (the supply).
+    ``high_v``: volts, or the name of a parameter that holds them (the supply). ``threshold``: a port that gets one such
+    pulse right after time zero (centered one ``width`` later), for neurons whose threshold a replica of a synapse sets.
     """
 
     kind: Literal["step", "pulse", "current"]
@@ -87,11 +88,14 @@ class Stimulus(_Part):
     width: str | None = None
     port: str | None = None
     reset: str | None = None
+    threshold: str | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if (self.kind == "pulse") != (self.width is not None):
             raise ValueError("'width' belongs to kind = \"pulse\" and only to it")
+        if self.threshold is not None and self.kind != "pulse":
+            raise ValueError("'threshold' belongs to kind = \"pulse\" and only to it")
         if (self.kind == "current") != (self.port is not None):
             raise ValueError("'port' belongs to kind = \"current\" and only to it")
         return self
@@ -247,6 +251,7 @@ class Manifest(_Part):
         ports = [
             ("stimulus.port", self.stimulus.port),
             ("stimulus.reset", self.stimulus.reset),
+            ("stimulus.threshold", self.stimulus.threshold),
             ("spike.node", self.spike.node),
         ]
         ports += [("spike.reference", self.spike.reference)]

@@ -52,6 +52,7 @@ def test_unknown_neuron_names_the_nearest():
         (('summary = "', 'sumary = "x"\nsummary = "'), "sumary.*Did you mean 'summary'"),
         (('reference = "thr"', 'reference = "thr"\nlevel_v = 1.0'), "either 'level_v' or 'reference'"),
         (('kind = "step"', 'kind = "pulse"'), "'width' belongs to kind"),
+        (('kind = "step"', 'kind = "step"\nthreshold = "thr"'), "'threshold' belongs to kind"),
         (('node = "mem"', 'node = "membrane"'), "'membrane' is not one of the ports"),
         (('unit = "tau"', 'unit = "taus"'), "'taus' is not one of the parameters"),
         (("default = 50e-9", "default = -50e-9"), "must be above 0"),

@@ -90,6 +90,21 @@ def test_axon_hillock_fires_in_proportion_to_its_current():
     assert 7 < rates[1] / rates[0] < 10
 
 
+def test_the_threshold_pulse_is_an_input_pulse_after_the_reset():
+    manifest = load_manifest("pll_nlif_transistor")
+    run = Run(plan="x", trial=0, window_s=50e-9, times_s=(20e-9,), weights=(1.0,))
+    deck = build(manifest, read_netlist(manifest), run).deck.splitlines()
+    start, width = manifest.time.lead_in * manifest.bench["tau"].default, manifest.bench["width"].default
+    found = {}
+    for name in ("Vthreshold thr", "Vs0 s0"):
+        text = next(line for line in deck if line.startswith(name))
+        found[name] = np.array(text[text.index("(") + 1 : -1].split(), dtype=float).reshape(-1, 2)[1:]
+    threshold, pulse = found.values()
+    assert np.diff(threshold[:, 0]) == pytest.approx(np.diff(pulse[:, 0]))
+    assert (threshold[:, 1] == pulse[:, 1]).all()
+    assert threshold[:, 0].mean() == pytest.approx(start + width)
+
+
 @pytest.mark.slow
 def test_the_transistor_neuron_locks_integrates_and_fires():
     stimuli = Transfer(trials=2, silent=0.0, settle=2.5)
