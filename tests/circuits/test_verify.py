@@ -101,7 +101,7 @@ def test_rate_card(rate_card, tmp_path):
     assert verify(rate_card, jobs=1).holds
     for number, change in enumerate((("Cmem in 0 {cmem}", "Cmem in 0 {1.2*cmem}"), ("{rleak}", "{0.8*rleak}"))):
         changed = copy_of("lif_behavioral", tmp_path / str(number), change)
-        assert not verify(rate_card, netlist=changed, stimuli=16, jobs=1).holds, change
+        assert not verify(rate_card, netlist=changed, stimuli=12, jobs=2).holds, change
 
 
 def test_own_netlist_is_found_where_it_was_and_missed_when_it_moved(tmp_path):
@@ -182,17 +182,17 @@ def test_outcomes_and_failures_count_as_outside():
 def test_switching_level(tmp_path):
     """The sampled neuron: errors within its period pass; a fifth in the integrator or the loop's gain does not."""
     path = tmp_path / "card.json"
-    data = characterize("pll_nlif_pwm", [Transfer(trials=100)], jobs=1)
+    data = characterize("pll_nlif_pwm", [Transfer(trials=60)], jobs=2)
     card = neuronsim.calibrate(data, out=path)
     assert card.code == "ttfs"
     assert card.timing_noise.resolution_s is not None
     assert card.timing_noise.resolution_s.value == pytest.approx(1e-9, rel=1e-4)
     assert card.quality.median_over_target is not None
     assert card.quality.median_over_target <= 1
-    assert verify(path, stimuli=16, jobs=1).holds
+    assert verify(path, stimuli=12, jobs=2).holds
     for number, change in enumerate((("C4 mem 0 1n", "C4 mem 0 1.2n"), ("C2 phi2 0 1n", "C2 phi2 0 0.8n"))):
         changed = copy_of("pll_nlif_pwm", tmp_path / str(number), change)
-        assert not verify(path, netlist=changed, stimuli=16, jobs=1).holds, change
+        assert not verify(path, netlist=changed, stimuli=12, jobs=2).holds, change
 
 
 def test_command_line_status_and_file(averaged, tmp_path, capsys):
