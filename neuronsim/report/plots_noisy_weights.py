@@ -49,6 +49,7 @@ def accuracy_plot(study: NoisyWeights) -> Figure:
                     color=color,
                     markerfacecolor="none",
                 )
+        place.plot([], [], "D", color="0.4", markersize=5, markerfacecolor="none", label="paper 000, its text")
         place.set(xlabel=f"noise over weight (%)   {NAMES[name]}", ylabel="accuracy (%)")
         legend_above(place, columns=2)
     return drawing
