@@ -144,7 +144,7 @@ def test_ctrl_c_keeps_what_was_done(tmp_path):
         time.sleep(0.05)
     time.sleep(1.0)
     os.killpg(process.pid, signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=180)
     assert process.returncode == 130
     assert "the same command goes on" in " ".join(out.split())
     assert "Traceback" not in out
