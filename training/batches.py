@@ -33,7 +33,7 @@ def layer_generator(seed: int, epoch: int, batch: int, layer: int) -> torch.Gene
 
 def as_pixels(images: Images) -> Tensor:
     """(n, height, width, channels), float32 in [0, 1]."""
-    return torch.from_numpy(images.pixels).to(torch.float32) / 255.0
+    return torch.from_numpy(images.pixels.astype(np.float32)) / 255.0
 
 
 def augment(pixels: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:

@@ -273,9 +273,9 @@ class EventEngine:
         settings, flags = self._settings(number, any(link.mode != kernels.PLAIN for link in self._links[number]))
         limit = kernels.start_limits(theta, neuron.threshold_jitter, state)
         u = np.float32(neuron.precharge) * theta
-        rest, noise, held = np.zeros(n, np.int32), np.empty(n, np.float32), np.empty(n, np.float32)
+        rest, held = np.zeros(n, np.int32), np.empty(n, np.float32)
         size = max(1, min(64, _SUMS // n))
-        mean, spread = np.zeros((size, n), np.float32), np.zeros((size, n), np.float32)
+        mean, spread, noise = (np.zeros((size, n), np.float32) for _ in range(3))
         row = spikes[:, :n]
         for first in range(0, steps, size):
             here = min(size, steps - first)

@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 
 from ..ttfs.lanes import add, fused, load, peek, store
-from .random_numbers import fill_normal, fill_uniform, stream
+from .random_numbers import fill_normal, fill_uniform, one_normal, stream
 
 TILE = 64  # outputs of a dense layer whose weights are held
 _BLOCK = 32  # steps whose sums are held: a tile's means and variances fill half of the first cache
@@ -98,13 +98,12 @@ def scatter(weight, variance, mode, runs, target, origin, length, index, amplitu
 @njit(**_OPTIONS)
 def scatter_by_synapse(weight, sigma, runs, target, origin, length, index, amplitude, first, last, mean, state):
     """The same with a draw for every synapse that passes an event: what the sums are measured against."""
-    draw = np.empty(1)
     for k in range(first, last):
         i, x = index[k], amplitude[k]
         for run in range(runs[i], runs[i + 1]):
             for j in range(length[run]):
-                fill_normal(state, draw, 1)
-                mean[target[run] + j] += x * (weight[origin[run] + j] + sigma[origin[run] + j] * draw[0])
+                w = weight[origin[run] + j] + sigma[origin[run] + j] * one_normal(state)
+                mean[target[run] + j] += x * w
 
 
 @njit(fastmath={"contract", "nsz"}, **_OPTIONS)
@@ -141,12 +140,10 @@ def _fire(u, theta, subtract, strict, spikes):
 @njit(**_OPTIONS)
 def _step(u, held, rest, limit, theta, mean, spread, noise, settings, flags, bias, state, spikes):
     """One step of ``u.shape[0]`` neurons. settings: decay, variance scale, membrane noise, threshold jitter;
-    flags: subtract, strict, refractory, noisy."""
+    flags: subtract, strict, refractory, noisy; noise: standard normal numbers, read where noisy."""
     decay, scale, floor, jitter = settings[0], settings[1], settings[2], settings[3]
     subtract, strict, refractory, noisy = flags[0] != 0, flags[1] != 0, flags[2], flags[3] != 0
     n = u.shape[0]
-    if noisy:
-        fill_normal(state, noise, n)
     if refractory == 0:
         _move(u, mean, spread, noise, decay, bias, scale, floor, theta, noisy)
     else:
@@ -159,7 +156,6 @@ def _step(u, held, rest, limit, theta, mean, spread, noise, settings, flags, bia
     if refractory == 0 and jitter == 0:
         _fire(u, theta, subtract, strict, spikes)
         return
-    draw = np.empty(1)
     for j in range(n):
         spikes[j] = 0
         if rest[j] > 0:
@@ -169,8 +165,7 @@ def _step(u, held, rest, limit, theta, mean, spread, noise, settings, flags, bia
             u[j] = u[j] - limit[j] if subtract else np.float32(0)
             rest[j] = refractory
             if jitter > 0:
-                fill_normal(state, draw, 1)
-                limit[j] = theta[j] * np.float32(1 + jitter * draw[0])
+                limit[j] = theta[j] * np.float32(1 + jitter * one_normal(state))
 
 
 @njit(**_OPTIONS)
@@ -178,10 +173,8 @@ def start_limits(theta, jitter, state):
     """Thresholds before the first spike."""
     limit = theta.copy()
     if jitter > 0:
-        draw = np.empty(1)
         for j in range(theta.shape[0]):
-            fill_normal(state, draw, 1)
-            limit[j] = theta[j] * np.float32(1 + jitter * draw[0])
+            limit[j] = theta[j] * np.float32(1 + jitter * one_normal(state))
     return limit
 
 
@@ -210,7 +203,7 @@ def dense_layer(
     mean, spread = np.empty((_BLOCK, TILE), np.float32), np.zeros((_BLOCK, TILE), np.float32)
     means, spreads = mean.reshape(-1), spread.reshape(-1)
     inputs, flat, variances = weight.shape[1], weight.reshape(-1), variance.reshape(-1)
-    noise, held = np.empty(TILE, np.float32), np.empty(TILE, np.float32)
+    noise, held = np.zeros((_BLOCK, TILE), np.float32), np.empty(TILE, np.float32)
     for tile in range(weight.shape[0]):
         low = tile * TILE
         limits, offset = theta[low : low + TILE], bias[low : low + TILE]
@@ -234,18 +227,25 @@ def dense_layer(
                     _rows(flat, base, index, low_k, high_k, means, m)
                 else:
                     _noisy_rows(flat, base, index, low_k, high_k, means, spreads, m)
+            if flags[3]:
+                fill_normal(state, noise.reshape(-1), size * TILE)
             for t in range(size):
                 row = spikes[block + t, low : low + TILE]
-                _step(u, held, rest, limit, limits, mean[t], spread[t], noise, settings, flags, offset, state, row)
+                _step(u, held, rest, limit, limits, mean[t], spread[t], noise[t], settings, flags, offset, state, row)
                 if potential.shape[0]:
                     potential[block + t, low : low + TILE] = u
 
 
 @njit(**_OPTIONS)
 def advance(u, held, rest, limit, theta, mean, spread, noise, settings, flags, bias, state, spikes, potential, first):
-    """The neurons of a layer through the steps whose sums are in ``mean`` and ``spread`` (steps, neurons)."""
+    """The neurons of a layer through the steps whose sums are in ``mean`` and ``spread`` (steps, neurons); ``noise``: room
+    for as many numbers."""
+    if flags[3]:
+        fill_normal(state, noise.reshape(-1), mean.size)
     for t in range(mean.shape[0]):
-        _step(u, held, rest, limit, theta, mean[t], spread[t], noise, settings, flags, bias, state, spikes[first + t])
+        _step(
+            u, held, rest, limit, theta, mean[t], spread[t], noise[t], settings, flags, bias, state, spikes[first + t]
+        )
         if potential.shape[0]:
             potential[first + t] = u
 

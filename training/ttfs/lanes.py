@@ -21,7 +21,7 @@ intrinsic: Any = numba_intrinsic  # its decorator changes the arguments, which t
 
 
 class Lanes(types.Type):
-    """16 numbers of one type (float32, float64, or boolean: a mask)."""
+    """16 numbers of one type (float32, float64, uint32, or boolean: a mask)."""
 
     def __init__(self, dtype: types.Type) -> None:
         self.dtype = dtype
@@ -35,7 +35,13 @@ class _LanesModel(models.PrimitiveModel):
 
 
 def _element(dtype: types.Type) -> ir.Type:
-    return {types.float32: ir.FloatType(), types.float64: ir.DoubleType(), types.boolean: ir.IntType(1)}[dtype]
+    elements = {
+        types.float32: ir.FloatType(),
+        types.float64: ir.DoubleType(),
+        types.uint32: ir.IntType(32),
+        types.boolean: ir.IntType(1),
+    }
+    return elements[dtype]
 
 
 def _vector(dtype: types.Type) -> ir.VectorType:
@@ -150,6 +156,44 @@ div = intrinsic(_binary("fdiv"))
 at_least = intrinsic(_comparison(">="))
 below = intrinsic(_comparison("<"))
 differs = intrinsic(_comparison("!="))
+# of uint32
+plus = intrinsic(_binary("add"))
+xor = intrinsic(_binary("xor"))
+either = intrinsic(_binary("or_"))
+up = intrinsic(_binary("shl"))  # a 2^b
+down = intrinsic(_binary("lshr"))  # a / 2^b
+down_signed = intrinsic(_binary("ashr"))  # the same for a two's complement
+
+
+def _conversion(result: types.Type, method: str) -> Any:
+    def build(typing: Any, a: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return getattr(builder, method)(arguments[0], _vector(result))
+
+        return Lanes(result)(a), generate
+
+    return build
+
+
+as_float = intrinsic(_conversion(types.float32, "bitcast"))  # the float32 with these bits
+as_bits = intrinsic(_conversion(types.uint32, "bitcast"))
+to_float = intrinsic(_conversion(types.float32, "sitofp"))  # the float32 nearest to this two's complement
+odd = intrinsic(_conversion(types.boolean, "trunc"))  # whether the lowest bit is set
+
+
+@intrinsic
+def root(typing: Any, a: Any) -> Any:
+    """Square root."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        vector = _vector(a.dtype)
+        suffix = "f32" if a.dtype == types.float32 else "f64"
+        kind = ir.FunctionType(vector, [vector])
+        return builder.call(
+            cgutils.get_or_insert_function(builder.module, kind, f"llvm.sqrt.v{LANES}{suffix}"), arguments
+        )
+
+    return a(a), generate
 
 
 @intrinsic
