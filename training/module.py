@@ -21,6 +21,8 @@ from .network import TTFSNetwork
 from .ttfs.layers import TTFSDropout
 from .ttfs.loss import clip_row_norm, silent_target_shortfall, spike_time_loss, weight_sum_penalty
 
+_PRECONDITION_EVERY = 20  # batches
+
 COLUMNS = ("stage", "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds")
 
 
@@ -82,6 +84,11 @@ class TTFSModule(lightning.LightningModule):
         lr = self.experiment.stages[0].lr
         if settings.name == "adam":
             return torch.optim.Adam(parameters, lr=lr)
+        if settings.name == "soap":
+            from pytorch_optimizer import SOAP  # imports hundreds of optimizers: only where it is used
+
+            every = settings.precondition_every or _PRECONDITION_EVERY
+            return SOAP(parameters, lr=lr, weight_decay=settings.weight_decay, precondition_frequency=every)
         return torch.optim.AdamW(parameters, lr=lr, weight_decay=settings.weight_decay)
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:

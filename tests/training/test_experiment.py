@@ -49,6 +49,7 @@ def test_names_with_hyphens_and_paths(tmp_path):
         ("outputs = 10", "channels = 10", "layers"),
         ('kind = "linear"', 'kind = "dense"', "layers"),
         ("[[layers]]", '[optimizer]\nclip = "norm"\n[[layers]]', "clip_value"),
+        ("[[layers]]", "[optimizer]\nprecondition_every = 5\n[[layers]]", "soap"),
         ("[[layers]]", '[optimizer]\nname = "adam"\nweight_decay = 0.1\n[[layers]]', "adamw"),
         ("[[layers]]", "[loss]\ncap = 0.5\n[[layers]]", r"loss\.cap"),
         ('name = "x"', 'name = "x', "not a readable TOML"),

@@ -31,14 +31,14 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-def small():
+def small(optimizer="adamw"):
     """Digits with everything random switched on: augmentation, input noise, dropout, averaging, clipping, two stages."""
     base = load_experiment("digits_quick").model_dump()
     base.update(
         name="small",
         augmentation={"shift_px": 0.5, "rotation_deg": 5.0},
         layers=[{"kind": "linear", "outputs": 24}, {"kind": "dropout", "p": 0.1}, {"kind": "linear", "outputs": 10}],
-        optimizer={"clip": "row-norm", "clip_value": 10.0},
+        optimizer={"name": optimizer, "clip": "row-norm", "clip_value": 10.0},
         stages=[{"epochs": 3, "lr": 6e-3, "lr_end": 3e-3}, {"epochs": 3, "lr": 3e-3, "lr_end": 1e-3, "bits": 4}],
     )
     return type(load_experiment("digits_quick")).model_validate(base)
@@ -133,10 +133,11 @@ def test_kill_and_resume_gives_identical_weights(tmp_path):
     assert not list(out.glob("lightning_logs*"))
 
 
-def test_interrupt_leaves_a_run_that_can_go_on(tmp_path, monkeypatch):
+@pytest.mark.parametrize("optimizer", ["adamw", "soap"])
+def test_interrupt_leaves_a_run_that_can_go_on(tmp_path, monkeypatch, optimizer):
     from training.module import TTFSModule
 
-    experiment = small().with_epochs(3)
+    experiment = small(optimizer).with_epochs(3)
     whole = train(experiment, out=tmp_path / "whole", progress=False)
     step = TTFSModule.training_step
 
