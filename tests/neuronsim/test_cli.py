@@ -136,7 +136,14 @@ def test_ctrl_c_keeps_what_was_done(tmp_path):
         str(tmp_path / "o" / "x.nc"),
     ]
     process = subprocess.Popen(
-        command, env=environment, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        env=environment,
+        start_new_session=True,
+        # a shell without job control starts its background jobs, so perhaps these tests, with Ctrl-C ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     database = tmp_path / "cache" / "runs.sqlite"
     deadline = time.monotonic() + 60
