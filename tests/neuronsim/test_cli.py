@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from neuronsim.cli import main
-from neuronsim.cli.common import settings
+from neuronsim.cli.common import settings, show_tables, typed_command
 from neuronsim.errors import InputError
+from neuronsim.report.blocks import Table
 
 NEURONSIM = [sys.executable, "-m", "neuronsim"]
 
@@ -121,6 +122,20 @@ def test_settings():
     )
     with pytest.raises(InputError):
         settings(["tau"])
+
+
+def test_typed_command_tells_no_paths(monkeypatch):
+    typed = "reproduce noisy-weights --out here --data-dir=/there -q --jobs 2 --quick --level 0 --quiet --only fc"
+    monkeypatch.setattr("sys.argv", ["/bin/neuronsim", *typed.split()])
+    assert typed_command() == "neuronsim reproduce noisy-weights --quick --level 0 --only fc"
+
+
+def test_tables_in_the_terminal(capsys):
+    block = Table(caption="Weights [b].", header=("a", "b", "c"), rows=[("1", "[red]", "3"), ("4", "5", "6")])
+    show_tables([block], columns=2)
+    assert capsys.readouterr().out.split() == ["Weights", "[b].", "a", "b", "1", "[red]", "4", "5"]
+    show_tables([block])
+    assert "6" in capsys.readouterr().out
 
 
 @pytest.mark.slow
