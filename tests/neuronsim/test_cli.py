@@ -100,6 +100,28 @@ def test_list_and_doctor(call):
     assert "libngspice" in out
 
 
+def test_list_of_conversions(call):
+    status, out, err = call("list", "conversions")
+    assert status == 0, err
+    for word in ("fashion_mnist_cnn", "mnist_cnn", "cifar10_resnet18", "reproduce noise-adaptor"):
+        assert word in out
+    assert "demo_mnist_4bit" not in out
+
+
+@pytest.mark.parametrize("quick", ["", "1"])
+def test_make_reproduces_the_papers(tmp_path, quick):
+    make = ["make", "-n", "-o", ".venv/.installed", f"QUICK={quick}", "DATA=mnist", f"OUT={tmp_path}", "JOBS=1"]
+    shown = subprocess.run(
+        [*make, "noise-adaptor", "noisy-weights"], cwd=Path(__file__).parents[2], capture_output=True, text=True
+    )
+    assert shown.returncode == 0, shown.stderr
+    first, second = [line for line in shown.stdout.splitlines() if "neuronsim reproduce" in line]
+    assert "noise-adaptor --data mnist" in first
+    assert "noisy-weights" in second
+    assert f"--out {tmp_path}/noise-adaptor/mnist" + ("-quick " if quick else " ") in first
+    assert [("--quick" in line) for line in (first, second)] == [bool(quick)] * 2
+
+
 def test_doctor_says_what_is_missing(call, monkeypatch):
     monkeypatch.setattr("ctypes.util.find_library", lambda name: None)
     monkeypatch.delenv("NGSPICE_LIBRARY_PATH", raising=False)
