@@ -14,20 +14,21 @@ EXPERIMENT ?= demo_mnist_4bit
 RUN ?= $(OUT)/runs/$(EXPERIMENT)
 RUNS ?= $(RUN)
 IMAGES ?=
+DATA ?=
 DATA_DIR ?= $(NEURONSIM_DATA)
 
 INSTALLED := $(VENV)/.installed
 DATA_OPTION = $(if $(DATA_DIR),--data-dir $(DATA_DIR))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup ngspice demo characterize calibrate verify train evaluate robustness report test check format bench bench-ttfs bench-rate bench-training noisy-weights clean
+.PHONY: help setup ngspice demo characterize calibrate verify train evaluate robustness report test check format bench bench-ttfs bench-rate bench-training noisy-weights noise-adaptor clean
 
 help:  ## Show this list
 	@echo "neuronsim: from a neuron circuit in ngspice to a network's accuracy under that circuit's noise"
 	@echo
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "Variables: NEURON PLAN DATASET CARD EXPERIMENT RUN RUNS IMAGES OUT JOBS DATA_DIR; for example"
+	@echo "Variables: NEURON PLAN DATASET CARD EXPERIMENT RUN RUNS IMAGES DATA QUICK OUT JOBS DATA_DIR; for example"
 	@echo "  make characterize NEURON=if_behavioral PLAN=fi JOBS=2"
 
 setup: ngspice $(INSTALLED)  ## Install ngspice and the virtual environment
@@ -78,6 +79,9 @@ robustness: $(INSTALLED)  ## Stress RUNS: bits, weight noise, jitter, chips of C
 
 noisy-weights: $(INSTALLED)  ## Paper 000: spiking against analog networks under noisy weights (hours; QUICK=1: minutes)
 	$(BIN)/neuronsim reproduce noisy-weights $(if $(QUICK),--quick) $(if $(IMAGES),--images $(IMAGES)) --out $(OUT)/noisy-weights --jobs $(JOBS) $(DATA_OPTION)
+
+noise-adaptor: $(INSTALLED)  ## Paper 003: few time steps, trained with and without noise, on DATA (hours; QUICK=1: minutes)
+	$(BIN)/neuronsim reproduce noise-adaptor $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick) $(if $(IMAGES),--images $(IMAGES)) --out $(OUT)/noise-adaptor/$(or $(DATA),fashion-mnist)$(if $(QUICK),-quick) --jobs $(JOBS) $(DATA_OPTION)
 
 report: $(INSTALLED)  ## Bind everything in OUT into one HTML page
 	$(BIN)/neuronsim report $(OUT)

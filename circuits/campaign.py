@@ -8,14 +8,11 @@ with its own timeout, because a foreign executor cannot kill its workers.
 from __future__ import annotations
 
 import os
-import queue
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
-from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
-
-from pebble import ProcessExpired, ProcessPool
 
 from neuronsim.errors import InputError, suggest
 
@@ -23,6 +20,7 @@ from . import engine_cli, engine_shared
 from .cache import Cache, key_of
 from .deck import Job
 from .outcome import Outcome
+from .workers import Lost, Workers, call_apart, result_of
 
 ENGINES = {engine_shared.NAME: engine_shared, engine_cli.NAME: engine_cli}
 _POISONED = 77
@@ -67,8 +65,7 @@ def engine_version(engine: str) -> str:
     """Version of an engine, asked in a process of its own. Raises MissingToolError when it is not installed."""
     if engine == engine_shared.NAME:
         engine_shared.library_path()
-        with ProcessPool(max_workers=1) as pool:
-            return pool.schedule(_version, args=(engine,), timeout=60).result()
+        return call_apart(_version, engine, timeout_s=60)
     return _version(engine)
 
 
@@ -80,8 +77,12 @@ def _listing(engine: str, deck: str) -> list[str]:
 
 def listings(engine: str, decks: Sequence[str]) -> list[list[str]]:
     """Every deck as the engine expands it (subcircuits flattened, expressions evaluated), in a process of its own."""
-    with ProcessPool(max_workers=1) as pool:
-        return [pool.schedule(_listing, args=(engine, deck), timeout=60).result() for deck in decks]
+    found = []
+    with Workers[None]() as workers:
+        for deck in decks:
+            workers.submit(None, _listing, engine, deck, timeout_s=60)
+            found.append(workers.next()[1].result())
+    return found
 
 
 def run_all(
@@ -121,29 +122,26 @@ def run_all(
     if not open_indices:
         return [result for result in results if result is not None]
 
-    done: queue.SimpleQueue[tuple[int, int, str, Future]] = queue.SimpleQueue()
-    pool = None if executor else ProcessPool(max_workers=jobs, max_tasks=_RUNS_PER_WORKER)
+    # the command-line engine kills its own process; the pool's limit is then only the second line
+    limit_s = timeout_s if engine == engine_shared.NAME else timeout_s + 30
+    waiting = len(open_indices)
+    with Workers[tuple[int, int, str]](jobs, executor=executor, most_calls=_RUNS_PER_WORKER) as workers:
 
-    def submit(index: int, attempt: int, options: str) -> None:
-        job = tasks[index].job if options == "default" else tasks[index].safer()
-        if pool is not None:
-            # the command-line engine kills its own process; the pool's limit is then only the second line
-            limit = timeout_s if engine == engine_shared.NAME else timeout_s + 30
-            future: Future = pool.schedule(_simulate, args=(engine, job, timeout_s), timeout=limit)
-        else:
-            future = executor.submit(engine_cli.run, job, timeout_s)  # type: ignore[union-attr]
-        future.add_done_callback(lambda f: done.put((index, attempt, options, f)))
+        def submit(index: int, attempt: int, options: str) -> None:
+            job = tasks[index].job if options == "default" else tasks[index].safer()
+            call = partial(_simulate, engine) if executor is None else engine_cli.run
+            workers.submit((index, attempt, options), call, job, timeout_s, timeout_s=limit_s)
 
-    try:
-        waiting = len(open_indices)
         for index in open_indices:
             submit(index, 1, "default")
         while waiting:
-            index, attempt, options, future = done.get()
-            outcome = _outcome(future, timeout_s)
-            if outcome is None:  # the worker was poisoned by an earlier deck; not this one's fault
-                submit(index, attempt, options)
-                continue
+            (index, attempt, options), future = workers.next()
+            outcome = result_of(future, timeout_s)
+            if isinstance(outcome, Lost):
+                if outcome.exit_code == _POISONED:  # poisoned by an earlier deck; not this one's fault
+                    submit(index, attempt, options)
+                    continue
+                outcome = Outcome(reason=outcome.reason, message=outcome.message)
             if attempt == 1 and outcome.reason in ("no_convergence", "crash"):
                 submit(index, 2, "safer" if outcome.reason == "no_convergence" else "default")
                 continue
@@ -154,23 +152,4 @@ def run_all(
             for same in (index, *followers.get(index, ())):
                 results[same] = results[index]
                 on_done(same)
-    except BaseException:
-        if pool is not None:
-            pool.stop()
-            pool.join()
-        raise
-    if pool is not None:
-        pool.close()
-        pool.join()
     return [result for result in results if result is not None]
-
-
-def _outcome(future: Future, timeout_s: float) -> Outcome | None:
-    try:
-        return future.result()
-    except FutureTimeout:
-        return Outcome(reason="timeout", message=f"killed after {timeout_s:g} s")
-    except ProcessExpired as error:
-        if error.exitcode == _POISONED:
-            return None
-        return Outcome(reason="crash", message=f"the worker died (exit code {error.exitcode})")

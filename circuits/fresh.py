@@ -12,7 +12,8 @@ from neuronsim.errors import DataError
 
 from .manifest import Manifest
 from .plans import FICurve, Transfer
-from .plans.transfer import draw_stimulus
+from .plans.currents import current_runs
+from .plans.fi import SHORTEST
 from .run import Run
 
 _TRIES = 1000
@@ -25,28 +26,14 @@ class FreshTransfer(Transfer):
     summary: ClassVar[str] = "fresh random stimuli within the validity of a card"
     earliest: float = Field(default=0.02, description="earliest input time, in time units")
 
-    def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
+    def draw(self, rng: np.random.Generator, manifest: Manifest, silent: bool) -> tuple[np.ndarray, np.ndarray]:
         """See the base class."""
-        unit = self.unit_s(manifest, parameters)
-        found = []
-        for trial in range(self.trials):
-            rng = self.rng(seed, trial)
-            silent = bool(rng.random() < self.silent)
-            for _ in range(_TRIES):
-                times, weights = draw_stimulus(
-                    rng,
-                    manifest,
-                    inputs=self.inputs,
-                    last_time=self.last_time,
-                    weight=self.weight,
-                    margin=self.margin,
-                    silent=silent,
-                    kind=self.kind,
-                )
-                if times.min() >= self.earliest:
-                    break
-            found.append(self.run(unit, times, weights, trial=trial, last_time=self.last_time, parameters=parameters))
-        return found
+        times, weights = super().draw(rng, manifest, silent)
+        for _ in range(_TRIES - 1):
+            if times.min() >= self.earliest:
+                break
+            times, weights = super().draw(rng, manifest, silent)
+        return times, weights
 
 
 class FreshCurrents(FICurve):
@@ -59,18 +46,10 @@ class FreshCurrents(FICurve):
         """See the base class."""
         low, high = np.log([self.low_a or 0.0, self.high_a or 0.0])
         currents = np.exp(np.sort(self.rng(seed).uniform(low, high, self.points)))
-        unit = self.unit_s(manifest, parameters)
-        return [
-            Run(
-                plan=self.kind,
-                trial=trial,
-                level=float(current),
-                window_s=self.window * unit * max((self.low_a or 0.0) / current, 0.15),
-                current_a=float(current),
-                parameters=parameters,
-            )
-            for trial, current in enumerate(currents)
-        ]
+        window_s = self.window * self.unit_s(manifest, parameters)
+        return current_runs(
+            self.kind, currents, window_s=window_s, at_a=self.low_a or 0.0, shortest=SHORTEST, parameters=parameters
+        )
 
 
 def fresh_plan(

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
-from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import cache as remember
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pebble import ProcessExpired, ProcessPool
 
 from neuronsim.errors import NeuronsimError
 from neuronsim.files import sha256_of
@@ -20,6 +18,7 @@ from neuronsim.files import sha256_of
 from .cache import Cache
 from .cells import Condition, noise_sources, noisy_edges, synapse_levels, tuning_curve
 from .manifest import netlist_folder
+from .workers import Lost, Workers, result_of
 
 Columns = dict[str, list[float]]
 
@@ -136,36 +135,20 @@ def perform_all(
             waiting.append(index)
     if not waiting:
         return [result for result in results if result is not None]
-    pool = None if executor else ProcessPool(max_workers=jobs)
-    try:
-        futures: dict[int, Future] = {}
+    with Workers[int](jobs, executor=executor) as workers:
         for index in waiting:
-            futures[index] = (
-                pool.schedule(perform, args=(measurements[index],), timeout=timeout_s)
-                if pool is not None
-                else executor.submit(perform, measurements[index])  # type: ignore[union-attr]
-            )
-        for index, future in futures.items():
-            try:
-                result = future.result()
-            except FutureTimeout:
-                result = CellResult(reason="timeout", message=f"killed after {timeout_s:g} s")
-            except ProcessExpired as error:
-                result = CellResult(reason="crash", message=f"the worker died (exit code {error.exitcode})")
+            workers.submit(index, perform, measurements[index], timeout_s=timeout_s)
+        for _ in waiting:
+            index, future = workers.next()
+            result = result_of(future, timeout_s)
+            if isinstance(result, Lost):
+                result = CellResult(reason=result.reason, message=result.message)
             results[index] = result
             if cache:
                 cache.put_cell(
                     keys[index], {"columns": result.columns, "reason": result.reason, "message": result.message}
                 )
             on_done(index)
-    except BaseException:
-        if pool is not None:
-            pool.stop()
-            pool.join()
-        raise
-    if pool is not None:
-        pool.close()
-        pool.join()
     return [result for result in results if result is not None]
 
 

@@ -38,7 +38,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .errors import DataError, InputError
-from .files import write_atomically
+from .netcdf import read_netcdf, write_netcdf
 
 SCHEMA_VERSION = 1
 _DIGEST = "content_sha256"
@@ -132,8 +132,7 @@ def content_sha256(dataset: xr.Dataset) -> str:
 def save(dataset: xr.Dataset, path: Path | str) -> Path:
     """Write ``dataset`` as netCDF4, whole or not at all; equal datasets give equal bytes."""
     signed = check(dataset).assign_attrs({_DIGEST: content_sha256(dataset)})
-    content = signed.to_netcdf(engine="h5netcdf")  # in memory: HDF5 itself crashes on a full disk
-    return write_atomically(path, lambda temporary: temporary.write_bytes(content))
+    return write_netcdf(signed, path)
 
 
 def load(path: Path | str) -> xr.Dataset:
@@ -144,14 +143,7 @@ def load(path: Path | str) -> xr.Dataset:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"no dataset at {path}: make one with 'neuronsim characterize NEURON --out {path}'")
-    try:
-        with xr.open_dataset(path, engine="h5netcdf") as stored:
-            dataset = stored.load()
-    except Exception as error:
-        raise DataError(
-            f"{path} is corrupt or not netCDF ({type(error).__name__}: {error}): characterize again"
-        ) from error
-    check(dataset, str(path))
+    dataset = check(read_netcdf(path, "characterize again"), str(path))
     if dataset.attrs.pop(_DIGEST, None) not in (None, content_sha256(dataset)):
         raise DataError(f"{path} is damaged: its content does not match its {_DIGEST}. Characterize again.")
     return dataset

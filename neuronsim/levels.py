@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from .bootstrap import proportion
 from .errors import DataError, InputError
-from .files import write_atomically
+from .netcdf import read_netcdf, write_netcdf
 from .resolution_fit import fit_resolution
 
 SCHEMA_VERSION = 1
@@ -74,8 +74,7 @@ def check(data: xr.Dataset, where: str = "levels file") -> xr.Dataset:
 
 def save(data: xr.Dataset, path: Path | str) -> Path:
     """Write as netCDF, whole or not at all; equal data give equal bytes."""
-    content = check(data).to_netcdf(engine="h5netcdf")
-    return write_atomically(path, lambda temporary: temporary.write_bytes(content))
+    return write_netcdf(check(data), path)
 
 
 def load(path: Path | str) -> xr.Dataset:
@@ -83,12 +82,7 @@ def load(path: Path | str) -> xr.Dataset:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"no levels file at {path}: make one with 'neuronsim compare NEURON --out {path}'")
-    try:
-        with xr.open_dataset(path, engine="h5netcdf") as stored:
-            data = stored.load()
-    except Exception as error:
-        raise DataError(f"{path} is corrupt or not netCDF ({type(error).__name__}: {error}): compare again") from error
-    return check(data, str(path))
+    return check(read_netcdf(path, "compare again"), str(path))
 
 
 def signed_error(data: xr.Dataset, level: int, against: int) -> NDArray[np.float64]:

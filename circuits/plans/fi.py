@@ -12,6 +12,9 @@ from neuronsim.errors import InputError
 from ..manifest import Manifest
 from ..run import Run
 from .base import Plan
+from .currents import current_runs
+
+SHORTEST = 0.15  # part of the window that the highest currents are watched at least
 
 
 class FICurve(Plan):
@@ -42,15 +45,7 @@ class FICurve(Plan):
                     f"plan 'fi': {name} = {value:g} A leaves the validity range of {manifest.name}, {low:g} to {high:g} A"
                 )
         currents = np.geomspace(self.low_a or low, self.high_a or high, self.points)
-        unit = self.unit_s(manifest, parameters)
-        return [
-            Run(
-                plan=self.kind,
-                trial=trial,
-                level=float(current),
-                window_s=self.window * unit * max(currents[0] / current, 0.15),  # fewer seconds for as many spikes
-                current_a=float(current),
-                parameters=parameters,
-            )
-            for trial, current in enumerate(currents)
-        ]
+        window_s = self.window * self.unit_s(manifest, parameters)
+        return current_runs(
+            self.kind, currents, window_s=window_s, at_a=currents[0], shortest=SHORTEST, parameters=parameters
+        )

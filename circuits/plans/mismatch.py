@@ -14,6 +14,7 @@ from ..manifest import Manifest
 from ..operating import Chip, OperatingPoint
 from ..run import Run
 from .base import Plan
+from .currents import current_runs
 from .transfer import Transfer
 
 
@@ -86,16 +87,8 @@ class Mismatch(Plan):
             low, high = manifest.validity.current_a or (0.0, 0.0)
             middle = np.sqrt(low * high)
             currents = np.geomspace(middle, high, self.trials) if self.trials > 1 else np.array([middle])
-            unit = self.unit_s(manifest, parameters)
-            drawn = [
-                Run(
-                    plan=self.kind,
-                    trial=trial,
-                    level=float(current),
-                    window_s=self.window * unit * max(middle / current, 0.2),  # fewer seconds for as many spikes
-                    current_a=float(current),
-                    parameters=parameters,
-                )
-                for trial, current in enumerate(currents)
-            ]
+            window_s = self.window * self.unit_s(manifest, parameters)
+            drawn = current_runs(
+                self.kind, currents, window_s=window_s, at_a=middle, shortest=0.2, parameters=parameters
+            )
         return [replace(run, plan=self.kind) for run in drawn]

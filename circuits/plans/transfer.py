@@ -72,21 +72,25 @@ class Transfer(TTFSPlan):
             raise ValueError("no stimulus of this plan can reach the threshold: raise weight or inputs")
         return self
 
+    def draw(self, rng: np.random.Generator, manifest: Manifest, silent: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Times (in tau) and weights of one stimulus, see :func:`draw_stimulus`."""
+        return draw_stimulus(
+            rng,
+            manifest,
+            inputs=self.inputs,
+            last_time=self.last_time,
+            weight=self.weight,
+            margin=self.margin,
+            silent=silent,
+            kind=self.kind,
+        )
+
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
         """See the base class."""
         unit = self.unit_s(manifest, parameters)
         found = []
         for trial in range(self.trials):
             rng = self.rng(seed, trial)
-            times, weights = draw_stimulus(
-                rng,
-                manifest,
-                inputs=self.inputs,
-                last_time=self.last_time,
-                weight=self.weight,
-                margin=self.margin,
-                silent=bool(rng.random() < self.silent),
-                kind=self.kind,
-            )
+            times, weights = self.draw(rng, manifest, bool(rng.random() < self.silent))
             found.append(self.run(unit, times, weights, trial=trial, last_time=self.last_time, parameters=parameters))
         return found

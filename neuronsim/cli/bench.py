@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .common import Jobs, Quiet, Seed, console, output_file, saved, settings
+from .common import Engine, Jobs, Quiet, Seed, Trust, console, output_file, saved, settings
 
 Neuron = Annotated[
     str, typer.Argument(help="Name of a neuron ('neuronsim list neurons') or path of a manifest (.toml).")
@@ -91,18 +91,14 @@ def characterize_command(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Replace a netlist parameter, e.g. --set tau=25n."),
     ] = None,
-    engine: Annotated[
-        str, typer.Option(help="ngspice-shared (PySpice, in worker processes) or ngspice-cli (ngspice -b).")
-    ] = "ngspice-shared",
+    engine: Engine = "ngspice-shared",
     timeout: Annotated[
         float | None,
         typer.Option(
             help="Seconds after which a run is killed and becomes a failed row. Default: 60, at transistor level 600."
         ),
     ] = None,
-    trust: Annotated[
-        bool, typer.Option("--trust", help="Allow .control, shell and far includes in the netlist: it is code.")
-    ] = False,
+    trust: Trust = False,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Simulate everything again.")] = False,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Simulate rows again that failed before.")

@@ -5,16 +5,20 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shlex
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from neuronsim.errors import InputError, NeuronsimError, OutputError
+
+if TYPE_CHECKING:
+    from neuronsim.report.blocks import Table as Block
 
 console = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
@@ -24,6 +28,10 @@ Jobs = Annotated[int | None, typer.Option(min=1, help="Processes (or threads) to
 DataDir = Annotated[
     Path | None,
     typer.Option(envvar="NEURONSIM_DATA", help="Folder with the data sets (mnist/, fashion-mnist/, cifar10/ ...)."),
+]
+Engine = Annotated[str, typer.Option(help="ngspice-shared (PySpice, in worker processes) or ngspice-cli (ngspice -b).")]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Allow .control, shell and far includes in the netlist: it is code.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
 
@@ -69,6 +77,35 @@ def output_file(path: Path) -> Path:
 def saved(what: str, path: Path) -> None:
     """Say where a result lies."""
     console.print(f"[green]{what}[/] {path}", soft_wrap=True)
+
+
+def show_tables(blocks: Sequence[Block], columns: int | None = None) -> None:
+    """Print tables of the report, each under its caption; only the first ``columns``, where a terminal has no room for all."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    for block in blocks:
+        table = Table(*map(escape, block.header[:columns]), box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for row in block.rows:
+            table.add_row(*map(escape, row[:columns]))
+        console.print(f"\n[dim]{escape(block.caption)}[/]", soft_wrap=True)
+        console.print(table)
+
+
+_HOW_NOT_WHAT = ("--out", "--data-dir", "--jobs")
+
+
+def typed_command() -> str:
+    """What the person typed, of it what decides the result: where data and results lie does not, and is nobody's business."""
+    kept, skip = [], False
+    for argument in sys.argv[1:]:
+        if skip:
+            skip = False
+        elif argument.partition("=")[0] in _HOW_NOT_WHAT:
+            skip = "=" not in argument
+        elif argument not in ("--quiet", "-q"):
+            kept.append(argument)
+    return shlex.join(["neuronsim", *kept])
 
 
 def guarded(run: Callable[[], None]) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .common import Jobs, Quiet, Seed, console, output_file, saved, settings
+from .common import Engine, Jobs, Quiet, Seed, Trust, console, output_file, saved, settings, show_tables
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -16,17 +16,10 @@ if TYPE_CHECKING:
 
 def show_levels(data: xr.Dataset) -> None:
     """Print the tables of a comparison."""
-    from rich.table import Table
-
     from neuronsim.levels import steps
     from neuronsim.report.sections_levels import tables
 
-    for block in tables(data):
-        table = Table(*block.header[:6], box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for line in block.rows:
-            table.add_row(*line[:6])
-        console.print(f"\n[dim]{block.caption}[/]", soft_wrap=True)
-        console.print(table)
+    show_tables(tables(data), columns=6)
     for step in steps(data):
         grid = "" if math.isnan(step.sampling_tau) else f"; its spikes come on a grid of {step.sampling_tau:.4g} tau"
         console.print(
@@ -51,13 +44,11 @@ def compare_command(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Set a netlist parameter at every level that has it."),
     ] = None,
-    engine: Annotated[str, typer.Option(help="ngspice-shared or ngspice-cli.")] = "ngspice-shared",
+    engine: Engine = "ngspice-shared",
     timeout: Annotated[
         float, typer.Option(help="Seconds after which a run is killed and becomes a failed row.")
     ] = 120.0,
-    trust: Annotated[
-        bool, typer.Option("--trust", help="Allow .control, shell and far includes in the netlist: it is code.")
-    ] = False,
+    trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:
     """Compare the levels of a neuron: equation 4, event solver and netlists on the same stimuli, each with the one above.

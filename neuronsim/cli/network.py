@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .common import DataDir, Jobs, Quiet, Seed, console, output_file, saved
+from .common import DataDir, Jobs, Quiet, Seed, console, output_file, saved, show_tables
 
 
 def show_evaluation(path: Path) -> None:
@@ -28,21 +28,13 @@ def show_evaluation(path: Path) -> None:
 
 def show_study(path: Path) -> None:
     """Print the tables of a robustness study."""
-    from rich.table import Table
-
     from neuronsim.report.tables_robustness import TITLES, about, tables
     from neuronsim.studies import Study
 
     study = Study.load(path)
     console.print(f"\n[bold]{TITLES[study.kind]}[/]")
     console.print(about(study), markup=False, soft_wrap=True)
-    for block in tables(study):
-        table = Table(*block.header, box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for row in block.rows:
-            table.add_row(*row)
-        console.print()
-        console.print(f"[dim]{block.caption}[/]")
-        console.print(table)
+    show_tables(tables(study))
 
 
 def train_command(

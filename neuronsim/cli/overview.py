@@ -28,6 +28,7 @@ class What(StrEnum):
     neurons = "neurons"
     plans = "plans"
     experiments = "experiments"
+    conversions = "conversions"
     data = "data"
 
 
@@ -38,9 +39,9 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def list_command(
-    what: Annotated[What, typer.Argument(help="neurons, plans, experiments, data or all.")] = What.all,
+    what: Annotated[What, typer.Argument(help="neurons, plans, experiments, conversions, data or all.")] = What.all,
 ) -> None:
-    """List neurons, plans, experiments and data sets."""
+    """List neurons, plans, experiments ('neuronsim train'), experiments of conversion ('neuronsim reproduce') and data sets."""
     if what in (What.all, What.neurons):
         from circuits import load_manifest, neurons
 
@@ -65,6 +66,14 @@ def list_command(
         for name in shipped_experiments():
             experiment = load_experiment(name)
             table.add_row(name, experiment.data, experiment.description)
+        console.print(table)
+    if what in (What.all, What.conversions):
+        from training.rate.conversion_experiment import conversion_experiment, conversion_experiments
+
+        table = _table("conversions ('neuronsim reproduce noise-adaptor --data DATA')", "name", "data", "description")
+        for name in conversion_experiments():
+            conversion = conversion_experiment(name)
+            table.add_row(name, conversion.data, conversion.description)
         console.print(table)
     if what in (What.all, What.data):
         console.print(_data_table(None))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .common import DataDir, Jobs, Quiet, Seed, console, saved
+from .common import DataDir, Jobs, Quiet, Seed, console, saved, show_tables, typed_command
 from .reproduce_adaptor import noise_adaptor_command
 
 reproduce_app = typer.Typer(
@@ -89,7 +87,6 @@ def noisy_weights_command(
 
     Example: neuronsim reproduce noisy-weights --networks 1 --trials 2 --images 1000
     """
-    from neuronsim.noisy_weights import NoisyWeights
     from training.rate.reproduce import reproduce_noisy_weights
     from training.rate.study import LEVELS, SCALES
 
@@ -121,39 +118,21 @@ def noisy_weights_command(
         data_dir=data_dir,
         progress=not quiet,
         threads=jobs,
-        command=_command(),
+        command=typed_command(),
     )
-    _show(NoisyWeights.load(path))
+    show_noisy_weights(path)
     saved("reproduction", path)
     for picture in sorted(path.parent.glob("*.png")):
         saved("plot", picture)
 
 
-def _command() -> str:
-    """What the person typed, without folders of this machine."""
-    words, skip = [], False
-    for word in sys.argv[1:]:
-        if skip:
-            skip = False
-        elif word in ("--out", "--data-dir"):
-            skip = True
-        elif not word.startswith(("--out=", "--data-dir=")):
-            words.append(word)
-    return shlex.join(["neuronsim", *words])
-
-
-def _show(study) -> None:  # type: ignore[no-untyped-def]
-    from rich.table import Table
-
+def show_noisy_weights(path: Path) -> None:
+    """Print the tables of a study of noisy weights."""
+    from neuronsim.noisy_weights import NoisyWeights
     from neuronsim.report.tables_noisy_weights import TITLE, about, tables
 
+    study = NoisyWeights.load(path)
     console.print(f"\n[bold]{TITLE}[/]")
     console.print(about(study), markup=False, soft_wrap=True)
-    for block in tables(study):
-        table = Table(*block.header, box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for row in block.rows:
-            table.add_row(*(cell.replace("[", "\\[") for cell in row))
-        console.print()
-        console.print(f"[dim]{block.caption}[/]")
-        console.print(table)
+    show_tables(tables(study))
     console.print()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .common import DataDir, Jobs, Quiet, console, saved
+from .common import DataDir, Jobs, Quiet, console, saved, show_tables, typed_command
 
 
 class AdaptorData(StrEnum):
@@ -78,7 +76,7 @@ def noise_adaptor_command(
         data_dir=data_dir,
         progress=not quiet,
         threads=jobs,
-        command=shlex.join(["neuronsim", *_without_paths(sys.argv[1:])]),
+        command=typed_command(),
     )
     show_conversion(path)
     saved("study", path)
@@ -87,30 +85,10 @@ def noise_adaptor_command(
 
 def show_conversion(path: Path) -> None:
     """Print the tables of a conversion study."""
-    from rich.table import Table
-
     from neuronsim.conversion_study import ConversionStudy
     from neuronsim.report.tables_conversion import TITLE, about, tables
 
     study = ConversionStudy.load(path)
     console.print(f"\n[bold]{TITLE}[/]")
     console.print(about(study), markup=False, soft_wrap=True)
-    for block in tables(study):
-        table = Table(*block.header, box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for row in block.rows:
-            table.add_row(*(cell.replace("[", r"\[") for cell in row))
-        console.print(f"\n[dim]{block.caption}[/]")
-        console.print(table)
-
-
-def _without_paths(arguments: list[str]) -> list[str]:
-    """The arguments that decide the result: where data and results lie does not, and is nobody's business."""
-    kept, skip = [], False
-    for argument in arguments:
-        name = argument.partition("=")[0]
-        if skip or name in ("--out", "--data-dir", "--jobs"):
-            skip = not skip and "=" not in argument
-            continue
-        if argument not in ("--quiet", "-q"):
-            kept.append(argument)
-    return kept
+    show_tables(tables(study))

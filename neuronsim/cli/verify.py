@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .common import Jobs, Quiet, Seed, console, output_file, saved
+from .common import Jobs, Quiet, Seed, Trust, console, output_file, saved
 
 if TYPE_CHECKING:
     from neuronsim.verification import Verification
@@ -77,9 +77,7 @@ def verify_command(
         str | None, typer.Option(help="ngspice-shared or ngspice-cli. Default: the engine of the card.")
     ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds after which a run is killed and counts as outside.")] = 60.0,
-    trust: Annotated[
-        bool, typer.Option("--trust", help="Allow .control, shell and far includes in the netlist: it is code.")
-    ] = False,
+    trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:
     """Say whether CARD still predicts its circuit: fresh stimuli through the netlist, against what the card foretells.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,7 +12,7 @@ from ..conversion_study import ConversionStudy, Mean
 from . import paper003
 from .style import INK, MUTED, SERIES, VERMILION, drawn, figure, legend_above, plain_ticks
 
-_DASHED = (0, (4, 2))
+_DASHED: Any = (0, (4, 2))
 
 
 @drawn
@@ -38,12 +40,12 @@ def conversion_plot(study: ConversionStudy) -> Figure:
     return drawing
 
 
-def _errorbar(place: Axes, curve: list[Mean], color: str, line: object, marker: str, label: str) -> None:
+def _errorbar(place: Axes, curve: list[Mean], color: str, line: Any, marker: str, label: str) -> None:
     if curve:
         y = np.array([m.mean for m in curve])
         bars = 100 * np.maximum([y - [m.low for m in curve], np.array([m.high for m in curve]) - y], 0)
         place.errorbar(
-            [m.time or 0 for m in curve], 100 * y, yerr=bars, color=color, linestyle=line, marker=marker,  # type: ignore[arg-type]
+            [m.time or 0 for m in curve], 100 * y, yerr=bars, color=color, linestyle=line, marker=marker,
             markersize=4, capsize=2, elinewidth=0.8, label=label,
         )  # fmt: skip
 
@@ -74,5 +76,5 @@ def _window(place: Axes, study: ConversionStudy) -> None:
     for m in study.means:
         if m.time is None and m.correction == "none":
             line = "-" if m.adaptor else _DASHED
-            place.axhline(100 * m.mean, color=MUTED, linewidth=0.8, linestyle=line)  # type: ignore[arg-type]
+            place.axhline(100 * m.mean, color=MUTED, linewidth=0.8, linestyle=line)
     place.annotate("gray: quantized ANN", (0.98, 0.03), xycoords="axes fraction", color=MUTED, fontsize=8.5, ha="right")

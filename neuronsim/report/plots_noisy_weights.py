@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -22,11 +24,11 @@ def _architectures(study: NoisyWeights) -> list[str]:
     return list(dict.fromkeys(network.architecture for network in study.networks))
 
 
-def _error_bars(rows: list[Row], place: Axes, **style: object) -> None:
+def _error_bars(rows: list[Row], place: Axes, **style: Any) -> None:
     y = 100 * np.array([row.accuracy.mean for row in rows])
     low, high = (100 * np.array([getattr(row.accuracy, end) for row in rows]) for end in ("low", "high"))
     bars = np.maximum([y - low, high - y], 0)
-    place.errorbar([100 * row.level for row in rows], y, yerr=bars, capsize=2.5, markersize=4, marker="o", **style)  # type: ignore[arg-type]
+    place.errorbar([100 * row.level for row in rows], y, yerr=bars, capsize=2.5, markersize=4, marker="o", **style)
 
 
 @drawn

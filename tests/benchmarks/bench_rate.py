@@ -14,7 +14,10 @@ import json
 import os
 import platform
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -28,13 +31,14 @@ from training.rate.noise import WeightNoise
 from training.ttfs.parallel import use_threads
 
 IMAGES, STEPS = 10_000, 1000
+T = TypeVar("T")
 
 
-def clocked(call) -> tuple[float, float]:  # type: ignore[no-untyped-def]
-    """(wall, thread's own) seconds."""
+def clocked(call: Callable[[], T]) -> tuple[T, float, float]:
+    """What ``call`` returns, (wall, thread's own) seconds."""
     wall, cpu = time.perf_counter(), time.thread_time()
-    call()
-    return time.perf_counter() - wall, time.thread_time() - cpu
+    result = call()
+    return result, time.perf_counter() - wall, time.thread_time() - cpu
 
 
 def naive_step(
@@ -50,6 +54,12 @@ def naive_step(
         else:
             rows = weight[index]
             (rows + rows * generator.standard_normal(rows.shape, dtype=np.float32)).sum(axis=0)
+
+
+def naive_steps(times: int, *arguments: Any) -> None:
+    """``times`` calls of :func:`naive_step`."""
+    for _ in range(times):
+        naive_step(*arguments)
 
 
 def main() -> None:
@@ -70,39 +80,37 @@ def main() -> None:
         network.load_state_dict(torch.load(options.checkpoint, weights_only=True)["network"])
     spiking = convert(network, (28, 28, 1), largest_inputs(network, x[:1000]))
     images = x[: options.images].permute(0, 2, 3, 1).numpy()
-    found: dict[str, object] = {}
+    found: dict[str, dict[str, Any]] = {}
     with use_threads(1):
         for name, noise in (("noise-free", None), ("noisy", WeightNoise(level=1.0))):
             engine = EventEngine(spiking, noise)
             engine.run(images[:1], 10)
-            results: list[object] = []
-            wall, cpu = clocked(lambda e=engine, r=results: r.append(e.run(images, STEPS)))
-            result = results[0]
+            result, wall, cpu = clocked(partial(engine.run, images, STEPS))
             per_step = len(images) * STEPS
             found[name] = {
                 "wall_us_per_step": 1e6 * wall / per_step,
                 "cpu_us_per_step": 1e6 * cpu / per_step,
                 "cpu_minutes_for_10000_images_x_1000_steps_on_2_cores": cpu / per_step * IMAGES * STEPS / 60 / 2,
-                "spikes_per_step": (result.spikes.mean(axis=0) / STEPS).tolist(),  # type: ignore[attr-defined]
-                "events_per_second": float(result.events.sum()) / cpu,  # type: ignore[attr-defined]
+                "spikes_per_step": (result.spikes.mean(axis=0) / STEPS).tolist(),
+                "events_per_second": float(result.events.sum()) / cpu,
             }
         noisy = found["noisy"]
         weights = [np.ascontiguousarray(w.detach().numpy().T) for w in network.parameters()]
         generator = np.random.default_rng(0)
         active = [
             generator.choice(w.shape[0], max(1, round(s)), replace=False)
-            for w, s in zip(weights, noisy["spikes_per_step"], strict=False)  # type: ignore[index]
+            for w, s in zip(weights, noisy["spikes_per_step"], strict=False)
         ]
         for name, every, times in (("naive, every synapse", True, 5), ("naive, active synapses", False, 50)):
             naive_step(weights, active, generator, every)
-            wall, cpu = clocked(lambda e=every, n=times: [naive_step(weights, active, generator, e) for _ in range(n)])
+            _, wall, cpu = clocked(partial(naive_steps, times, weights, active, generator, every))
             found[name] = {
                 "wall_us_per_step": 1e6 * wall / times,
                 "cpu_us_per_step": 1e6 * cpu / times,
-                "times_slower_than_the_engine": cpu / times * 1e6 / noisy["cpu_us_per_step"],  # type: ignore[index]
+                "times_slower_than_the_engine": cpu / times * 1e6 / noisy["cpu_us_per_step"],
             }
     clean = found["noise-free"]
-    found["noise_costs"] = noisy["cpu_us_per_step"] / clean["cpu_us_per_step"] - 1  # type: ignore[index]
+    noise_costs = noisy["cpu_us_per_step"] / clean["cpu_us_per_step"] - 1
     about = {
         "command": f"python tests/benchmarks/bench_rate.py --images {options.images}"
         + (" --checkpoint FILE" if options.checkpoint else ""),
@@ -113,7 +121,7 @@ def main() -> None:
         "processor": platform.processor() or platform.machine(),
         "load_average_1min": os.getloadavg()[0],
     }
-    write_text(options.out, json.dumps({**about, **found}, indent=1) + "\n")
+    write_text(options.out, json.dumps({**about, **found, "noise_costs": noise_costs}, indent=1) + "\n")
     print(options.out.read_text())
 
 

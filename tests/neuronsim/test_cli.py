@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from neuronsim.cli import main
-from neuronsim.cli.common import settings
+from neuronsim.cli.common import settings, show_tables, typed_command
 from neuronsim.errors import InputError
+from neuronsim.report.blocks import Table
 
 NEURONSIM = [sys.executable, "-m", "neuronsim"]
 
@@ -99,6 +100,28 @@ def test_list_and_doctor(call):
     assert "libngspice" in out
 
 
+def test_list_of_conversions(call):
+    status, out, err = call("list", "conversions")
+    assert status == 0, err
+    for word in ("fashion_mnist_cnn", "mnist_cnn", "cifar10_resnet18", "reproduce noise-adaptor"):
+        assert word in out
+    assert "demo_mnist_4bit" not in out
+
+
+@pytest.mark.parametrize("quick", ["", "1"])
+def test_make_reproduces_the_papers(tmp_path, quick):
+    make = ["make", "-n", "-o", ".venv/.installed", f"QUICK={quick}", "DATA=mnist", f"OUT={tmp_path}", "JOBS=1"]
+    shown = subprocess.run(
+        [*make, "noise-adaptor", "noisy-weights"], cwd=Path(__file__).parents[2], capture_output=True, text=True
+    )
+    assert shown.returncode == 0, shown.stderr
+    first, second = [line for line in shown.stdout.splitlines() if "neuronsim reproduce" in line]
+    assert "noise-adaptor --data mnist" in first
+    assert "noisy-weights" in second
+    assert f"--out {tmp_path}/noise-adaptor/mnist" + ("-quick " if quick else " ") in first
+    assert [("--quick" in line) for line in (first, second)] == [bool(quick)] * 2
+
+
 def test_doctor_says_what_is_missing(call, monkeypatch):
     monkeypatch.setattr("ctypes.util.find_library", lambda name: None)
     monkeypatch.delenv("NGSPICE_LIBRARY_PATH", raising=False)
@@ -123,6 +146,20 @@ def test_settings():
         settings(["tau"])
 
 
+def test_typed_command_tells_no_paths(monkeypatch):
+    typed = "reproduce noisy-weights --out here --data-dir=/there -q --jobs 2 --quick --level 0 --quiet --only fc"
+    monkeypatch.setattr("sys.argv", ["/bin/neuronsim", *typed.split()])
+    assert typed_command() == "neuronsim reproduce noisy-weights --quick --level 0 --only fc"
+
+
+def test_tables_in_the_terminal(capsys):
+    block = Table(caption="Weights [b].", header=("a", "b", "c"), rows=[("1", "[red]", "3"), ("4", "5", "6")])
+    show_tables([block], columns=2)
+    assert capsys.readouterr().out.split() == ["Weights", "[b].", "a", "b", "1", "[red]", "4", "5"]
+    show_tables([block])
+    assert "6" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_ctrl_c_keeps_what_was_done(tmp_path):
     environment = {**os.environ, "NEURONSIM_CACHE": str(tmp_path / "cache")}
@@ -136,7 +173,14 @@ def test_ctrl_c_keeps_what_was_done(tmp_path):
         str(tmp_path / "o" / "x.nc"),
     ]
     process = subprocess.Popen(
-        command, env=environment, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        env=environment,
+        start_new_session=True,
+        # a shell without job control starts its background jobs, so perhaps these tests, with Ctrl-C ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     database = tmp_path / "cache" / "runs.sqlite"
     deadline = time.monotonic() + 60

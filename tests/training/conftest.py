@@ -94,10 +94,21 @@ def quick_run(tmp_path_factory: pytest.TempPathFactory):
 
 @pytest.fixture(scope="session")
 def oracle() -> ModuleType:
-    """The reference neurons of oracle.py, which is no test module and so not imported by pytest."""
-    spec = importlib.util.spec_from_file_location("ttfs_oracle", Path(__file__).with_name("oracle.py"))
+    """The reference neurons of oracle.py."""
+    return _beside("oracle")
+
+
+@pytest.fixture(scope="session")
+def rate_oracle() -> ModuleType:
+    """The reference neurons of rate_oracle.py."""
+    return _beside("rate_oracle")
+
+
+def _beside(name: str) -> ModuleType:
+    """A file of this folder that is no test module and so not imported by pytest."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
     if spec is None or spec.loader is None:
-        raise RuntimeError("oracle.py is missing")
+        raise RuntimeError(f"{name}.py is missing")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -1,8 +1,5 @@
 """The event engine against the plain oracle and the torch network; noisy synapses against naive sampling."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -14,24 +11,16 @@ from training.rate.engine import EventEngine
 from training.rate.noise import WeightNoise
 
 
-@pytest.fixture(scope="module")
-def oracle():
-    spec = importlib.util.spec_from_file_location("rate_oracle", Path(__file__).with_name("rate_oracle.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("delay", [0, 1])
 @pytest.mark.parametrize("kind", ["dense", "residual"])
 @pytest.mark.parametrize("name", ["subtract", "paper 000", "half", "refractory", "leaky"])
-def test_event_engine_equals_the_oracle(oracle, name, kind, delay):
-    network = oracle.networks(oracle.NEURONS[name], delay)[kind]
+def test_event_engine_equals_the_oracle(rate_oracle, name, kind, delay):
+    network = rate_oracle.networks(rate_oracle.NEURONS[name], delay)[kind]
     pixels = torch.rand((2, *network.input_shape), generator=torch.Generator().manual_seed(1))
     trains = encode(pixels, 24, "bernoulli", torch.Generator().manual_seed(2)).numpy()
     found = EventEngine(network).run_trains(trains)
     for image in range(2):
-        counts, prediction, history = oracle.run(network, trains[:, image].reshape(24, -1).astype(float))
+        counts, prediction, history = rate_oracle.run(network, trains[:, image].reshape(24, -1).astype(float))
         assert found.counts[image].tolist() == counts.tolist()
         assert found.prediction[image].tolist() == prediction.tolist()
         # A passive layer delivers values, not spikes: those that are not zero count.
@@ -40,11 +29,11 @@ def test_event_engine_equals_the_oracle(oracle, name, kind, delay):
 
 
 @pytest.mark.parametrize("encoding", ["deterministic", "constant"])
-def test_both_engines_encode_alike(oracle, encoding):
+def test_both_engines_encode_alike(rate_oracle, encoding):
     """Weights that fill several tiles and none of them evenly."""
     g = np.random.default_rng(0)
     shapes = [(150, 49), (70, 150), (10, 70)]
-    layers = [Layer(links=(Link(synapses=Dense(weight=oracle.dyadic(g, s, 0.2))),), threshold=2.0) for s in shapes]
+    layers = [Layer(links=(Link(synapses=Dense(weight=rate_oracle.dyadic(g, s, 0.2))),), threshold=2.0) for s in shapes]
     network = RateNetwork((7, 7, 1), layers, delay=1)
     pixels = np.round(g.random((6, 7, 7, 1)) * 8).astype(np.float32) / 8
     trains = encode(torch.from_numpy(pixels), 40, encoding)
@@ -118,9 +107,9 @@ def test_sums_have_the_distribution_of_single_synapses(law, kind):
     assert stats.kstest(p_values(counts(13, level=0.92), naive), "uniform").pvalue < 1e-4
 
 
-def test_a_deep_noisy_network_decides_alike(oracle):
+def test_a_deep_noisy_network_decides_alike(rate_oracle):
     """Class histograms of fast and naive sampling through convolution, residual link, pooling and a dense readout."""
-    network = oracle.networks(Neuron(), 1)["residual"]
+    network = rate_oracle.networks(Neuron(), 1)["residual"]
     g = np.random.default_rng(4)
     p = []
     for k in range(10):

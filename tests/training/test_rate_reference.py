@@ -1,8 +1,5 @@
 """Encodings, the integrate-and-fire layer and the torch network against the plain oracle."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -22,25 +19,17 @@ from training.rate import (
 )
 
 
-@pytest.fixture(scope="module")
-def oracle():
-    spec = importlib.util.spec_from_file_location("rate_oracle", Path(__file__).with_name("rate_oracle.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("delay", [0, 1])
 @pytest.mark.parametrize("kind", ["dense", "residual"])
 @pytest.mark.parametrize("name", ["subtract", "paper 000", "half", "refractory", "leaky"])
-def test_torch_network_equals_the_oracle(oracle, name, kind, delay):
-    network = oracle.networks(oracle.NEURONS[name], delay)[kind]
+def test_torch_network_equals_the_oracle(rate_oracle, name, kind, delay):
+    network = rate_oracle.networks(rate_oracle.NEURONS[name], delay)[kind]
     pixels = torch.rand((2, *network.input_shape), generator=torch.Generator().manual_seed(1))
     trains = encode(pixels, 24, "bernoulli", torch.Generator().manual_seed(2))
     found = simulate(ReferenceNetwork(network), trains)
     layers = 0
     for image in range(2):
-        counts, prediction, history = oracle.run(network, trains[:, image].reshape(24, -1).numpy().astype(float))
+        counts, prediction, history = rate_oracle.run(network, trains[:, image].reshape(24, -1).numpy().astype(float))
         assert found.counts[image].tolist() == counts.tolist()
         assert found.prediction[:, image].tolist() == prediction.tolist()
         layers += np.array([h.sum() for h in history])
