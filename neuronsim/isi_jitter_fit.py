@@ -22,6 +22,7 @@ from .rate import interval
 MIN_INTERVALS = 10
 MIN_CURRENTS = 4
 _MOST_NONLINEAR = 0.2  # above, the first-order law is off by more than some percent
+_MOST_FLOOR = 0.5  # of the variance: above, the deck's own scatter is what would be fitted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +88,16 @@ def fit_isi_jitter(
     neuron = {"charge_per_spike": charge, "rheobase": rheobase}
     law = interval_variance(found.current, density=1.0, **neuron)
     usable = np.isfinite(law) & (linearity(found.current, np.sqrt(found.variance), **neuron) <= _MOST_NONLINEAR)
+    drowned = usable & (found.floor > _MOST_FLOOR * found.variance)
+    usable &= ~drowned
     intervals = int(found.freedom[usable].sum())
+    if intervals < MIN_INTERVALS and drowned.any():
+        worst = float(np.sqrt(np.max((found.floor / found.variance)[drowned])))
+        not_fitted["isi_jitter"] = (
+            f"without noise the intervals scatter up to {worst:.2g} times as much as with it: lower the deck's numerical floor "
+            "(plan 'membrane_noise' with fine = true), or raise the noise density"
+        )
+        return none
     if intervals < MIN_INTERVALS:
         not_fitted["isi_jitter"] = (
             f"the dataset has {intervals} independent intervals from runs with noise far enough above the rheobase, at least "

@@ -83,6 +83,19 @@ def test_jitter_that_is_not_white_shows_in_the_held_out_error(make_rate):
     assert card_of(data).quality.isi_jitter_error > 0.25
 
 
+def test_jitter_below_the_floor_of_the_deck_is_refused(make_rate):
+    data = make_rate(density=5e-26)
+    quiet = (data["noise_seed"].values < 0) & (data["plan"].values == "membrane_noise")
+    assert quiet.any()
+    spikes, rng = data["spike_times_s"].values, np.random.default_rng(4)
+    for row in np.flatnonzero(quiet):
+        interval_s = np.diff(spikes[row])[1]
+        spikes[row] = np.cumsum(interval_s * (1 + 0.05 * rng.standard_normal(spikes.shape[1])))
+    card = card_of(data)
+    assert card.isi_jitter.value == 0.0
+    assert "floor" in card.not_fitted["isi_jitter"]
+
+
 def test_mismatch_is_checked_on_held_out_currents(make_rate):
     card = card_of(make_rate(rheobase=3e-9, refractory=2e-8, chips=30, mismatch=0.04))
     assert card.quality.threshold_mismatch_error < 1e-3  # every chip differs by its own factor alone
