@@ -86,6 +86,8 @@ def test_interval_jitter_is_the_card_s():
 
 def test_the_step_fits_the_refractory_time_and_the_range():
     assert circuit_neuron(make_card()).step_s == pytest.approx(1e-12 / 300e-6)
+    short = circuit_neuron(make_card(refractory_s=0.5e-9))  # 3.3 ns would lose 15 % of a step unseen
+    assert (short.step_s, short.refractory) == (pytest.approx(10e-9), 0)
     found = circuit_neuron(make_card(refractory_s=5e-9, rheobase_a=10e-6))
     assert (found.step_s, found.refractory) == (pytest.approx(5e-9), 1)
     assert found.decay == pytest.approx(np.exp(-5e-9 * 10e-6 / 1e-12))

@@ -34,6 +34,7 @@ Jitter = Literal["membrane", "interval"]
 _LEAST_THRESHOLD = 0.1  # of the nominal one: a draw of mismatch far out must not leave a neuron without threshold
 _CHIP = 41
 _MOST_LOSS = 0.25  # of t_ref, that whole steps may round away
+_UNSEEN = 0.05  # of a step: a shorter refractory time is left out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,15 +52,15 @@ class CircuitNeuron:
 def circuit_neuron(card: RateCard, *, step_s: float | None = None, jitter: Jitter = "membrane") -> CircuitNeuron:
     """The card's neuron in steps.
 
-    ``step_s``: default the shortest that keeps one spike per step within the card's current range and, where the neuron has a
-    refractory time longer than that, divides it into whole steps. Raises InputError for a step outside the card's range of
+    ``step_s``: default the shortest that keeps one spike per step within the card's current range and fits the refractory time,
+    which is whole steps or less than a twentieth of one. Raises InputError for a step outside the card's range of
     currents, or one that whole steps of refractory time do not fit.
     """
     charge, rheobase, t_ref = card.charge_per_spike_c.value, card.rheobase_a.value, card.refractory_s.value
     shortest = charge / card.valid_current_a.high
     if step_s is None:
         pieces = math.floor(t_ref / shortest)
-        step_s = t_ref / pieces if pieces else shortest
+        step_s = t_ref / pieces if pieces else max(shortest, t_ref / _UNSEEN)
     if not (math.isfinite(step_s) and step_s > 0):
         raise InputError(f"step_s = {step_s} is out of range: seconds, positive")
     current = charge / step_s
@@ -70,7 +71,7 @@ def circuit_neuron(card: RateCard, *, step_s: float | None = None, jitter: Jitte
             f"choose a step in [{low:g}, {high:g}] s"
         )
     refractory = round(t_ref / step_s)
-    if abs(refractory * step_s - t_ref) > max(_MOST_LOSS * t_ref, 0.05 * step_s):
+    if abs(refractory * step_s - t_ref) > max(_MOST_LOSS * t_ref, _UNSEEN * step_s * (1 + 1e-9)):
         raise InputError(
             f"step_s = {step_s:g} s does not fit the refractory time {t_ref:g} s of the card: choose t_ref divided by a whole "
             "number, or a step more than twenty times as long"
