@@ -17,6 +17,7 @@ from .deck import Job
 from .outcome import BlockEnergy, Outcome
 
 _VERSION = 3
+_WAVEFORMS = 2  # how waveforms are thinned out; the rest of a result does not depend on it
 
 
 def default_path() -> Path:
@@ -45,7 +46,8 @@ def key_of(job: Job, engine: str, version: str) -> str:
         job.commands,
         job.first_input_s,
     ]
-    return sha256_of(json.dumps([*parts, job.supplies, job.waveforms]))
+    waveforms = [_WAVEFORMS, *job.waveforms] if job.waveforms else []
+    return sha256_of(json.dumps([*parts, job.supplies, waveforms]))
 
 
 class Cache:

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from scipy.integrate import cumulative_trapezoid
 
 from .deck import Job
-from .measure import crossings, resample
+from .measure import crossings, envelope
 
 REASONS = ("bad_parameter", "bad_netlist", "no_convergence", "timeout", "crash", "no_result")
-WAVEFORM_SAMPLES = 400
+WAVEFORM_SAMPLES = 800
 
 _SIGNS = (
     (
@@ -105,7 +105,7 @@ def measured(job: Job, vectors: dict[str, NDArray[np.float64]], messages: str) -
     shown = {}
     if job.waveforms:
         shown = {"time": np.linspace(time[0], time[-1], WAVEFORM_SAMPLES)}
-        shown |= {name: resample(time, vectors[name], WAVEFORM_SAMPLES) for name in job.waveforms if name in vectors}
+        shown |= {name: envelope(time, vectors[name], WAVEFORM_SAMPLES) for name in job.waveforms if name in vectors}
     return Outcome(
         spikes_s=spikes,
         energy_j=sum(block.window_j for block in blocks.values()) if blocks else float("nan"),

@@ -38,36 +38,43 @@ class JitterFit:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Spread:
+class IntervalSpread:
+    """Intervals under noise by current (all (n,)): their mean in s, their variance in s^2 with its degrees of freedom, and
+    ``floor``, the variance without noise (NaN: not measured)."""
+
     current: NDArray[np.float64]
+    mean: NDArray[np.float64]
     variance: NDArray[np.float64]
     freedom: NDArray[np.float64]
     floor: NDArray[np.float64]
 
 
-def _spreads(dataset: xr.Dataset) -> _Spread:
+def interval_spreads(dataset: xr.Dataset) -> IntervalSpread:
+    """What the runs with noise show at each current; the first interval of every run is left out."""
     ok = (dataset["status"].values == "ok") & (dataset["chip"].values == -1)
     seeds, plan = dataset["noise_seed"].values, dataset["plan"].values
     current, spikes = dataset["input_current_a"].values.astype(np.float64), dataset["spike_times_s"].values
 
-    def pooled(rows: NDArray[np.bool_]) -> tuple[float, int]:
-        square, freedom = 0.0, 0
+    def pooled(rows: NDArray[np.bool_]) -> tuple[float, int, float]:
+        square, freedom, total, number = 0.0, 0, 0.0, 0
         for times in spikes[rows]:
             isi = np.diff(times[np.isfinite(times)])[1:]
             if isi.size >= 2:
                 square += float(((isi - isi.mean()) ** 2).sum())
                 freedom += isi.size - 1
-        return square, freedom
+                total, number = total + float(isi.sum()), number + isi.size
+        return square, freedom, total / number if number else np.nan
 
     found = []
     for at in np.unique(current[ok & (seeds >= 0)]):
-        square, freedom = pooled(ok & (seeds >= 0) & (current == at))
+        square, freedom, mean = pooled(ok & (seeds >= 0) & (current == at))
         same_plans = np.isin(plan, np.unique(plan[ok & (seeds >= 0)]))
-        quiet, n_quiet = pooled(ok & (seeds < 0) & same_plans & (current == at))
+        quiet, n_quiet, _ = pooled(ok & (seeds < 0) & same_plans & (current == at))
         if freedom:
-            found.append((at, square / freedom, freedom, quiet / n_quiet if n_quiet else np.nan))
-    columns = np.array(found, dtype=np.float64).reshape(-1, 4).T
-    return _Spread(current=columns[0], variance=columns[1], freedom=columns[2], floor=columns[3])
+            found.append((at, mean, square / freedom, freedom, quiet / n_quiet if n_quiet else np.nan))
+    columns = np.array(found, dtype=np.float64).reshape(-1, 5).T
+    current, mean, variance, freedom, floor = columns
+    return IntervalSpread(current=current, mean=mean, variance=variance, freedom=freedom, floor=floor)
 
 
 def fit_isi_jitter(
@@ -84,7 +91,7 @@ def fit_isi_jitter(
 ) -> JitterFit:
     """Fit the jitter at the reference current of the range ``valid`` (ampere); what is missing goes to ``not_fitted``."""
     none = JitterFit(jitter=Estimate.exact(0.0), error=None, n_held_out=None, floor=None)
-    found = _spreads(dataset)
+    found = interval_spreads(dataset)
     neuron = {"charge_per_spike": charge, "rheobase": rheobase}
     law = interval_variance(found.current, density=1.0, **neuron)
     usable = np.isfinite(law) & (linearity(found.current, np.sqrt(found.variance), **neuron) <= _MOST_NONLINEAR)

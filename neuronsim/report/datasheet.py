@@ -19,7 +19,7 @@ from .sections_cells import oscillator_section, synapse_section, thermal_section
 from .sections_levels import levels_section
 from .sections_mismatch import mismatch_section
 from .sections_points import corners_section, energy_plan_section
-from .sections_rate import fi_section
+from .sections_rate import fi_section, interval_jitter_section
 from .sections_sweeps import energy_section, phase_noise_section, ramp_section, saturation_section
 from .sections_ttfs import table3_section, transfer_section
 
@@ -39,7 +39,7 @@ def measured_sections(dataset: xr.Dataset, source: str, card: ModelCard | None =
             phase_noise_section(dataset, source, ttfs_card),
         ]
     else:
-        found.append(fi_section(dataset, source, rate_card))
+        found += [fi_section(dataset, source, rate_card), interval_jitter_section(dataset, source, rate_card)]
     found += [
         corners_section(dataset, source),
         mismatch_section(dataset, source),

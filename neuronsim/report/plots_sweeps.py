@@ -1,4 +1,4 @@
-"""The remaining plans of the bench: detector saturation, threshold ramp, phase noise, mismatch, f-I curve."""
+"""The remaining plans of the bench: detector saturation, threshold ramp, phase noise, mismatch, f-I curve, interval jitter."""
 
 from __future__ import annotations
 
@@ -143,4 +143,33 @@ def fi_curve(current_a: Array, rate_hz: Array, curves: dict[str, tuple[Array, Ar
     plain_ticks(place.yaxis)
     legend_above(place)
     place.set(xlabel=f"input current ({x_unit})", ylabel=f"firing rate ({y_unit})")
+    return drawing
+
+
+@drawn
+def interval_jitter(
+    current_a: Array, variation: Array, low: Array, high: Array, floor: Array, law: tuple[Array, Array] | None
+) -> Figure:
+    """Coefficient of variation (n,) of the interval over input current (n,), both logarithmic, with its interval, the
+    scatter without noise (n,; NaN: not measured), and the card's law (current, variation)."""
+    drawing = figure(height=3.5)
+    place = drawing.subplots()
+    scale, unit = prefix_for(current_a, "A")
+    if law is not None:
+        place.plot(law[0] / scale, 100 * law[1], "-", color=VERMILION, linewidth=1.2, label="card")
+    bars = 100 * np.array([variation - low, high - variation])
+    place.errorbar(
+        current_a / scale, 100 * variation, yerr=bars, fmt="o", color=BLUE, markersize=4, capsize=3, label="measured"
+    )
+    known = np.isfinite(floor) & (floor > 0)
+    if known.any():
+        place.plot(
+            current_a[known] / scale, 100 * floor[known], "_", color=MUTED, markersize=9, label="without noise (floor)"
+        )
+    place.set_xscale("log")
+    place.set_yscale("log")
+    plain_ticks(place.xaxis)
+    plain_ticks(place.yaxis)
+    legend_above(place)
+    place.set(xlabel=f"input current ({unit})", ylabel="CV of the interval (%)")
     return drawing

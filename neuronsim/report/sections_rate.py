@@ -1,15 +1,19 @@
-"""Section of a rate-coded neuron: firing rate against input current."""
+"""Sections of a rate-coded neuron: firing rate and interval jitter against input current."""
 
 from __future__ import annotations
 
 import numpy as np
 import xarray as xr
+from scipy import stats
 
 from ..card import RateCard
 from ..dataset import select
+from ..interval_noise import interval_variance, membrane_diffusion, reference_current
+from ..isi_jitter_fit import interval_spreads
+from ..rate import interval
 from ..rate import rate as rate_of
 from .blocks import Block, Picture, Section, Table
-from .plots_sweeps import fi_curve
+from .plots_sweeps import fi_curve, interval_jitter
 from .statistics import Array, row_parameter
 from .units import percent, quantity
 
@@ -93,3 +97,66 @@ def _interval_variation(spikes: Array) -> float:
     intervals = np.diff(spikes, axis=1)
     intervals = intervals[np.isfinite(intervals)]
     return float(intervals.std(ddof=1) / intervals.mean()) if intervals.size >= 3 else float("nan")
+
+
+def card_interval_variation(card: RateCard, current_a: Array) -> Array:
+    """Coefficient of variation of the interval that the card predicts at ``current_a`` (n,), NaN at and below the rheobase."""
+    charge, rheobase = card.charge_per_spike_c.value, card.rheobase_a.value
+    refractory = card.refractory_s.value
+    neuron = {"charge_per_spike": charge, "rheobase": rheobase}
+    at = reference_current(card.valid_current_a.low, card.valid_current_a.high, rheobase)
+    sigma_s = card.isi_jitter.value * float(interval(at, refractory=refractory, **neuron))
+    density = 2 * (membrane_diffusion(sigma_s, at, **neuron) * charge) ** 2
+    found = np.full(current_a.shape, np.nan)
+    fires = current_a > rheobase
+    spread = np.sqrt(interval_variance(current_a[fires], density=density, **neuron))
+    found[fires] = spread / interval(current_a[fires], refractory=refractory, **neuron)
+    return found
+
+
+def interval_jitter_section(dataset: xr.Dataset, source: str, card: RateCard | None) -> Section | None:
+    """Spread of the interval under membrane noise, its floor and the card's law over it. None when the plan was not run."""
+    rows = select(dataset, "membrane_noise")
+    if rows.sizes["run"] == 0:
+        return None
+    found = interval_spreads(rows)
+    if found.current.size == 0:
+        return None
+    variation, floor = np.sqrt(found.variance) / found.mean, np.sqrt(found.floor) / found.mean
+    low, high = (variation * np.sqrt(found.freedom / stats.chi2.ppf(q, found.freedom)) for q in (0.975, 0.025))
+    law = None
+    if card is not None and card.isi_jitter.value > 0:
+        grid = np.geomspace(found.current.min(), found.current.max(), 200)
+        law = grid, card_interval_variation(card, grid)
+    header = ["current", "intervals", "CV of the interval", "95 % interval", "without noise"]
+    listed = [
+        [
+            quantity(at, "A"),
+            str(int(n)),
+            percent(cv),
+            f"{percent(a)} … {percent(b)}",
+            percent(f) if np.isfinite(f) else "–",
+        ]
+        for at, n, cv, a, b, f in zip(found.current, found.freedom, variation, low, high, floor, strict=True)
+    ]
+    if law is not None and card is not None:
+        header += ["card", "measured / card − 1"]
+        for row, model, cv in zip(listed, card_interval_variation(card, found.current), variation, strict=True):
+            row += [percent(model), percent(cv / model - 1)]
+    blocks: list[Block] = [
+        Picture(
+            svg=interval_jitter(found.current, variation, low, high, floor, law),
+            caption="Spread of the inter-spike interval under white membrane noise, with its 95 % interval.",
+            source=source,
+        ),
+        Table(
+            caption=(
+                "Spread within runs, the first interval of each left out. Intervals: degrees of freedom. The card's law holds "
+                "one noise density for all currents; the scatter without noise is taken off before it is fitted."
+            ),
+            header=header,
+            rows=[tuple(row) for row in listed],
+            source=source,
+        ),
+    ]
+    return Section(title="Interval jitter", anchor="interval-jitter", blocks=blocks)

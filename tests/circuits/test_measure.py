@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circuits import noise, stimulus
-from circuits.measure import crossings
+from circuits.measure import crossings, envelope
 from circuits.netlist import number
 
 
@@ -64,3 +64,19 @@ def test_white_noise_integral_diffuses():
 )
 def test_spice_numbers(text, value):
     assert number(text) == (pytest.approx(value) if value is not None else None)
+
+
+def test_thinned_waveforms_keep_short_spikes_and_follow_slow_ones():
+    time = np.sort(np.concatenate((np.linspace(0, 1, 20_001), [0.30001, 0.30002, 0.30003])))
+    slow = np.sin(2 * np.pi * time)
+    spiking = slow + 5.0 * (np.abs(time - 0.30002) < 5e-6)
+    shown = envelope(time, spiking, 200)
+    grid = np.linspace(0, 1, 200)
+    assert shown.max() == pytest.approx(spiking.max())
+    assert abs(grid[shown.argmax()] - 0.30002) < 2 / 200
+    assert np.abs(np.delete(shown - np.sin(2 * np.pi * grid), shown.argmax())).max() < 0.07
+    assert np.abs(envelope(time, slow, 200) - np.sin(2 * np.pi * grid)).max() < 0.07
+    sparse = np.array([0.0, 0.4, 1.0])  # fewer points than samples: straight lines
+    assert envelope(sparse, sparse**2, 100) == pytest.approx(
+        np.interp(np.linspace(0, 1, 100), sparse, sparse**2), abs=4e-3
+    )

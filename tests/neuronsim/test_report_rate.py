@@ -1,0 +1,39 @@
+"""The datasheet's section on interval jitter."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import neuronsim
+from neuronsim.card import RateCard
+from neuronsim.interval_noise import interval_variance
+from neuronsim.rate import interval
+from neuronsim.report.blocks import Table
+from neuronsim.report.sections_rate import card_interval_variation, interval_jitter_section
+
+
+@pytest.mark.parametrize(("rheobase", "refractory"), [(0.0, 0.0), (3e-9, 2e-8)])
+def test_card_and_measured_intervals_stand_side_by_side(make_rate, rheobase, refractory):
+    density = 5e-26
+    data = make_rate(rheobase=rheobase, refractory=refractory, density=density)
+    card = neuronsim.calibrate(data)
+    assert isinstance(card, RateCard)
+    current = np.geomspace(20e-9, 200e-9, 5)
+    sigma = np.sqrt(interval_variance(current, density=density, charge_per_spike=1e-14, rheobase=rheobase))
+    truth = sigma / interval(current, charge_per_spike=1e-14, rheobase=rheobase, refractory=refractory)
+    assert card_interval_variation(card, current) == pytest.approx(truth, rel=0.1)
+    section = interval_jitter_section(data, "x.nc", card)
+    assert section is not None
+    table = next(block for block in section.blocks if isinstance(block, Table))
+    assert len(table.rows) == 8
+    assert all(abs(float(row[-1].rstrip(" %"))) < 35 for row in table.rows)  # 5 runs of 28 intervals
+    assert all("10⁻" in row[4] for row in table.rows)  # the scatter without noise is rounding
+
+
+def test_without_a_card_or_the_plan(make_rate):
+    section = interval_jitter_section(make_rate(density=5e-26), "x.nc", None)
+    assert section is not None
+    table = next(block for block in section.blocks if isinstance(block, Table))
+    assert "card" not in table.header
+    assert interval_jitter_section(make_rate(), "x.nc", None) is None
