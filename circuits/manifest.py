@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from neuronsim.errors import DataError, InputError, suggest
 
 from .process import Process, load_process
+from .schematic import Schematic
 
 
 class _Part(BaseModel):
@@ -230,6 +231,7 @@ class Manifest(_Part):
     validity: Validity = Validity()
     process: str | None = None
     cells: Cells = Cells()
+    schematic: Schematic | None = None
     parameters: dict[str, Parameter]
     bench: dict[str, Parameter] = Field(default_factory=dict)
     folder: Path = Field(default=Path(), exclude=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -111,4 +112,23 @@ def assemble(
     data |= cells or {}
     if not runs:  # an empty list does not tell that it would hold text
         data |= {name: (("run",), np.array([], dtype=str)) for name in _TEXT}
-    return schema.check(xr.Dataset(data, attrs={"schema_version": schema.SCHEMA_VERSION, **provenance}))
+    attributes = {"schema_version": schema.SCHEMA_VERSION, **_about(manifest), **provenance}
+    return schema.check(xr.Dataset(data, attrs=attributes))
+
+
+def _about(manifest: Manifest) -> dict[str, str]:
+    """What the circuit is, for its datasheet."""
+    pins = dict(manifest.ports)
+    if manifest.synapse:
+        pins = {f"{manifest.synapse.input} 1, 2, ...": "input spikes, one synapse each", **pins}
+    about = {
+        "summary": manifest.summary,
+        "source": manifest.source,
+        "process": manifest.process or "",
+        "pins": json.dumps(pins),
+    }
+    if manifest.schematic:
+        names = [*manifest.ports, *([manifest.synapse.input] if manifest.synapse else [])]
+        drawn = {"blocks": manifest.schematic.blocks, "wires": manifest.schematic.edges(), "pins": names}
+        about["schematic"] = json.dumps(drawn)
+    return about

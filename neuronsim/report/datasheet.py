@@ -13,7 +13,7 @@ from ..card import ModelCard, RateCard, TTFSCard
 from ..errors import InputError
 from .blocks import Page, Section, Source
 from .render import write_page
-from .sections_bench import conditions, provenance, status, waveforms
+from .sections_bench import circuit, conditions, provenance, status, waveforms
 from .sections_card import card_section
 from .sections_cells import oscillator_section, synapse_section, thermal_section
 from .sections_levels import levels_section
@@ -87,7 +87,12 @@ def write_datasheet(
         source, digest = str(origin), origin.sha256
     if card is not None:
         check_card(card, data)
-    sections = [conditions(data, source), status(data, source), *measured_sections(data, source, card)]
+    sections = [
+        *filter(None, [circuit(data, source)]),
+        conditions(data, source),
+        status(data, source),
+        *measured_sections(data, source, card),
+    ]
     if levels is not None:
         sections.append(levels_section(levels_file.load(levels), str(Source.of(Path(levels), out.parent))))
     if isinstance(card, TTFSCard | RateCard):

@@ -1,4 +1,4 @@
-"""Sections of a datasheet that hold for every neuron: conditions, status of the runs, waveforms, provenance."""
+"""Sections of a datasheet that hold for every neuron: circuit, conditions, status of the runs, waveforms, provenance."""
 
 from __future__ import annotations
 
@@ -10,10 +10,33 @@ import numpy as np
 import xarray as xr
 
 from .blocks import Block, Note, Picture, Section, Table, Text
+from .plots_schematic import schematic
 from .plots_waveform import title, traces, waveform
 from .units import pretty, quantity, significant, trimmed
 
 MOST_TRACES = 4
+
+
+def circuit(dataset: xr.Dataset, source: str) -> Section | None:
+    """Block schematic and pins as the manifest told them; None for a dataset without."""
+    pins: dict[str, str] = json.loads(dataset.attrs.get("pins", "{}"))
+    if not pins:
+        return None
+    blocks: list[Block] = []
+    if "schematic" in dataset.attrs:
+        drawn = json.loads(dataset.attrs["schematic"])
+        text = f"{dataset.attrs.get('netlist_level', '')} level"
+        text += f", process {dataset.attrs['process']}" if dataset.attrs.get("process") else ""
+        text += f"; {dataset.attrs['source']}" if dataset.attrs.get("source") else ""
+        blocks.append(
+            Picture(
+                svg=schematic({name: tuple(at) for name, at in drawn["blocks"].items()}, drawn["wires"], drawn["pins"]),
+                caption=f"Block schematic, pins in bold: {text}.",
+                source=source,
+            )
+        )
+    blocks.append(Table(caption="Pins.", header=("pin", "meaning"), rows=list(pins.items()), source=source))
+    return Section(title="Circuit", anchor="circuit", blocks=blocks)
 
 
 def conditions(dataset: xr.Dataset, source: str) -> Section:

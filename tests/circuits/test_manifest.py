@@ -59,6 +59,8 @@ def test_unknown_neuron_names_the_nearest():
         (("default = 50e-9", "default = nan"), "finite number"),
         (("[bench.f0]", "[bench.tau]"), "under both"),
         (("[ports]", "[ports"), "not valid TOML"),
+        (('"comparator -> out"', '"comparator - out"'), "schematic.*'comparator - out' is not 'A -> B'"),
+        (('"comparator -> out"', '"comparator -> q"'), "schematic.*'q' is not one of the blocks"),
     ],
 )
 def test_bad_manifest_is_refused_with_its_field(copy_of, change, says):

@@ -1,0 +1,81 @@
+"""The block schematic of a neuron."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+from numpy.typing import NDArray
+
+from .style import BLUE, INK, MUTED, PAPER, drawn, figure
+
+_WIDTH, _HEIGHT = 0.62, 0.44  # of a box, in columns and rows
+
+
+@drawn
+def schematic(
+    blocks: dict[str, tuple[float, float]], wires: Sequence[tuple[str, str, str]], pins: Collection[str]
+) -> Figure:
+    """Boxes at (column, row), row 0 on top; names in ``pins`` without a box; ``wires`` (from, to, label) as arrows."""
+    places = {name: np.array([column, -row], dtype=float) for name, (column, row) in blocks.items()}
+    x, y = np.array(list(places.values())).T
+    drawing = figure(height=0.5 + 0.95 * (y.max() - y.min() + 1) * 0.9)
+    place = drawing.subplots()
+    place.set_axis_off()
+    place.grid(False)
+    place.set_xlim(x.min() - 0.5, x.max() + 0.5)
+    place.set_ylim(y.min() - 0.45, y.max() + 0.45)
+    for first, last, label in wires:
+        _wire(place, places[first], places[last], first in pins, last in pins, label)
+    for name, at in places.items():
+        if name in pins:
+            place.text(at[0], at[1], name, ha="center", va="center", color=BLUE, fontweight="bold", fontsize=9)
+            continue
+        corner = (at[0] - _WIDTH / 2, at[1] - _HEIGHT / 2)
+        place.add_patch(
+            FancyBboxPatch(
+                corner, _WIDTH, _HEIGHT, boxstyle="round,pad=0,rounding_size=0.05", facecolor=PAPER, edgecolor=INK,
+                linewidth=1.1,
+            )
+        )  # fmt: skip
+        place.text(
+            at[0],
+            at[1],
+            name.replace(" ", "\n", 1),
+            ha="center",
+            va="center",
+            color=INK,
+            fontsize=8.5,
+            linespacing=1.05,
+        )
+    return drawing
+
+
+def _wire(
+    place: Axes, start: NDArray[np.float64], end: NDArray[np.float64], from_pin: bool, to_pin: bool, label: str
+) -> None:
+    """An arrow from edge to edge of two boxes, its label beside the middle."""
+    way = end - start
+    tail, tip = start + way * _share(way, from_pin), end - way * _share(way, to_pin)
+    place.annotate(
+        "", xy=tuple(tip), xytext=tuple(tail),
+        arrowprops={"arrowstyle": "-|>", "color": MUTED, "linewidth": 1.1, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 9},
+    )  # fmt: skip
+    if label:
+        middle = (tail + tip) / 2
+        upright = abs(way[1]) > 2 * abs(way[0])
+        offset = (4, 0) if upright else (0, 3)
+        place.annotate(
+            label, tuple(middle), xytext=offset, textcoords="offset points", color=MUTED, fontsize=8,
+            ha="left" if upright else "center", va="center" if upright else "bottom",
+        )  # fmt: skip
+
+
+def _share(way: NDArray[np.float64], pin: bool) -> float:
+    """Share of the way that lies inside the block it starts from."""
+    half = np.array([0.16, 0.12]) if pin else np.array([_WIDTH, _HEIGHT]) / 2
+    with np.errstate(divide="ignore"):
+        return float(np.min(half / np.abs(np.where(way == 0, 1e-9, way))))
