@@ -10,7 +10,7 @@ from pathlib import Path
 from neuronsim.errors import DataError, InputError
 from neuronsim.files import sha256_of
 
-from .manifest import Manifest
+from .manifest import Manifest, netlist_folder
 
 _UNITS = {
     "t": 1e12,
@@ -49,6 +49,17 @@ def number(text: str) -> float | None:
     return float(match[1]) * _UNITS.get((match[2] or "").lower(), 1.0) if match else None
 
 
+def _copy_hint(path: Path, root: Path) -> str:
+    """What helps when the missing file is one that comes with neuronsim."""
+    own = netlist_folder()
+    wanted = path.resolve()
+    folder = root.resolve()
+    if not wanted.is_relative_to(folder) or not (own / wanted.relative_to(folder)).is_file():
+        return ""
+    part = wanted.relative_to(folder).parts[0]
+    return f". It comes with neuronsim: copy {own / part} to {folder}"
+
+
 def _read(path: Path, root: Path, trust: bool, open_files: tuple[Path, ...], done: set[Path]) -> list[str]:
     """Lines of a file with its includes in place; a file that several others include comes in once."""
     if path.resolve() in open_files:
@@ -59,6 +70,7 @@ def _read(path: Path, root: Path, trust: bool, open_files: tuple[Path, ...], don
     except FileNotFoundError:
         raise DataError(
             f"netlist {path} does not exist: correct 'netlist' in the manifest or the .include line"
+            + _copy_hint(path, root)
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"netlist {path} cannot be read as text: {error}") from None

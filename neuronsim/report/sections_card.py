@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from pydantic import BaseModel
@@ -59,11 +59,11 @@ def card_section(card: TTFSCard | RateCard, source: str, anchor: str = "card") -
     for field, info in type(card).model_fields.items():
         value = getattr(card, field)
         if isinstance(value, Estimate):
-            rows.append(("", *_estimate(field, value), info.description or ""))
+            rows.append(("", *_estimate(field, value, field not in card.not_fitted), info.description or ""))
         elif field in _GROUPS and value is None:
             rows.append((_GROUPS[field], "", "none", "", info.description or ""))
         elif field in _GROUPS and isinstance(value, BaseModel):
-            rows += _part(_GROUPS[field], value)
+            rows += _part(_GROUPS[field], value, {n.removeprefix(f"{field}.") for n in card.not_fitted})
     blocks.append(
         Table(
             caption="Calibrated values with their 95 % confidence intervals.",
@@ -152,6 +152,17 @@ def _judged(q: Quality) -> list[tuple[str, str, str, str]]:
     if q.bias is not None and q.spread is not None:
         signed = f"{percent(q.bias)} ± {percent(q.spread)}"
         rows.append(("signed error, clipped to ±p95: mean ± standard deviation", signed, "", str(q.n_compared)))
+    for label, share, count in (
+        (
+            "interval jitter, |predicted over measured − 1| at other currents, median",
+            q.isi_jitter_error,
+            q.n_isi_jitter,
+        ),
+        ("interval jitter, without noise over with it, largest (the deck's floor)", q.isi_jitter_floor, None),
+        ("rate of mismatched chips, |error| at other currents, median", q.threshold_mismatch_error, None),
+    ):
+        if share is not None:
+            rows.append((label, percent(share), "", "" if count is None else f"{count} currents"))
     if q.coverage is not None:
         c, of = q.coverage, "under temporal noise" if q.coverage_of == "noisy" else "noise-free"
         rows.append(
@@ -175,7 +186,9 @@ def shown_range(name: str, low: float, high: float, digits: int = 4) -> str:
     return f"{trimmed(low / scale, digits)} … {trimmed(high / scale, digits)} {unit}".strip()
 
 
-def _estimate(name: str, value: Estimate) -> tuple[str, str, str]:
+def _estimate(name: str, value: Estimate, fitted: bool) -> tuple[str, str, str]:
+    if not fitted:
+        return _label(name), shown(name, value.value), "not fitted"
     exact = value.low == value.high
     digits = 4
     if not exact:  # enough for the ends of a narrow interval to differ
@@ -189,14 +202,14 @@ def _label(name: str) -> str:
     return name.replace("_", " ") if name in _UNITS else pretty(name)
 
 
-def _part(group: str, part: BaseModel) -> list[tuple[str, ...]]:
+def _part(group: str, part: BaseModel, not_fitted: Collection[str]) -> list[tuple[str, ...]]:
     rows = []
     for index, (name, info) in enumerate(type(part).model_fields.items()):
         value, label = getattr(part, name), group if index == 0 else ""
         if value is None:
             rows.append((label, _label(name), "not fitted", "", info.description or ""))
         else:
-            rows.append((label, *_estimate(name, value), info.description or ""))
+            rows.append((label, *_estimate(name, value, name not in not_fitted), info.description or ""))
     return rows
 
 

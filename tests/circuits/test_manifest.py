@@ -85,6 +85,7 @@ def test_bad_manifest_is_refused_with_its_field(copy_of, change, says):
         (("* comparator and latch", ".include /etc/passwd"), InputError, "outside the netlist's folder"),
         (("* comparator and latch", ".include ../far.lib"), InputError, "outside the netlist's folder"),
         (("* comparator and latch", ".include missing.lib"), DataError, "does not exist"),
+        (("* comparator and latch", ".include models/generic65.lib"), DataError, "comes with neuronsim: copy .*models"),
         (("* comparator and latch", ".include pll_nlif_averaged.lib"), DataError, "includes are nested"),
     ],
 )
