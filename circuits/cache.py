@@ -45,7 +45,7 @@ def key_of(job: Job, engine: str, version: str) -> str:
         job.commands,
         job.first_input_s,
     ]
-    return sha256_of(json.dumps([*parts, job.supplies, job.waveforms]))
+    return sha256_of(json.dumps([*parts, job.supplies, job.waveforms, *(["final"] if job.final else [])]))
 
 
 class Cache:
@@ -94,6 +94,7 @@ class Cache:
             reason=stored["reason"],
             message=stored["message"],
             waveforms={name: np.asarray(values) for name, values in stored["waveforms"].items()},
+            final=stored.get("final", {}),
         )
         return outcome, stored["attempts"], stored["options"]
 
@@ -111,6 +112,7 @@ class Cache:
             "attempts": attempts,
             "options": options,
             "waveforms": {name: values.tolist() for name, values in outcome.waveforms.items()},
+            **({"final": outcome.final} if outcome.final else {}),
         }
         self._write("runs", key, stored)
 

@@ -55,7 +55,10 @@ class BlockEnergy:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """Result of one run: spike times (possibly none) and energy, whole and by block, or a reason why there is none."""
+    """Result of one run: spike times (possibly none) and energy, whole and by block, or a reason why there is none.
+
+    ``final``: node voltages at the end, of jobs that ask for them.
+    """
 
     spikes_s: tuple[float, ...] = ()
     energy_j: float = float("nan")
@@ -63,6 +66,7 @@ class Outcome:
     reason: str = ""
     message: str = ""
     waveforms: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    final: dict[str, float] = field(default_factory=dict)
 
 
 def reason_of(messages: str) -> str:
@@ -106,7 +110,9 @@ def measured(job: Job, vectors: dict[str, NDArray[np.float64]], messages: str) -
     if job.waveforms:
         shown = {"time": np.linspace(time[0], time[-1], WAVEFORM_SAMPLES)}
         shown |= {name: resample(time, vectors[name], WAVEFORM_SAMPLES) for name in job.waveforms if name in vectors}
+    nodes = [name for name in vectors if job.final and name != "time" and "#" not in name]
     return Outcome(
+        final={name: float(vectors[name][-1]) for name in nodes},
         spikes_s=spikes,
         energy_j=sum(block.window_j for block in blocks.values()) if blocks else float("nan"),
         blocks=blocks,
