@@ -7,15 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from neuronsim.errors import InputError
-
-from . import noise, stimulus
-from .manifest import CurrentNoise, Manifest
+from .manifest import Manifest
 from .netlist import Netlist
 from .operating import NOMINAL_C
 from .run import Run
+from .sources import input_sources, noise_source, reset_source, threshold_source
 from .transistors import Transistor
 
 ACCURATE = {"reltol": "1e-6", "abstol": "1e-15", "vntol": "1e-9", "chgtol": "1e-18"}
@@ -23,7 +19,6 @@ SAFER = {"reltol": "1e-4", "method": "gear", "itl1": "500", "itl4": "200", "gmin
 DIGITAL = {"reltol": "1e-4"}
 TRANSISTOR = {"reltol": "1e-3", "method": "trap"}
 TRANSISTOR_FINE = {"reltol": "1e-4", "method": "trap"}
-NOISE_STEPS_PER_UNIT = 20
 #: a run from a settled state begins this long before time zero, in time units, and half an input pulse: the reset falls
 #: within the last 1e-3, and an input at time zero is as wide as any
 SETTLED_LEAD = 4e-3
@@ -84,69 +79,9 @@ def _parameters(manifest: Manifest, values: dict[str, float], names: set[str]) -
     return " ".join(f"{name}={values[name]:.12g}" for name in sorted(manifest.parameters) if name.lower() in names)
 
 
-def _noise_source(manifest: Manifest, run: Run, values: dict[str, float], unit_s: float, start_s: float) -> str:
-    spec = manifest.noise
-    if run.noise_seed < 0:
-        return "DC 0"
-    rng = np.random.default_rng([run.noise_seed, 0x6E6F])
-    if spec is None:
-        raise InputError(f"{manifest.name} has no [noise] in its manifest: the plan cannot put noise into it")
-    if isinstance(spec, CurrentNoise):
-        density = values[spec.density] / math.sqrt(2.0)  # one-sided: the charge diffuses as sqrt(S t / 2)
-    else:
-        diffusion = noise.diffusion(
-            carrier_hz=values[spec.carrier], kappa=values[spec.kappa], lead_rad=values[spec.lead]
-        )
-        density = diffusion * unit_s  # the noise port takes thresholds per unit of time
-    step_s = run.noise_step_s if math.isfinite(run.noise_step_s) else unit_s / NOISE_STEPS_PER_UNIT
-    times, samples = noise.white_samples(rng, density=density, window_s=start_s + run.window_s, step_s=step_s)
-    return stimulus.samples(times, samples)
-
-
-def _input_sources(
-    manifest: Manifest, run: Run, values: dict[str, float], unit_s: float, netlist: Netlist, start_s: float
-) -> list[str]:
-    spec, synapse = manifest.stimulus, manifest.synapse
-    high_v = _high_v(manifest, values)
-    if synapse is None:
-        return [f"Iin 0 {spec.port} DC {run.current_a:.12g}"]
-    ports, names = netlist.subcircuits[synapse.subcircuit.lower()]
-    errors = run.weight_errors or (0.0,) * len(run.weights)
-    lines = []
-    for i, (time_s, weight, error) in enumerate(zip(run.times_s, run.weights, errors, strict=True)):
-        if spec.kind == "step":
-            source = stimulus.step(start_s + time_s, spec.edge * unit_s, spec.low_v, high_v)
-        else:
-            source = stimulus.pulse(start_s + time_s, spec.edge * unit_s, values[spec.width or ""], spec.low_v, high_v)
-        nodes = " ".join(f"s{i}" if port == synapse.input.lower() else synapse.output for port in ports)
-        shared = " ".join(f"{name}={values[name]:.12g}" for name in synapse.shares if name.lower() in names)
-        lines += [f"Vs{i} s{i} 0 {source}"]
-        lines += [f"Xs{i} {nodes} {synapse.subcircuit} {synapse.weight}={weight * (1 + error):.15g} {shared}".rstrip()]
-    return lines
-
-
 def lead_in_s(manifest: Manifest, values: dict[str, float]) -> float:
     """Time simulated before time zero, in seconds."""
     return manifest.time.lead_in * values[manifest.time.unit]
-
-
-def _high_v(manifest: Manifest, values: dict[str, float]) -> float:
-    high = manifest.stimulus.high_v
-    return values[high] if isinstance(high, str) else high
-
-
-def _reset_source(manifest: Manifest, values: dict[str, float], unit_s: float, start_s: float, stop_s: float) -> str:
-    high_v, fall_s = _high_v(manifest, values), 1e-3 * unit_s
-    if not start_s:
-        return "DC 0"
-    if stop_s <= start_s:  # the lead-in alone
-        return f"DC {high_v:.9g}"
-    return f"PWL(0 {high_v:.9g} {start_s - fall_s:.12g} {high_v:.9g} {start_s:.12g} 0)"
-
-
-def _threshold_source(manifest: Manifest, values: dict[str, float], unit_s: float, start_s: float) -> str:
-    spec, width_s = manifest.stimulus, values[manifest.stimulus.width or ""]
-    return stimulus.pulse(start_s + width_s, spec.edge * unit_s, width_s, spec.low_v, _high_v(manifest, values))
 
 
 def _initial_conditions(manifest: Manifest, run: Run, settled: Mapping[str, float]) -> list[str]:
@@ -185,15 +120,15 @@ def _circuit(
     )
     lines = _header(manifest, text, _options(manifest, run, safer), run.operating.corner_values(manifest))
     lines += [] if settled is None else _initial_conditions(manifest, run, settled)
-    lines += _input_sources(manifest, run, values, unit_s, netlist, start_s)
+    lines += input_sources(manifest, run, values, unit_s, netlist, start_s)
     lines += [f"Xneuron {' '.join(ports)} {manifest.subcircuit} {_parameters(manifest, values, names)}"]
     if manifest.stimulus.reset:
-        reset = _reset_source(manifest, values, unit_s, start_s, stop_s)
+        reset = reset_source(manifest, values, unit_s, start_s, stop_s)
         lines += [f"Vreset {manifest.stimulus.reset} 0 {reset}"]
     if manifest.stimulus.threshold:
-        lines += [f"Vthreshold {manifest.stimulus.threshold} 0 {_threshold_source(manifest, values, unit_s, start_s)}"]
+        lines += [f"Vthreshold {manifest.stimulus.threshold} 0 {threshold_source(manifest, values, unit_s, start_s)}"]
     if manifest.noise:
-        lines += [f"Inoise 0 {manifest.noise.port} {_noise_source(manifest, run, values, unit_s, start_s)}"]
+        lines += [f"Inoise 0 {manifest.noise.port} {noise_source(manifest, run, values, unit_s, start_s)}"]
     return lines, max_step
 
 
