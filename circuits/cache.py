@@ -47,7 +47,7 @@ def key_of(job: Job, engine: str, version: str) -> str:
         job.first_input_s,
     ]
     waveforms = [_WAVEFORMS, *job.waveforms] if job.waveforms else []
-    return sha256_of(json.dumps([*parts, job.supplies, waveforms]))
+    return sha256_of(json.dumps([*parts, job.supplies, waveforms, *(["final"] if job.final else [])]))
 
 
 class Cache:
@@ -96,6 +96,7 @@ class Cache:
             reason=stored["reason"],
             message=stored["message"],
             waveforms={name: np.asarray(values) for name, values in stored["waveforms"].items()},
+            final=stored.get("final", {}),
         )
         return outcome, stored["attempts"], stored["options"]
 
@@ -113,6 +114,7 @@ class Cache:
             "attempts": attempts,
             "options": options,
             "waveforms": {name: values.tolist() for name, values in outcome.waveforms.items()},
+            **({"final": outcome.final} if outcome.final else {}),
         }
         self._write("runs", key, stored)
 

@@ -28,6 +28,7 @@ from .outcome import Outcome
 from .plans import CellPlan, Plan, load_plans
 from .rows import assemble
 from .run import Run
+from .settled import key_of, lead_in_runs, settle
 from .transistors import Transistor, transistors_in
 
 TIMEOUT_S, TIMEOUT_TRANSISTOR_S = 60.0, 600.0
@@ -87,20 +88,28 @@ def characterize(
         m for plan in chosen if isinstance(plan, CellPlan) for m in plan.measurements(manifest, overrides, seed)
     ]
     shown = _runs_with_waveforms(runs)
-    tasks = []
-    found = _transistors(manifest, netlist, runs, engine)
-    for index, run in enumerate(runs):
-        of_run = found.get(_same_transistors(run), ())
-        job = build(manifest, netlist, run, transistors=of_run)
-        keep = job.waveforms if index in shown else ()
-        tasks.append(
-            Task(job=replace(job, waveforms=keep), safer=partial(_safer, manifest, netlist, run, keep, of_run)),
-        )
     store = Cache() if cache is True else (cache or None)
-    counter = _Counter(len(tasks) + len(measurements), progress)
+    lead_ins = lead_in_runs(manifest, netlist, runs)
+    counter = _Counter(len(lead_ins) + len(runs) + len(measurements), progress)
     workers = jobs or os.cpu_count() or 1
     how = {"engine": engine, "version": version, "timeout_s": timeout_s, "cache": store, "executor": executor}
     try:
+        found = _transistors(manifest, netlist, [*lead_ins.values(), *runs], engine)
+        settled = settle(
+            manifest,
+            netlist,
+            lead_ins,
+            transistors=lambda run: found.get(_same_transistors(run), ()),
+            simulate=lambda tasks: run_all(tasks, jobs=workers, retry_failed=retry_failed, on_done=counter, **how),
+        )
+        tasks = []
+        for index, run in enumerate(runs):
+            of_run = found.get(_same_transistors(run), ())
+            job = build(manifest, netlist, run, transistors=of_run, settled=settled.get(key_of(run)))
+            keep = job.waveforms if index in shown else ()
+            tasks.append(
+                Task(job=replace(job, waveforms=keep), safer=partial(_safer, manifest, netlist, run, keep, of_run)),
+            )
         if tasks:
             _probe(manifest, runs, run_all(tasks[:1], **how)[0])
         results = run_all(tasks, jobs=workers, retry_failed=retry_failed, on_done=counter, **how)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-import numpy as np
-
-from neuronsim.errors import InputError
-
-from . import noise, stimulus
-from .manifest import CurrentNoise, Manifest
+from .manifest import Manifest
 from .netlist import Netlist
 from .operating import NOMINAL_C
 from .run import Run
+from .sources import input_sources, noise_source, reset_source, threshold_source
 from .transistors import Transistor
 
 ACCURATE = {"reltol": "1e-6", "abstol": "1e-15", "vntol": "1e-9", "chgtol": "1e-18"}
@@ -22,7 +19,12 @@ SAFER = {"reltol": "1e-4", "method": "gear", "itl1": "500", "itl4": "200", "gmin
 DIGITAL = {"reltol": "1e-4"}
 TRANSISTOR = {"reltol": "1e-3", "method": "trap"}
 TRANSISTOR_FINE = {"reltol": "1e-4", "method": "trap"}
-NOISE_STEPS_PER_UNIT = 20
+#: a run from a settled state begins this long before time zero, in time units, and half an input pulse: the reset falls
+#: within the last 1e-3, and an input at time zero is as wide as any
+SETTLED_LEAD = 4e-3
+#: initial conditions of a netlist, as statements and on elements
+_STATEMENT = re.compile(r"^[ \t]*\.ic\b.*\n(?:\+.*\n)*", re.IGNORECASE | re.MULTILINE)
+_ON_ELEMENT = re.compile(r"^([ \t]*[cdjmq]\S*\s.*?)\s+ic\s*=\s*(?:\{[^}]*\}|'[^']*'|\S+)", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +33,7 @@ class Job:
 
     The simulation runs until ``t_start_s + t_stop_s``; its results are told from ``t_start_s`` on, as time zero.
     ``supplies``: vector of the current, volts, block it feeds. ``first_input_s``: start of the active window of a TTFS
-    neuron (None for a rate neuron).
+    neuron (None for a rate neuron). ``final``: keep every node voltage at the end.
     """
 
     deck: str
@@ -45,6 +47,7 @@ class Job:
     t_start_s: float = 0.0
     first_input_s: float | None = None
     commands: tuple[str, ...] = ()
+    final: bool = False
 
 
 def _options(manifest: Manifest, run: Run, safer: bool) -> dict[str, str]:
@@ -77,97 +80,111 @@ def _parameters(manifest: Manifest, values: dict[str, float], names: set[str]) -
     return " ".join(f"{name}={values[name]:.12g}" for name in sorted(manifest.parameters) if name.lower() in names)
 
 
-def _noise_source(manifest: Manifest, run: Run, values: dict[str, float], unit_s: float) -> str:
-    spec = manifest.noise
-    if run.noise_seed < 0:
-        return "DC 0"
-    rng = np.random.default_rng([run.noise_seed, 0x6E6F])
-    if spec is None:
-        raise InputError(f"{manifest.name} has no [noise] in its manifest: the plan cannot put noise into it")
-    if isinstance(spec, CurrentNoise):
-        density = values[spec.density] / math.sqrt(2.0)  # one-sided: the charge diffuses as sqrt(S t / 2)
-    else:
-        diffusion = noise.diffusion(
-            carrier_hz=values[spec.carrier], kappa=values[spec.kappa], lead_rad=values[spec.lead]
-        )
-        density = diffusion * unit_s  # the noise port takes thresholds per unit of time
-    step_s = run.noise_step_s if math.isfinite(run.noise_step_s) else unit_s / NOISE_STEPS_PER_UNIT
-    window_s = lead_in_s(manifest, values) + run.window_s
-    times, samples = noise.white_samples(rng, density=density, window_s=window_s, step_s=step_s)
-    return stimulus.samples(times, samples)
-
-
-def _input_sources(
-    manifest: Manifest, run: Run, values: dict[str, float], unit_s: float, netlist: Netlist
-) -> list[str]:
-    spec, synapse = manifest.stimulus, manifest.synapse
-    start_s, high_v = lead_in_s(manifest, values), _high_v(manifest, values)
-    if synapse is None:
-        return [f"Iin 0 {spec.port} DC {run.current_a:.12g}"]
-    ports, names = netlist.subcircuits[synapse.subcircuit.lower()]
-    errors = run.weight_errors or (0.0,) * len(run.weights)
-    lines = []
-    for i, (time_s, weight, error) in enumerate(zip(run.times_s, run.weights, errors, strict=True)):
-        if spec.kind == "step":
-            source = stimulus.step(start_s + time_s, spec.edge * unit_s, spec.low_v, high_v)
-        else:
-            source = stimulus.pulse(start_s + time_s, spec.edge * unit_s, values[spec.width or ""], spec.low_v, high_v)
-        nodes = " ".join(f"s{i}" if port == synapse.input.lower() else synapse.output for port in ports)
-        shared = " ".join(f"{name}={values[name]:.12g}" for name in synapse.shares if name.lower() in names)
-        lines += [f"Vs{i} s{i} 0 {source}"]
-        lines += [f"Xs{i} {nodes} {synapse.subcircuit} {synapse.weight}={weight * (1 + error):.15g} {shared}".rstrip()]
-    return lines
-
-
 def lead_in_s(manifest: Manifest, values: dict[str, float]) -> float:
     """Time simulated before time zero, in seconds."""
     return manifest.time.lead_in * values[manifest.time.unit]
 
 
-def _high_v(manifest: Manifest, values: dict[str, float]) -> float:
-    high = manifest.stimulus.high_v
-    return values[high] if isinstance(high, str) else high
+def _initial_conditions(manifest: Manifest, run: Run, settled: Mapping[str, float]) -> list[str]:
+    """The settled voltage of every node; the inside of each synapse is that of the one in the lead-in."""
+    nodes: dict[str, float] = {}
+    for name, volts in settled.items():
+        if name.startswith("xs0."):
+            nodes |= {f"xs{i}.{name[4:]}": volts for i in range(len(run.times_s))}
+        elif name != "s0":
+            nodes[name] = volts
+    return [f".ic v({name})={volts:.9g}" for name, volts in nodes.items()]
 
 
-def _reset_source(manifest: Manifest, values: dict[str, float], unit_s: float) -> str:
-    start_s = lead_in_s(manifest, values)
-    if not start_s:
-        return "DC 0"
-    high_v, fall_s = _high_v(manifest, values), 1e-3 * unit_s
-    return f"PWL(0 {high_v:.9g} {start_s - fall_s:.12g} {high_v:.9g} {start_s:.12g} 0)"
-
-
-def _threshold_source(manifest: Manifest, values: dict[str, float], unit_s: float) -> str:
-    spec, width_s = manifest.stimulus, values[manifest.stimulus.width or ""]
-    centre_s = lead_in_s(manifest, values) + width_s
-    return stimulus.pulse(centre_s, spec.edge * unit_s, width_s, spec.low_v, _high_v(manifest, values))
-
-
-def build(
-    manifest: Manifest, netlist: Netlist, run: Run, *, safer: bool = False, transistors: Sequence[Transistor] = ()
-) -> Job:
-    """The deck of ``run``. ``safer`` uses options that converge more easily and half the largest time step.
-
-    ``transistors``: those of this deck, needed when the run is on a chip (see circuits.transistors).
-    Raises InputError for a parameter, corner, supply or chip that the manifest does not allow.
-    """
-    values = run.operating.supply_values(manifest, manifest.checked(run.parameters))
+def _circuit(
+    manifest: Manifest,
+    netlist: Netlist,
+    run: Run,
+    values: dict[str, float],
+    *,
+    safer: bool,
+    start_s: float,
+    stop_s: float,
+    settled: Mapping[str, float] | None,
+) -> tuple[list[str], float]:
+    """Lines of the deck but for what is saved, the analysis and the supplies, and the largest time step."""
     unit_s = values[manifest.time.unit]
     max_step = unit_s / manifest.time.steps_per_unit
     if manifest.time.carrier and manifest.time.steps_per_cycle:
         max_step = min(max_step, 1.0 / (values[manifest.time.carrier] * manifest.time.steps_per_cycle))
     max_step *= 0.5 if safer or run.fine else 1.0
-    start_s = lead_in_s(manifest, values)
     ports, names = netlist.subcircuits[manifest.subcircuit.lower()]
-    lines = _header(manifest, netlist, _options(manifest, run, safer), run.operating.corner_values(manifest))
-    lines += _input_sources(manifest, run, values, unit_s, netlist)
+    text = (
+        netlist
+        if settled is None
+        else replace(netlist, text=_ON_ELEMENT.sub(r"\1", _STATEMENT.sub("", netlist.text + "\n")))
+    )
+    lines = _header(manifest, text, _options(manifest, run, safer), run.operating.corner_values(manifest))
+    lines += [] if settled is None else _initial_conditions(manifest, run, settled)
+    lines += input_sources(manifest, run, values, unit_s, netlist, start_s)
     lines += [f"Xneuron {' '.join(ports)} {manifest.subcircuit} {_parameters(manifest, values, names)}"]
     if manifest.stimulus.reset:
-        lines += [f"Vreset {manifest.stimulus.reset} 0 {_reset_source(manifest, values, unit_s)}"]
+        reset = reset_source(manifest, values, unit_s, start_s, stop_s)
+        lines += [f"Vreset {manifest.stimulus.reset} 0 {reset}"]
     if manifest.stimulus.threshold:
-        lines += [f"Vthreshold {manifest.stimulus.threshold} 0 {_threshold_source(manifest, values, unit_s)}"]
+        lines += [f"Vthreshold {manifest.stimulus.threshold} 0 {threshold_source(manifest, values, unit_s, start_s)}"]
     if manifest.noise:
-        lines += [f"Inoise 0 {manifest.noise.port} {_noise_source(manifest, run, values, unit_s)}"]
+        lines += [f"Inoise 0 {manifest.noise.port} {noise_source(manifest, run, values, unit_s, start_s)}"]
+    return lines, max_step
+
+
+def _commands(manifest: Manifest, run: Run, transistors: Sequence[Transistor]) -> tuple[str, ...]:
+    shifts = run.operating.chip.threshold_shifts(manifest, transistors) if run.operating.chip else {}
+    return tuple(f"alter @{name}[delvto]={shift:.9g}" for name, shift in shifts.items())
+
+
+def build_lead_in(manifest: Manifest, netlist: Netlist, run: Run, *, transistors: Sequence[Transistor] = ()) -> Job:
+    """The deck of the lead-in of ``run`` alone, with one idle synapse: its node voltages at the end start other runs."""
+    values = run.operating.supply_values(manifest, manifest.checked(run.parameters))
+    start_s = lead_in_s(manifest, values)
+    lines, max_step = _circuit(
+        manifest, netlist, run, values, safer=False, start_s=start_s, stop_s=start_s, settled=None
+    )
+    for port, parameter in (manifest.energy.supplies if manifest.energy else {}).items():
+        lines += [f"Vsupply_{port} {port} 0 DC {values[parameter]:.12g}"]
+    last_s = start_s - values[manifest.time.unit] / 4  # nothing but the last values is read
+    lines += [".save all", f".tran {max_step:.9g} {start_s:.12g} {last_s:.12g} {max_step:.9g} uic", ".end"]
+    return Job(
+        deck="\n".join(lines) + "\n",
+        node=manifest.spike.node,
+        reference=manifest.spike.reference,
+        level_v=manifest.spike.level_v if manifest.spike.level_v is not None else math.nan,
+        edge=manifest.spike.edge,
+        t_stop_s=start_s,
+        commands=_commands(manifest, run, transistors),
+        final=True,
+    )
+
+
+def build(
+    manifest: Manifest,
+    netlist: Netlist,
+    run: Run,
+    *,
+    safer: bool = False,
+    transistors: Sequence[Transistor] = (),
+    settled: Mapping[str, float] | None = None,
+) -> Job:
+    """The deck of ``run``. ``safer`` uses options that converge more easily and half the largest time step.
+
+    ``transistors``: those of this deck, needed when the run is on a chip (see circuits.transistors). ``settled``: node
+    voltages at the end of the lead-in (see circuits.settled); None: the lead-in is simulated.
+    Raises InputError for a parameter, corner, supply or chip that the manifest does not allow.
+    """
+    values = run.operating.supply_values(manifest, manifest.checked(run.parameters))
+    start_s = lead_in_s(manifest, values)
+    if settled is not None:
+        width_s = values[manifest.stimulus.width] if manifest.stimulus.width else 0.0
+        start_s = SETTLED_LEAD * values[manifest.time.unit] + width_s / 2
+    stop_s = start_s + run.window_s
+    lines, max_step = _circuit(
+        manifest, netlist, run, values, safer=safer, start_s=start_s, stop_s=stop_s, settled=settled
+    )
     supplies, currents = [], []
     for port, parameter in (manifest.energy.supplies if manifest.energy else {}).items():
         lines += [f"Vsupply_{port} {port} 0 DC {values[parameter]:.12g}"]
@@ -182,9 +199,7 @@ def build(
     spike = manifest.spike
     saved = dict.fromkeys([spike.node, *([spike.reference] if spike.reference else []), *manifest.waveforms.nodes])
     lines += [".save " + " ".join([*(f"v({node})" for node in saved), *currents])]
-    stop_s = start_s + run.window_s
     lines += [f".tran {max_step:.9g} {stop_s:.12g} {start_s:.12g} {max_step:.9g} uic", ".end"]
-    shifts = run.operating.chip.threshold_shifts(manifest, transistors) if run.operating.chip else {}
     return Job(
         deck="\n".join(lines) + "\n",
         node=spike.node,
@@ -196,5 +211,5 @@ def build(
         waveforms=manifest.waveforms.nodes,
         t_start_s=start_s,
         first_input_s=None if manifest.code == "rate" else min(run.times_s, default=math.inf),
-        commands=tuple(f"alter @{name}[delvto]={shift:.9g}" for name, shift in shifts.items()),
+        commands=_commands(manifest, run, transistors),
     )

@@ -55,7 +55,10 @@ class BlockEnergy:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """Result of one run: spike times (possibly none) and energy, whole and by block, or a reason why there is none."""
+    """Result of one run: spike times (possibly none) and energy, whole and by block, or a reason why there is none.
+
+    ``final``: node voltages at the end, of jobs that ask for them.
+    """
 
     spikes_s: tuple[float, ...] = ()
     energy_j: float = float("nan")
@@ -63,6 +66,7 @@ class Outcome:
     reason: str = ""
     message: str = ""
     waveforms: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    final: dict[str, float] = field(default_factory=dict)
 
 
 def reason_of(messages: str) -> str:
@@ -89,6 +93,14 @@ def failed(reason: str, messages: str) -> Outcome:
     return Outcome(reason=reason, message=first_complaint(messages))
 
 
+def _silence(job: Job, above: NDArray[np.float64]) -> str:
+    """How far a silent run stayed from a spike; ``above``: the node over its level."""
+    if job.reference:
+        return f"no spike: {job.node} over {job.reference} stayed between {above.min():.3g} and {above.max():.3g} V"
+    low, high = above.min() + job.level_v, above.max() + job.level_v
+    return f"no spike: {job.node} stayed between {low:.3g} and {high:.3g} V, the spike level is {job.level_v:g} V"
+
+
 def measured(job: Job, vectors: dict[str, NDArray[np.float64]], messages: str) -> Outcome:
     """Read spikes, energy and plot waveforms off the vectors; a run that stopped early has failed."""
     time = vectors.get("time")
@@ -106,7 +118,10 @@ def measured(job: Job, vectors: dict[str, NDArray[np.float64]], messages: str) -
     if job.waveforms:
         shown = {"time": np.linspace(time[0], time[-1], WAVEFORM_SAMPLES)}
         shown |= {name: envelope(time, vectors[name], WAVEFORM_SAMPLES) for name in job.waveforms if name in vectors}
+    nodes = [name for name in vectors if job.final and name != "time" and "#" not in name]
     return Outcome(
+        message="" if spikes else _silence(job, signal - level),
+        final={name: float(vectors[name][-1]) for name in nodes},
         spikes_s=spikes,
         energy_j=sum(block.window_j for block in blocks.values()) if blocks else float("nan"),
         blocks=blocks,

@@ -14,7 +14,7 @@ from scipy.optimize import least_squares
 
 from .bootstrap import bias_and_spread, half_width, newton_replicates, sigma_estimate, spread
 from .card import Estimate, Provenance, Quality, Range, RateCard
-from .dataset import as_drawn, plans, select
+from .dataset import as_drawn, plans, select, silence
 from .energy_fit import fit_energy
 from .errors import DataError
 from .isi_jitter_fit import fit_isi_jitter
@@ -105,7 +105,8 @@ def _curve(dataset: xr.Dataset) -> tuple[NDArray[np.float64], NDArray[np.float64
     if current.size and not firing:
         raise DataError(
             f"the neuron stayed silent at all {current.size} currents of plan 'fi' (up to {current.max():.3g} A): "
-            "raise the current or the window"
+            "raise the current or the window, or correct [spike] of the manifest"
+            + (f" ({said})" if (said := silence(dataset)) else "")
         )
     if firing < MIN_FIRING:
         meant = int((dataset["plan"].values == "fi").sum())

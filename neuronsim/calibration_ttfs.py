@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .bootstrap import bias_and_spread, rms_estimate
 from .card import Energy, Estimate, Frozen, Kernel, Provenance, Quality, Range, TimingNoise, TTFSCard, WeightResponse
 from .coverage import coverage, covered
-from .dataset import as_drawn, plans
+from .dataset import as_drawn, plans, silence
 from .energy_fit import fit_energy
 from .errors import DataError
 from .kernel_fit import MIN_FIRED, KernelFit, fit_kernel
@@ -150,7 +150,8 @@ def _enough(dataset: xr.Dataset, rows: StimulusRows) -> None:
     if len(rows) and not rows.fired.any():
         raise DataError(
             f"the neuron stayed silent in all {len(rows)} runs of plan 'transfer' (window {rows.window.max():.3g} "
-            "s): raise the weights or the window"
+            "s): raise the weights or the window, or correct [spike] of the manifest"
+            + (f" ({said})" if (said := silence(dataset)) else "")
         )
     if rows.fired.sum() < MIN_FIRED:
         failed = int(meant.sum() - (dataset["status"].values[meant] == "ok").sum())

@@ -4,6 +4,7 @@ Dimensions ``run`` and, for TTFS neurons, ``input`` (padded: time +inf, weight 0
 
 Variables of every dataset
     plan, status ("ok" | "failed"), reason, options (run): str;  trial, chip, attempts, noise_seed (run): int
+    message (run): what the engine said of a failed run; of a silent one, how far it stayed from a spike
     level (run): the swept quantity of the plan (jitter fraction, bits, ...), NaN where a plan sweeps nothing
     window_s (run): how long the run was watched;  energy_j (run): from the supplies, NaN where there are none
     active_energy_j (run): per spike, TTFS from the first input to the spike, rate between first and last spike
@@ -188,3 +189,17 @@ def parameter(dataset: xr.Dataset, name: str) -> float:
     if name not in defaults:
         raise DataError(f"dataset of '{dataset.attrs['neuron']}' has no parameter '{name}'; it has {sorted(defaults)}")
     return float(defaults[name])
+
+
+def silence(dataset: xr.Dataset) -> str | None:
+    """How far the runs stayed from a spike, if every run that did not fail stayed silent; else None."""
+    ok = dataset["status"].values == "ok"
+    fired = (
+        np.isfinite(dataset["spike_time_s"].values)
+        if dataset.attrs["code"] == "ttfs"
+        else dataset["rate_hz"].values > 0
+    )
+    if not ok.any() or fired[ok].any():
+        return None
+    said = [str(text) for text in dataset["message"].values[ok] if text] if "message" in dataset else []
+    return said[-1] if said else "no spike in any run"

@@ -53,7 +53,7 @@ GROUPS: dict[str, dict[str, dict[str, Any]]] = {
     "card": {"transfer": {}, "saturation": {}, "phase_noise": {}, "mismatch": {}},
     "rate_card": {"fi": {}, "membrane_noise": {}, "mismatch": {}},
     "quick": {
-        "transfer": {"trials": 12},
+        "transfer": {"trials": 12, "settle": 3.0},
         "jitter": {"trials": 3, "levels": (0.03, 0.07)},
         "quantization": {"trials": 2, "levels": (4, 8)},
         "fi": {"points": 12},
@@ -65,9 +65,10 @@ GROUPS: dict[str, dict[str, dict[str, Any]]] = {
         "thermal": {"oscillators": 3, "cycles": 20, "repeats": 1, "powers": (), "temperatures_c": ()},
     },
     "datasheet": {
-        "transfer": {"trials": 60, **_FINE},
-        "jitter": {"trials": 30, **_FINE},
-        "quantization": {"trials": 30, "levels": (4, 8, 16), **_FINE},
+        "transfer": {"trials": 90, "settle": 3.0, **_FINE},
+        # differences from the same run undisturbed: the error of the time step is in both
+        "jitter": {"trials": 30},
+        "quantization": {"trials": 30, "levels": (4, 8, 16)},
         "phase_noise": _FINE,
         "fi": _FINE,
         "corners": _FINE,

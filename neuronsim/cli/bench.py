@@ -32,7 +32,7 @@ def run_bench(
 ) -> Path:
     """Characterize with a progress bar; returns the dataset's path and prints what failed."""
     from circuits import characterize, load_manifest, load_plans
-    from neuronsim.dataset import cell_plans
+    from neuronsim.dataset import cell_plans, silence
     from neuronsim.progress import bar
     from neuronsim.report import levels_near, write_datasheet
 
@@ -70,6 +70,10 @@ def run_bench(
     console.print(
         f"{total} runs, {total - sum(reasons.values())} ok" + (f", [yellow]failed: {counted}[/]" if reasons else "")
     )
+    said = silence(data)
+    if said:
+        advice = "Correct 'spike' in the manifest, or raise the input or the window."
+        console.print(f"[yellow]no run fired[/]: {said}. {advice}", soft_wrap=True)
     levels = levels_near(out, manifest.name)
     saved("datasheet", write_datasheet(out, out.with_suffix(".html"), levels=levels))
     return out

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ..dataset import silence
 from .blocks import Block, Note, Picture, Section, Table, Text
 from .plots_schematic import schematic
 from .plots_waveform import title, traces, waveform
@@ -128,6 +129,9 @@ def status(dataset: xr.Dataset, source: str) -> Section:
         )
     else:
         blocks.append(Note(text="No run failed."))
+    said = silence(dataset)
+    if said:
+        blocks.append(Note(text=f"No run fired: {said}.", warning=True))
     return Section(title="Status of the runs", short="Runs", anchor="status", blocks=blocks)
 
 

@@ -144,7 +144,7 @@ def test_lead_in_shifts_the_stimulus_and_holds_the_reset():
     assert job.t_start_s == pytest.approx(start)
     reset = next(line for line in job.deck.splitlines() if line.startswith("Vreset"))
     times = [float(word) for word in re.search(r"PWL\((.*)\)", reset)[1].split()]
-    assert times[::2] == pytest.approx([0, start - 25e-12, start])
+    assert times[::2] == pytest.approx([0, start - 1e-3 * manifest.bench["tau"].default, start])
     assert times[1::2] == [1, 1, 0]
     pulse = next(line for line in job.deck.splitlines() if line.startswith("Vs0"))
     times = [float(word) for word in re.search(r"PWL\((.*)\)", pulse)[1].split()][::2]

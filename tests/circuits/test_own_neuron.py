@@ -8,6 +8,7 @@ import pytest
 from circuits import characterize
 from circuits.plans import FICurve
 from neuronsim import calibrate
+from neuronsim.dataset import silence
 from neuronsim.errors import DataError
 
 README = Path(__file__).parents[2] / "netlists" / "README.md"
@@ -49,6 +50,15 @@ def test_own_neuron_from_manifest_to_card(own):
     assert card.quality.median_error < 0.02
     assert card.energy is not None
     assert card.energy.static_w.value == pytest.approx(1e-5, rel=0.05)
+
+
+def test_own_neuron_with_a_spike_level_out_of_reach(own):
+    own.write_text(own.read_text().replace("level_v = 0.5", "level_v = 1.5"))
+    data = characterize(own, [FICurve(points=4, low_a=1e-7, high_a=1e-6, window=20)])
+    assert (data["status"] == "ok").all()
+    assert re.match(r"no spike: out stayed between \S+ and 1 V, the spike level is 1.5 V", silence(data) or "")
+    with pytest.raises(DataError, match=r"(?s)stayed silent at all 4 .*correct \[spike\].*level is 1.5 V"):
+        calibrate(data)
 
 
 def test_own_neuron_with_a_wrong_port_name(own):

@@ -1,0 +1,61 @@
+"""The settled state of a neuron that must lock before time zero, simulated once and shared by all runs that start there.
+
+The lead-in does not know of the stimulus: its end is the same for all runs with the same circuit, parameters, operating
+point and accuracy. Capacitors, and the charges of transistors, follow from the node voltages, so these are the whole state.
+XSPICE models, inductors, switches and transmission lines hold more than that; with one of them every run does its own lead-in.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from .campaign import Result, Task
+from .deck import build_lead_in
+from .manifest import Manifest
+from .netlist import Netlist
+from .run import Run
+from .transistors import Transistor
+
+_HOLDS_MORE = re.compile(r"^\s*[AKLOSTUWYZ]\w*\s", re.IGNORECASE | re.MULTILINE)
+
+Key = tuple
+
+
+def shares_lead_in(manifest: Manifest, netlist: Netlist) -> bool:
+    """Whether the node voltages are all that a run needs to go on from the end of the lead-in."""
+    return manifest.time.lead_in > 0 and not _HOLDS_MORE.search(netlist.text)
+
+
+def key_of(run: Run) -> Key:
+    """Runs that agree in this share their lead-in."""
+    return tuple(sorted(run.parameters.items())), run.operating, run.fine
+
+
+def lead_in_runs(manifest: Manifest, netlist: Netlist, runs: Sequence[Run]) -> dict[Key, Run]:
+    """One run with one idle synapse for every lead-in that ``runs`` need; none where they cannot share it."""
+    if not shares_lead_in(manifest, netlist):
+        return {}
+    idle = ((), ()) if manifest.synapse is None else ((math.inf,), (1.0,))
+    return {
+        key_of(run): replace(run, times_s=idle[0], weights=idle[1], weight_errors=(), noise_seed=-1) for run in runs
+    }
+
+
+def settle(
+    manifest: Manifest,
+    netlist: Netlist,
+    runs: Mapping[Key, Run],
+    *,
+    transistors: Callable[[Run], tuple[Transistor, ...]],
+    simulate: Callable[[list[Task]], list[Result]],
+) -> dict[Key, dict[str, float]]:
+    """Node voltages (V) at the end of each lead-in; those that fail are left out, their runs do the lead-in themselves."""
+    tasks = []
+    for run in runs.values():
+        job = build_lead_in(manifest, netlist, run, transistors=transistors(run))
+        tasks.append(Task(job=job, safer=lambda job=job: job))
+    results = simulate(tasks) if tasks else []
+    return {key: result.outcome.final for key, result in zip(runs, results, strict=True) if result.outcome.final}

@@ -1,0 +1,83 @@
+"""The sources around a neuron: inputs, reset, threshold pulse and noise, as SPICE text.
+
+``start_s`` is the time of the deck at which the run's own time is zero.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from neuronsim.errors import InputError
+
+from . import noise, stimulus
+from .manifest import CurrentNoise, Manifest
+from .netlist import Netlist
+from .run import Run
+
+NOISE_STEPS_PER_UNIT = 20
+
+
+def noise_source(manifest: Manifest, run: Run, values: dict[str, float], unit_s: float, start_s: float) -> str:
+    """The noise of the run's seed at the neuron's noise port; none for seed -1. Raises InputError without such a port."""
+    spec = manifest.noise
+    if run.noise_seed < 0:
+        return "DC 0"
+    rng = np.random.default_rng([run.noise_seed, 0x6E6F])
+    if spec is None:
+        raise InputError(f"{manifest.name} has no [noise] in its manifest: the plan cannot put noise into it")
+    if isinstance(spec, CurrentNoise):
+        density = values[spec.density] / math.sqrt(2.0)  # one-sided: the charge diffuses as sqrt(S t / 2)
+    else:
+        diffusion = noise.diffusion(
+            carrier_hz=values[spec.carrier], kappa=values[spec.kappa], lead_rad=values[spec.lead]
+        )
+        density = diffusion * unit_s  # the noise port takes thresholds per unit of time
+    step_s = run.noise_step_s if math.isfinite(run.noise_step_s) else unit_s / NOISE_STEPS_PER_UNIT
+    times, samples = noise.white_samples(rng, density=density, window_s=start_s + run.window_s, step_s=step_s)
+    return stimulus.samples(times, samples)
+
+
+def input_sources(
+    manifest: Manifest, run: Run, values: dict[str, float], unit_s: float, netlist: Netlist, start_s: float
+) -> list[str]:
+    """The current into a rate neuron, or a line and a synapse for each input of a TTFS neuron."""
+    spec, synapse = manifest.stimulus, manifest.synapse
+    high_v = _high(manifest, values)
+    if synapse is None:
+        return [f"Iin 0 {spec.port} DC {run.current_a:.12g}"]
+    ports, names = netlist.subcircuits[synapse.subcircuit.lower()]
+    errors = run.weight_errors or (0.0,) * len(run.weights)
+    lines = []
+    for i, (time_s, weight, error) in enumerate(zip(run.times_s, run.weights, errors, strict=True)):
+        if spec.kind == "step":
+            source = stimulus.step(start_s + time_s, spec.edge * unit_s, spec.low_v, high_v)
+        else:
+            source = stimulus.pulse(start_s + time_s, spec.edge * unit_s, values[spec.width or ""], spec.low_v, high_v)
+        nodes = " ".join(f"s{i}" if port == synapse.input.lower() else synapse.output for port in ports)
+        shared = " ".join(f"{name}={values[name]:.12g}" for name in synapse.shares if name.lower() in names)
+        lines += [f"Vs{i} s{i} 0 {source}"]
+        lines += [f"Xs{i} {nodes} {synapse.subcircuit} {synapse.weight}={weight * (1 + error):.15g} {shared}".rstrip()]
+    return lines
+
+
+def _high(manifest: Manifest, values: dict[str, float]) -> float:
+    high = manifest.stimulus.high_v
+    return values[high] if isinstance(high, str) else high
+
+
+def reset_source(manifest: Manifest, values: dict[str, float], unit_s: float, start_s: float, stop_s: float) -> str:
+    """High until time zero, then low; low throughout without a lead-in."""
+    high_v, fall_s = _high(manifest, values), 1e-3 * unit_s
+    if not start_s:
+        return "DC 0"
+    if stop_s <= start_s:  # the lead-in alone
+        return f"DC {high_v:.9g}"
+    return f"PWL(0 {high_v:.9g} {start_s - fall_s:.12g} {high_v:.9g} {start_s:.12g} 0)"
+
+
+def threshold_source(manifest: Manifest, values: dict[str, float], unit_s: float, start_s: float) -> str:
+    """One input pulse right after time zero, centered one width later."""
+    spec, width_s = manifest.stimulus, values[manifest.stimulus.width or ""]
+    return stimulus.pulse(start_s + width_s, spec.edge * unit_s, width_s, spec.low_v, _high(manifest, values))
