@@ -49,7 +49,7 @@ class Loss(_Part):
 
 class Optimizer(_Part):
     """Adam, AdamW, or SOAP (Vyas et al. 2024: Adam in the eigenbasis of Shampoo's preconditioners, renewed every
-    ``precondition_every`` batches, 20 when not given). ``clip``: "norm" limits
+    ``precondition_every`` batches, by default 20 or 640 images, whichever is more). ``clip``: "norm" limits
     the norm of all gradients to ``clip_value``; "row-norm" that of each weight matrix divided by its number of output neurons
     (paper 004, section 4); ``slope_floor``: smallest S - 1 in the gradients."""
 

@@ -21,8 +21,6 @@ from .network import TTFSNetwork
 from .ttfs.layers import TTFSDropout
 from .ttfs.loss import clip_row_norm, silent_target_shortfall, spike_time_loss, weight_sum_penalty
 
-_PRECONDITION_EVERY = 20  # batches
-
 COLUMNS = ("stage", "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds")
 
 
@@ -87,7 +85,8 @@ class TTFSModule(lightning.LightningModule):
         if settings.name == "soap":
             from pytorch_optimizer import SOAP  # imports hundreds of optimizers: only where it is used
 
-            every = settings.precondition_every or _PRECONDITION_EVERY
+            # renewing takes as long whatever the batch: small batches would spend most of their time on it
+            every = settings.precondition_every or max(20, round(640 / self.experiment.batch_size))
             return SOAP(parameters, lr=lr, weight_decay=settings.weight_decay, precondition_frequency=every)
         return torch.optim.AdamW(parameters, lr=lr, weight_decay=settings.weight_decay)
 

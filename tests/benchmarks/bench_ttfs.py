@@ -26,10 +26,12 @@ from neuronsim.errors import MissingToolError
 from neuronsim.files import write_text
 from neuronsim.progress import Bar, bar
 from training import data, load_experiment, train
-from training.experiment import TrainingStage
+from training.experiment import Optimizer, TrainingStage
 
 HERE = Path(__file__).parent
-EPOCH_BATCHES, EPOCH_IMAGES = (128, 10), 60_000
+# batch and optimizer: the recipe of mnist_ttfs at two sizes, and the paper's batch with its optimizer
+EPOCH_IMAGES = 60_000
+EPOCHS = ((128, "soap"), (32, "soap"), (10, "adam"))
 
 
 def run_case(*arguments: object) -> dict:
@@ -78,22 +80,33 @@ def ratios(run: dict) -> dict[str, dict[str, float]]:
     return found
 
 
-def epoch(batch_size: int, name: str, data_dir: str | None, epochs: int, threads: int) -> dict[str, float | str]:
+def epoch(
+    batch_size: int, optimizer: str, name: str, data_dir: str | None, epochs: int, threads: int
+) -> dict[str, float | str]:
     """Seconds of one epoch of ``training.train`` on the MNIST network, validation included, scaled to 60,000 images.
 
-    The recipe is mnist_ttfs's (augmentation, input noise, averaged weights); the median of the epochs after the first, in which
+    Augmentation, input noise and averaged weights are mnist_ttfs's; the median of the epochs after the first, in which
     kernels are compiled, or the only one.
     """
     experiment = load_experiment("mnist_ttfs")
     stage = TrainingStage(epochs=epochs, lr=1e-3, lr_end=1e-3, schedule="constant")
-    experiment = experiment.model_copy(update={"data": name, "batch_size": batch_size, "stages": (stage,)})
+    chosen = Optimizer.model_validate({**experiment.optimizer.model_dump(), "name": optimizer})
+    experiment = experiment.model_copy(
+        update={"data": name, "batch_size": batch_size, "stages": (stage,), "optimizer": chosen}
+    )
     images = len(data.load(name, data_dir).train)
     with tempfile.TemporaryDirectory() as folder:
         run = train(experiment, out=Path(folder) / "run", data_dir=data_dir, progress=False, threads=threads)
         with (run / "metrics.csv").open() as stream:
             spent = [float(row["seconds"]) for row in csv.DictReader(stream)]
     seconds = statistics.median(spent[1:] or spent)
-    return {"data": name, "images": images, "measured_s": seconds, "epoch_s": seconds * EPOCH_IMAGES / images}
+    return {
+        "data": name,
+        "optimizer": optimizer,
+        "images": images,
+        "measured_s": seconds,
+        "epoch_s": seconds * EPOCH_IMAGES / images,
+    }
 
 
 def machine() -> dict[str, object]:
@@ -124,7 +137,7 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     layers, threads = (["conv1"] if chosen.quick else list(TITLES)), (1, 2)
     batch, memory_batch, seconds = (4, 4, 0.02) if chosen.quick else (100, 128, 2.0)
-    sizes = () if chosen.quick else EPOCH_BATCHES
+    trainings = () if chosen.quick else EPOCHS
     results: dict = {
         "date": datetime.date.today().isoformat(),
         "command": "make bench-ttfs" + " FULL=1" * chosen.full + " (--quick)" * chosen.quick,
@@ -134,13 +147,13 @@ def main(arguments: list[str] | None = None) -> None:
     }
     if results["machine"]["load_average_at_start"] > 0.3 * (os.cpu_count() or 1):
         print("this machine is busy: the figures will be too high, torch's most of all", file=sys.stderr)
-    with bar("bench-ttfs", len(layers) * (len(threads) + 4) + len(sizes)) as shown:
+    with bar("bench-ttfs", len(layers) * (len(threads) + 4) + len(trainings)) as shown:
         results["layers"] = measure(layers, threads, batch, memory_batch, seconds, shown)
         results["epochs"] = {}
-        for size in sizes:
+        for size, optimizer in trainings:
             shown.note(f"an epoch at batch {size}")
             name, epochs = ("mnist", 1) if chosen.full else ("mnist-5k", 3)
-            results["epochs"][str(size)] = epoch(size, name, chosen.data_dir, epochs, threads[-1])
+            results["epochs"][str(size)] = epoch(size, optimizer, name, chosen.data_dir, epochs, threads[-1])
             shown.advance()
     write_text(chosen.out / "ttfs.json", json.dumps(results, indent=1) + "\n")
     plot(results, chosen.out / "ttfs.png")

@@ -74,7 +74,8 @@ def facts(results: dict, count: str) -> list[str]:
     for size, figure in results["epochs"].items():
         how = "measured" if figure["images"] >= 50_000 else f"from {figure['images']:.0f} images"
         lines.append(
-            f"- One epoch over 60,000 images at batch {size}, with `training.train`: {figure['epoch_s']:.0f} s ({how})."
+            f"- One epoch over 60,000 images at batch {size}, with `training.train` and {figure['optimizer'].upper()}: "
+            f"{figure['epoch_s']:.0f} s ({how})."
         )
     return lines
 
