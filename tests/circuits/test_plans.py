@@ -133,7 +133,7 @@ def test_membrane_noise_has_its_floor_and_fresh_seeds():
     assert "Inoise 0 in PWL(" in deck
     assert "Inoise 0 in DC 0" in build(manifest, read_netlist(manifest), quiet[0]).deck
     with pytest.raises(InputError, match="'density'"):
-        plan.runs(load_manifest("axon_hillock"), {}, 0)
+        plan.runs(manifest.model_copy(update={"noise": None}), {}, 0)
     with pytest.raises(InputError, match="no noise to measure"):
         plan.runs(manifest, {"noise_a_per_rthz": 0.0}, 0)
 

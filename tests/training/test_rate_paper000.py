@@ -37,7 +37,8 @@ def test_thresholds_are_ratios_of_largest_inputs():
     network, images = small_cnn(), torch.rand((50, 1, 8, 8), generator=generator(0))
     largest = largest_inputs(network, images, batch=7)
     hidden = network[0](images)
-    assert largest == pytest.approx([float(x.max()) for x in (hidden, network[2](hidden.relu()), network(images))])
+    inputs = (hidden, network[2](hidden.relu()), network(images))
+    assert largest == pytest.approx([float(x.detach().max()) for x in inputs])
     spiking = convert(network, (8, 8, 1), largest, first_scale=0.5)
     expected = [0.5 * largest[0], largest[1] / largest[0], largest[2] / largest[1]]
     assert [float(theta[0]) for theta in spiking.thresholds] == pytest.approx(expected)
