@@ -99,8 +99,16 @@ class Bench:
 
 
 def mnist(bench: Bench) -> dict[str, Any]:
-    """The MNIST network of paper 004, three seeds, 32 to 2 bits."""
+    """The MNIST network of paper 004, three seeds, full precision."""
     return {str(seed): bench.summary(bench.train("mnist_ttfs", f"mnist_{seed}", seed=seed)) for seed in bench.seeds}
+
+
+def quantized(bench: Bench) -> dict[str, Any]:
+    """Quantization-aware training of each of them: 8, 4, 2 bits."""
+    return {
+        str(seed): bench.summary(bench.train("mnist_qat", f"qat_{seed}", seed=seed, start=bench.out / f"mnist_{seed}"))
+        for seed in bench.seeds
+    }
 
 
 def fashion(bench: Bench) -> dict[str, Any]:
@@ -119,7 +127,7 @@ def card(bench: Bench, name: str, plan: str, *options: str) -> Path:
 
 def noise(bench: Bench) -> dict[str, Any]:
     """Plain and noise-aware fine-tuning, both on the same 20 chips of the averaged neuron."""
-    path, start = card(bench, "averaged", "card"), bench.out / "mnist_0" / "best-0-full.ckpt"
+    path, start = card(bench, "averaged", "card"), bench.out / "mnist_0"
     plain = bench.train("mnist_finetune", "finetuned", start=start)
     aware = bench.train("mnist_on_card", "on_card", start=start, card=path)
     (study,) = stress(
@@ -137,7 +145,7 @@ def noise(bench: Bench) -> dict[str, Any]:
 def circuit(bench: Bench) -> dict[str, Any]:
     """Fine-tuning with the ideal kernel, and through a circuit with a slow second pole and a ramp: test accuracy on both."""
     options = [part for name, value in CIRCUIT.items() for part in ("--set", f"{name}={value}")]
-    path, start = card(bench, "slow", "transfer,ramp", *options), bench.out / "mnist_0" / "best-0-full.ckpt"
+    path, start = card(bench, "slow", "transfer,ramp", *options), bench.out / "mnist_0"
     plain = bench.train("mnist_finetune", "finetuned", start=start)
     through = bench.train("mnist_through_circuit", "through_circuit", start=start, card=path)
     return {
@@ -149,6 +157,7 @@ def circuit(bench: Bench) -> dict[str, Any]:
 
 PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
     "mnist": mnist,
+    "quantized": quantized,
     "fashion": fashion,
     "noise": noise,
     "circuit": circuit,
@@ -156,29 +165,30 @@ PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
 
 
 def plot(results: dict[str, Any]) -> None:
-    """Validation accuracy per epoch of the MNIST runs, stages shaded."""
+    """Validation accuracy per epoch of the MNIST runs and, behind them, of their quantization, stages shaded."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
+    stages: list[str] = []
     for seed, run in results["mnist"].items():
-        values = run["curve"]["val_accuracy"]
+        values, stages = list(run["curve"]["val_accuracy"]), ["32 bit"] * len(run["curve"]["val_accuracy"])
+        further = results.get("quantized", {}).get(seed)
+        if further:
+            values += further["curve"]["val_accuracy"]
+            stages += [f"{bits} bit" for stage in further["curve"]["stage"] for bits in [(8, 4, 2)[int(stage)]]]
         axes.plot(range(1, len(values) + 1), [100 * value for value in values], label=f"seed {seed}")
-    stages = next(iter(results["mnist"].values()))["curve"]["stage"]
-    names = ["32 bit", "8 bit", "4 bit", "2 bit"]
-    for stage in sorted(set(stages)):
+    for number, stage in enumerate(dict.fromkeys(stages)):
         first, last = stages.index(stage), len(stages) - 1 - stages[::-1].index(stage)
-        axes.axvspan(first + 0.5, last + 1.5, color="0.5", alpha=0.12 * (int(stage) % 2), lw=0)
-        axes.annotate(
-            names[int(stage)], ((first + last + 2) / 2, 0.02), xycoords=("data", "axes fraction"), ha="center"
-        )
+        axes.axvspan(first + 0.5, last + 1.5, color="0.5", alpha=0.12 * (number % 2), lw=0)
+        axes.annotate(stage, ((first + last + 2) / 2, 0.02), xycoords=("data", "axes fraction"), ha="center")
     axes.set(
         xlabel="epoch",
         ylabel="validation accuracy / %",
         ylim=(97, 99.6),
-        title="mnist_ttfs: training, then 8, 4, 2 bits",
+        title="mnist_ttfs, then mnist_qat",
     )
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right", bbox_to_anchor=(1, 0.08))
@@ -190,20 +200,18 @@ def readme_table(results: dict[str, Any]) -> str:
     """The figures as the README shows them."""
     rows: list[tuple[str, str]] = []
     if "mnist" in results:
-        runs = list(results["mnist"].values())
-        for bits in ("32", "8", "4", "2"):
-            values = [run["test_accuracy"][bits] for run in runs]
-            spread = " / ".join(f"{value:.2%}" for value in values)
-            rows.append(
-                (f"MNIST, {bits} bit, mean of {len(runs)} seeds", f"**{statistics.mean(values):.2%}** ({spread})")
-            )
-        minutes = statistics.mean(run["seconds"] for run in runs) / 60
-        rows.append(("training time of one seed, all stages", f"{minutes:.0f} min"))
+        for part, widths in (("mnist", ("32",)), ("quantized", ("8", "4", "2"))):
+            runs = list(results.get(part, {}).values())
+            for bits in widths if runs else ():
+                values = [run["test_accuracy"][bits] for run in runs]
+                spread = " / ".join(f"{value:.2%}" for value in values)
+                rows.append(
+                    (f"MNIST, {bits} bit, mean of {len(runs)} seeds", f"**{statistics.mean(values):.2%}** ({spread})")
+                )
+        minutes = statistics.mean(run["seconds"] for run in results["mnist"].values()) / 60
+        rows.append(("training time of one seed, full precision", f"{minutes:.0f} min"))
     if "fashion" in results:
-        values = results["fashion"]["0"]["test_accuracy"]
-        rows.append(
-            ("Fashion-MNIST, same recipe, 32/8/4/2 bit", " / ".join(f"{values[b]:.2%}" for b in ("32", "8", "4", "2")))
-        )
+        rows.append(("Fashion-MNIST, same recipe", f"{results['fashion']['0']['test_accuracy']['32']:.2%}"))
     rows += [(f"MNIST, fine-tuned: {name}", f"{value:.2%}") for name, value in results.get("circuit", {}).items()]
     for point in results.get("noise", {}).get("points", []):
         value = f"{point['accuracy']:.2%} [{point['low']:.2%}, {point['high']:.2%}]"
