@@ -226,6 +226,14 @@ def readme_table(results: dict[str, Any]) -> str:
     )
 
 
+def _command(options: argparse.Namespace) -> str:
+    """What was asked for: the make target, or the parts and seeds chosen instead."""
+    if options.only is None and tuple(options.seeds) == SEEDS:
+        return "make bench-training"
+    only = f" --only {' '.join(options.only)}" if options.only else ""
+    return f"python tests/benchmarks/train_networks.py{only} --seeds {' '.join(map(str, options.seeds))}"
+
+
 def main() -> None:
     """Train what is not trained yet and write everything down."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -242,7 +250,7 @@ def main() -> None:
         results |= {
             "date": datetime.date.today().isoformat(),
             "machine": machine_line(f"torch {torch.__version__}"),
-            "command": "make bench-training",
+            "command": _command(options),
         }
         write_text(RESULTS, json.dumps(results, indent=1) + "\n")
     if "mnist" in results:
