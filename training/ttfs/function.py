@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -39,8 +40,9 @@ def check_times(z: Tensor, lowest: float, what: str = "z") -> None:
     """Raise InputError unless ``z`` is a float tensor of values >= ``lowest`` (or > 0), inf allowed, NaN not."""
     if z.dtype not in (torch.float32, torch.float64):
         raise InputError(f"{what} has type {z.dtype}: spike times must be float32 or float64")
-    if not bool((z >= lowest).all() if lowest > 0 else (z > 0).all()):
-        bad = "NaN" if bool(z.isnan().any()) else f"{float(z.min()):g}"
+    least = float(z.detach().min()) if z.numel() else math.inf  # NaN where there is one
+    if not (least >= lowest if lowest > 0 else least > 0):
+        bad = "NaN" if math.isnan(least) else f"{least:g}"
         legal = f">= {lowest:g}" if lowest > 0 else "> 0"
         raise InputError(
             f"{what} contains {bad}: spike times z = exp(t/tau) must be {legal}, or inf for a silent input"
@@ -60,7 +62,7 @@ def check_weight(weight: Tensor, z: Tensor, rows: int, positions: int | None = N
         raise InputError(f"weight has shape {shape}: must be ({rows}, n_out){sets} for these inputs")
     if weight.dtype != z.dtype:
         raise InputError(f"weight is {weight.dtype} but z is {z.dtype}: give both the same type")
-    if not bool(torch.isfinite(weight).all()):
+    if weight.numel() and not all(math.isfinite(float(extreme)) for extreme in torch.aminmax(weight.detach())):
         raise InputError("weight contains NaN or inf: weights must be finite")
 
 

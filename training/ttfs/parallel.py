@@ -19,7 +19,8 @@ import torch
 from neuronsim.errors import InputError
 
 _WORTH_SHARING = 2e6  # steps of some nanoseconds: waking a thread costs about 50 microseconds
-_BLOCKS = 4  # per thread, so that a thread with silent images takes over work from the others
+_BLOCKS = 4  # per thread, so that a thread with silent images takes over work from the others,
+_LEAST = 4  # but of no fewer items each than this: a block has costs of its own
 _chosen: list[int] = []
 
 
@@ -48,7 +49,7 @@ def run_blocks(kernel: Callable[..., object], n: int, *arguments: object, work: 
     if threads <= 1 or work < _WORTH_SHARING:
         kernel(0, n, *arguments)
         return
-    blocks = min(n, threads * _BLOCKS)
+    blocks = max(threads, min(n // _LEAST, threads * _BLOCKS))
     edges = [n * k // blocks for k in range(blocks + 1)]
     turns = iter(itertools.pairwise(edges))
 
