@@ -8,10 +8,14 @@ range is at most half of it, and its variance over uniform weights step^2 / 12.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize_scalar
+from scipy.stats import norm
 
 from .errors import InputError
 
@@ -63,3 +67,26 @@ class ConductanceBank:
         if not (np.isfinite(unit_s) and unit_s > 0):
             raise InputError(f"unit_s = {unit_s!r}: the unit conductance must be a positive number of siemens")
         return np.abs(self.quantize(weights)) * unit_s
+
+
+@cache
+def normal_full_scale(bits: int) -> float:
+    """Full scale, in standard deviations, at which a bank errs least on normally distributed weights of mean 0.
+
+    The squared error of :class:`ConductanceBank` is least at 1.49 for 2 bits, 2.51 for 4, 3.94 for 8 (J. Max, *Quantizing for
+    minimum distortion*, IRE Trans. Inf. Theory 6, 1960, table II: steps .9957, .3352). inf above 10 bits, where clipping gains
+    nothing. Raises InputError for bits outside 1..32.
+    """
+    ConductanceBank(bits=bits)
+    if bits > 10:
+        return math.inf
+
+    def error(w_max: float) -> float:
+        levels = ConductanceBank(bits=bits, w_max=w_max).levels()
+        edges = np.concatenate(([-np.inf], (levels[1:] + levels[:-1]) / 2, [np.inf]))
+        density = norm.pdf(edges)
+        moment = np.where(np.isinf(edges), 0.0, edges) * density
+        mass = np.diff(norm.cdf(edges))  # and first and second moments of each cell
+        return float(np.sum(mass - np.diff(moment) + 2 * levels * np.diff(density) + levels**2 * mass))
+
+    return float(minimize_scalar(error, bounds=(0.5, 6.0), method="bounded", options={"xatol": 1e-9}).x)

@@ -43,7 +43,7 @@ class Point(_Part):
     series: str
     level: float | None
     bits: int | None = Field(description="weight resolution; null: full precision")
-    full_scale: Literal["neuron", "layer"]
+    full_scale: Literal["neuron", "layer", "neuron-rms"]
     accuracy: float
     low: float
     high: float

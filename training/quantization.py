@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
 from neuronsim.errors import InputError
+from neuronsim.quantizer import normal_full_scale
 
-FullScale = Literal["neuron", "layer"]
+FullScale = Literal["neuron", "layer", "neuron-rms"]
 
 
-def full_scale(weight: Tensor, scope: FullScale = "neuron") -> Tensor:
-    """Largest |w| per output neuron, (1, n_out), or of the layer, (1, 1). ``weight`` (rows, n_out)."""
+def full_scale(weight: Tensor, scope: FullScale = "neuron", bits: int = 32) -> Tensor:
+    """Full scale of a bank for ``weight`` (rows, n_out): (1, n_out), or (1, 1) for "layer".
+
+    "neuron": largest |w| of each output neuron. "layer": of the layer. "neuron-rms": k(bits) times the root mean square of each
+    neuron's weights, but not beyond the largest, with k of :func:`neuronsim.quantizer.normal_full_scale`: few bits are not spent
+    on the range of a few large weights; those are clipped.
+    """
+    size = weight.detach().abs()
     if scope == "neuron":
-        largest = weight.detach().abs().amax(dim=0, keepdim=True)
+        largest = size.amax(dim=0, keepdim=True)
     elif scope == "layer":
-        largest = weight.detach().abs().amax().reshape(1, 1)
+        largest = size.amax().reshape(1, 1)
+    elif scope == "neuron-rms":
+        rms = size.square().mean(dim=0, keepdim=True).sqrt()
+        largest = torch.minimum(size.amax(dim=0, keepdim=True), normal_full_scale(bits) * rms)
     else:
-        raise InputError(f"full scale per '{scope}': must be 'neuron' or 'layer'")
+        raise InputError(f"full scale per '{scope}': must be one of {', '.join(get_args(FullScale))}")
     return largest.clamp(min=torch.finfo(weight.dtype).tiny)
 
 
@@ -48,4 +58,4 @@ def quantize(weight: Tensor, bits: int | None, *, scope: FullScale = "neuron", w
         return weight
     if not 1 <= bits <= 32:
         raise InputError(f"bits = {bits} is out of range: a conductance bank has 1 to 32 bits")
-    return _StraightThrough.apply(weight, bits, full_scale(weight, scope) if w_max is None else w_max)  # type: ignore[return-value]
+    return _StraightThrough.apply(weight, bits, full_scale(weight, scope, bits) if w_max is None else w_max)  # type: ignore[return-value]

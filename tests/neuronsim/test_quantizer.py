@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from neuronsim import ConductanceBank
 from neuronsim.errors import InputError
+from neuronsim.quantizer import normal_full_scale
 
 
 def test_two_bits_by_hand():
@@ -51,3 +52,19 @@ def test_bad_weights_and_units_are_refused():
         bank.levels()
     with pytest.raises(InputError, match="unit_s"):
         bank.conductance([1.0], unit_s=0.0)
+
+
+# Steps of J. Max, Quantizing for minimum distortion, 1960, table II.
+@pytest.mark.parametrize(("bits", "step"), [(1, 1.596), (2, 0.9957), (3, 0.5860), (4, 0.3352), (5, 0.1881)])
+def test_full_scale_of_normal_weights_is_that_of_max(bits, step):
+    assert ConductanceBank(bits=bits, w_max=normal_full_scale(bits)).step == pytest.approx(step, abs=6e-4 * step + 5e-5)
+
+
+def test_no_other_full_scale_errs_less_on_normal_weights():
+    weights = np.random.default_rng(1).normal(size=400_000)
+
+    def error(w_max):
+        return np.mean((ConductanceBank(bits=4, w_max=w_max).quantize(weights) - weights) ** 2)
+
+    best = normal_full_scale(4)
+    assert error(best) < min(error(0.95 * best), error(1.05 * best))

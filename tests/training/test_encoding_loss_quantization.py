@@ -94,11 +94,20 @@ def test_gradient_passes_straight_through_inside_the_full_scale():
     assert quantize(weight, None) is weight
 
 
+def test_full_scale_by_rms_clips_a_single_large_weight():
+    weight = torch.cat([torch.full((15, 2), 0.1), torch.tensor([[-4.0, 0.1]])])
+    rms = np.sqrt((15 * 0.01 + 16) / 16)
+    found = full_scale(weight, "neuron-rms", 2)
+    np.testing.assert_allclose(found.numpy(), [[1.4936 * rms, 0.1]], rtol=1e-3)  # not beyond the largest weight
+    assert quantize(weight, 2, scope="neuron-rms")[-1, 0].item() == pytest.approx(-float(found[0, 0]))
+    assert full_scale(weight, "neuron-rms", 32).tolist() == full_scale(weight).tolist()
+
+
 def test_full_scale_and_errors():
     weight = torch.tensor([[0.2, -3.0], [0.9, 0.4]])
     assert full_scale(weight).tolist() == [[pytest.approx(0.9), 3.0]]
     assert full_scale(weight, "layer").item() == 3.0
     with pytest.raises(InputError, match="bits = 33"):
         quantize(weight, 33)
-    with pytest.raises(InputError, match="'neuron' or 'layer'"):
+    with pytest.raises(InputError, match="one of neuron, layer"):
         full_scale(weight, "chip")  # type: ignore[arg-type]

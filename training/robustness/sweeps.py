@@ -31,7 +31,8 @@ CARD_CONDITIONS = (
     ("no noise", False, False),
 )
 DEFINITIONS = {
-    "quantization": "level: bits of the conductance bank; full scale: largest |w| of each neuron, or of the layer",
+    "quantization": "level: bits of the conductance bank; full scale: largest |w| of each neuron or of the layer (after "
+    "training), that of the experiment (trained at a width)",
     "snr": "level: weight SNR in dB, 10 log10(mean(w^2) / variance of the noise), Gaussian, frozen per chip, the same in every "
     "layer, added to the weights as deployed; paper 004 gives no definition beyond 6.02 dB per bit",
     "jitter": "level: input spikes t (1 + level N(0,1)); outputs of all neurons t + level N(0,1), in tau; drawn per inference",

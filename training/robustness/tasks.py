@@ -27,7 +27,7 @@ class Task:
     series: str
     level: float | None
     bits: int | None
-    scope: Literal["neuron", "layer"]
+    scope: Literal["neuron", "layer", "neuron-rms"]
     draw: int | None
     key: list[Any]
     compute: Callable[[], dict[str, Any]]
