@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -89,4 +90,5 @@ def normal_full_scale(bits: int) -> float:
         mass = np.diff(norm.cdf(edges))  # and first and second moments of each cell
         return float(np.sum(mass - np.diff(moment) + 2 * levels * np.diff(density) + levels**2 * mass))
 
-    return float(minimize_scalar(error, bounds=(0.5, 6.0), method="bounded", options={"xatol": 1e-9}).x)
+    found: Any = minimize_scalar(error, bounds=(0.5, 6.0), method="bounded", options={"xatol": 1e-9})
+    return float(found.x)
