@@ -8,7 +8,7 @@ from scipy import stats
 
 from ..card import RateCard
 from ..dataset import select
-from ..interval_noise import interval_variance, membrane_diffusion, reference_current
+from ..interval_noise import card_noise, interval_variance
 from ..isi_jitter_fit import interval_spreads
 from ..rate import interval
 from ..rate import rate as rate_of
@@ -104,9 +104,7 @@ def card_interval_variation(card: RateCard, current_a: Array) -> Array:
     charge, rheobase = card.charge_per_spike_c.value, card.rheobase_a.value
     refractory = card.refractory_s.value
     neuron = {"charge_per_spike": charge, "rheobase": rheobase}
-    at = reference_current(card.valid_current_a.low, card.valid_current_a.high, rheobase)
-    sigma_s = card.isi_jitter.value * float(interval(at, refractory=refractory, **neuron))
-    density = 2 * (membrane_diffusion(sigma_s, at, **neuron) * charge) ** 2
+    density = 2 * (card_noise(card).diffusion * charge) ** 2
     found = np.full(current_a.shape, np.nan)
     fires = current_a > rheobase
     spread = np.sqrt(interval_variance(current_a[fires], density=density, **neuron))

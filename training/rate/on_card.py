@@ -24,8 +24,7 @@ import numpy as np
 
 from neuronsim.card import ModelCard, RateCard
 from neuronsim.errors import InputError
-from neuronsim.interval_noise import membrane_diffusion, reference_current
-from neuronsim.rate import interval
+from neuronsim.interval_noise import card_noise
 
 from .engine import Inference
 from .graph import Layer, RateNetwork
@@ -76,20 +75,13 @@ def circuit_neuron(card: RateCard, *, step_s: float | None = None, jitter: Jitte
             f"step_s = {step_s:g} s does not fit the refractory time {t_ref:g} s of the card: choose t_ref divided by a whole "
             "number, or a step more than twenty times as long"
         )
-    at = reference_current(card.valid_current_a.low, card.valid_current_a.high, rheobase)
-    charging = float(interval(at, charge_per_spike=charge, rheobase=rheobase))
-    if not math.isfinite(charging):
-        raise InputError(
-            f"the card's rheobase {rheobase:g} A is not below its currents (up to {at:g} A): it never fires"
-        )
-    sigma_s = card.isi_jitter.value * (charging + t_ref)
-    diffusion = membrane_diffusion(sigma_s, at, charge_per_spike=charge, rheobase=rheobase)
+    noise = card_noise(card)
     return CircuitNeuron(
         step_s=step_s,
         decay=math.exp(-step_s * rheobase / charge),
         refractory=refractory,
-        interval_jitter=min(sigma_s / charging, 1.0) if jitter == "interval" else 0.0,
-        membrane_noise=diffusion * math.sqrt(step_s) if jitter == "membrane" else 0.0,
+        interval_jitter=min(noise.spread_s / noise.charging_s, 1.0) if jitter == "interval" else 0.0,
+        membrane_noise=noise.diffusion * math.sqrt(step_s) if jitter == "membrane" else 0.0,
         mismatch=card.threshold_mismatch.value,
     )
 
