@@ -21,7 +21,7 @@ INSTALLED := $(VENV)/.installed
 DATA_OPTION = $(if $(DATA_DIR),--data-dir $(DATA_DIR))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup ngspice demo characterize calibrate verify train evaluate robustness report test check format bench bench-ttfs bench-rate bench-training noisy-weights noise-adaptor clean
+.PHONY: help setup ngspice demo characterize calibrate verify train evaluate robustness report test check format bench bench-ttfs bench-rate bench-training bench-papers noisy-weights noise-adaptor clean
 
 help:  ## Show this list
 	@echo "neuronsim: from a neuron circuit in ngspice to a network's accuracy under that circuit's noise"
@@ -110,6 +110,9 @@ bench-rate: $(INSTALLED)  ## Measure the rate-coded engine against naive samplin
 
 bench-training: ngspice $(INSTALLED)  ## Train the networks the README quotes (hours; goes on where it stopped)
 	$(BIN)/python tests/benchmarks/train_networks.py --jobs $(JOBS) $(DATA_OPTION)
+
+bench-papers: $(INSTALLED)  ## Reproduce papers 000 and 003 as far as the README tells (hours; goes on where it stopped)
+	$(BIN)/python tests/benchmarks/papers.py --jobs $(JOBS) $(DATA_OPTION)
 
 clean:  ## Remove build results (not .venv and not the cache of SPICE runs)
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache
