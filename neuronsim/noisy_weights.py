@@ -58,6 +58,7 @@ class Row(_Part):
     convergence: Spread | None = None
     within_1: Spread | None = Field(default=None, description="first step within 1 % of the final accuracy")
     within_05: Spread | None = Field(default=None, description="first step within 0.5 % of the final accuracy")
+    near: Spread | None = Field(default=None, description="from this step on within +-0.1 % of the final accuracy")
     not_converged: int = 0
     spikes: float | None = Field(default=None, description="spikes of all neurons per inference")
     events: float | None = Field(default=None, description="synaptic events per inference, inputs included")

@@ -69,7 +69,7 @@ def rows_csv(study: NoisyWeights) -> str:
     for row in study.rows:
         entry = {}
         for name, value in row.model_dump(exclude={"curve"}).items():
-            if name in ("accuracy", "convergence", "within_1", "within_05"):
+            if name in ("accuracy", "convergence", "near", "within_1", "within_05"):
                 entry |= {f"{name}_{key}": (value or {}).get(key) for key in Spread.model_fields}
             elif name == "paper":
                 entry |= {f"paper_{key}": (value or {}).get(key) for key in Published.model_fields}
@@ -154,6 +154,7 @@ def _convergence(study: NoisyWeights, architecture: str, source: str) -> Table:
         "noise",
         "convergence",
         CITATION,
+        "stays within ±0.1 %",
         "within 1 %",
         CITATION,
         "within 0.5 %",
@@ -169,6 +170,7 @@ def _convergence(study: NoisyWeights, architecture: str, source: str) -> Table:
                 f"{row.level:.0%}",
                 _steps(row.convergence),
                 _time(p.convergence, p.convergence_std),
+                _steps(row.near),
                 _steps(row.within_1),
                 _time(p.within_1, p.within_1_std),
                 _steps(row.within_05),

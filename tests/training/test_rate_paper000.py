@@ -82,9 +82,16 @@ def test_convergence_is_the_paper_s(curve, step, accuracy, within_1):
     assert found.within_1 == within_1
 
 
+def test_the_wide_range_is_left_for_good_later_than_entered():
+    curve = np.r_[np.linspace(0, 0.97, 20), np.full(30, 0.9795), 0.9782, np.full(149, 0.98)]
+    assert converge(curve, 0.0003).near == 52  # step 51 lies 0.18 % below
+    assert converge(np.full(50, 0.5), 0.0003).near == 1
+
+
 def test_a_curve_that_still_rises_has_not_converged():
     found = converge(np.linspace(0, 1, 200), 0.0003)
     assert found.step is None
+    assert found.near is None
     assert found.accuracy == pytest.approx(np.linspace(0, 1, 200)[-20:].mean())
 
 

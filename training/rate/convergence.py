@@ -11,18 +11,21 @@ from numpy.typing import ArrayLike
 from neuronsim.errors import InputError
 
 PAPER_BAND, PAPER_IMAGES = 0.0003, 10_000
+_NEAR = 0.001  # a band wider than the fluctuations of a settled network: three images more or fewer decide the paper's
 _LEAST_TAIL = 0.1  # a range shorter than this part of the run shows no convergence
 
 
 @dataclass(frozen=True, kw_only=True)
 class Convergence:
     """``accuracy``: mean of the converged range. ``step``: the first of that range, counted from 1; None: not converged, then
-    the accuracy is the mean of the last tenth. ``within_1``, ``within_05``: first step above accuracy - 1 %, - 0.5 %."""
+    the accuracy is the mean of the last tenth. ``within_1``, ``within_05``: first step above accuracy - 1 %, - 0.5 %.
+    ``near``: the first from which on it stays within +-0.1 % of the accuracy."""
 
     accuracy: float
     step: int | None
     within_1: int | None
     within_05: int | None
+    near: int | None
 
 
 def band_for(images: int) -> float:
@@ -52,6 +55,12 @@ def converge(curve: ArrayLike, band: float) -> Convergence:
         found = np.flatnonzero(values > final - loss)
         return int(found[0]) + 1 if found.size else None
 
+    outside = np.flatnonzero(np.abs(values - final) > _NEAR + 1e-12)
+    near = int(outside[-1]) + 2 if outside.size else 1
     return Convergence(
-        accuracy=final, step=first + 1 if converged else None, within_1=crossing(0.01), within_05=crossing(0.005)
+        accuracy=final,
+        step=first + 1 if converged else None,
+        within_1=crossing(0.01),
+        within_05=crossing(0.005),
+        near=near if near <= values.size else None,
     )

@@ -253,6 +253,7 @@ def _rows(plan: list[Cell], results: list[dict[str, Any]], band: float, shown: l
                 convergence=_times([end.step for end in ends]),
                 within_1=_times([end.within_1 for end in ends]),
                 within_05=_times([end.within_05 for end in ends]),
+                near=_times([end.near for end in ends]),
                 not_converged=sum(end.step is None for end in ends),
                 spikes=float(np.mean([result["spikes"] for result in found])),
                 events=float(np.mean([result["events"] for result in found])),
