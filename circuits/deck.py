@@ -11,7 +11,7 @@ from .manifest import Manifest
 from .netlist import Netlist
 from .operating import NOMINAL_C
 from .run import Run
-from .sources import input_sources, noise_source, reset_source, threshold_source
+from .sources import input_sources, noise_sources, reset_source, threshold_source
 from .transistors import Transistor
 
 ACCURATE = {"reltol": "1e-6", "abstol": "1e-15", "vntol": "1e-9", "chgtol": "1e-18"}
@@ -133,8 +133,9 @@ def _circuit(
         lines += [f"Vreset {manifest.stimulus.reset} 0 {reset}"]
     if manifest.stimulus.threshold:
         lines += [f"Vthreshold {manifest.stimulus.threshold} 0 {threshold_source(manifest, values, unit_s, start_s)}"]
-    if manifest.noise:
-        lines += [f"Inoise 0 {manifest.noise.port} {noise_source(manifest, run, values, unit_s, start_s)}"]
+    sources = noise_sources(manifest, run, values, unit_s, start_s)
+    for k, (port, source) in enumerate(zip(manifest.noise_ports, sources, strict=True)):
+        lines += [f"Inoise{k or ''} 0 {port} {source}"]
     return lines, max_step
 
 
