@@ -133,8 +133,7 @@ def _circuit(
         lines += [f"Vreset {manifest.stimulus.reset} 0 {reset}"]
     if manifest.stimulus.threshold:
         lines += [f"Vthreshold {manifest.stimulus.threshold} 0 {threshold_source(manifest, values, unit_s, start_s)}"]
-    sources = noise_sources(manifest, run, values, unit_s, start_s)
-    for k, (port, source) in enumerate(zip(manifest.noise_ports, sources, strict=True)):
+    for k, (port, source) in enumerate(noise_sources(manifest, run, values, unit_s, start_s)):
         lines += [f"Inoise{k or ''} 0 {port} {source}"]
     return lines, max_step
 

@@ -19,14 +19,16 @@ from .run import Run
 NOISE_STEPS_PER_UNIT = 20
 
 
-def noise_sources(manifest: Manifest, run: Run, values: dict[str, float], unit_s: float, start_s: float) -> list[str]:
-    """Text of the run's noise at each noise port, from its seed; none for seed -1.
+def noise_sources(
+    manifest: Manifest, run: Run, values: dict[str, float], unit_s: float, start_s: float
+) -> list[tuple[str, str]]:
+    """(port, text) of the run's noise at each noise port, from its seed; none for seed -1.
 
     Raises InputError for a seed without such a port.
     """
     spec = manifest.noise
     if run.noise_seed < 0:
-        return ["DC 0" for _ in manifest.noise_ports]
+        return []
     if spec is None:
         raise InputError(f"{manifest.name} has no [noise] in its manifest: the plan cannot put noise into it")
     if isinstance(spec, CurrentNoise):
@@ -38,9 +40,10 @@ def noise_sources(manifest: Manifest, run: Run, values: dict[str, float], unit_s
         density = diffusion * unit_s  # the noise port takes thresholds per unit of time
     step_s = run.noise_step_s if math.isfinite(run.noise_step_s) else unit_s / NOISE_STEPS_PER_UNIT
     rng = np.random.default_rng([run.noise_seed, 0x6E6F])
+    window_s = start_s + run.window_s
     return [
-        stimulus.samples(*noise.white_samples(rng, density=density, window_s=start_s + run.window_s, step_s=step_s))
-        for _ in manifest.noise_ports
+        (port, stimulus.samples(*noise.white_samples(rng, density=density, window_s=window_s, step_s=step_s)))
+        for port in manifest.noise_ports
     ]
 
 
