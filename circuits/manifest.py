@@ -192,6 +192,20 @@ class Cells(_Part):
     synapse: SynapseCell | None = None
 
 
+class ErrorTerm(_Part):
+    """One cause of the distance between the circuit and its equation, measured by changing it alone.
+
+    ``membrane``: rms in thresholds, before the spike; ``spike_time_s``: rms in seconds; ``evidence``: what was compared with
+    what; ``mended``: the circuit (or the bench) no longer has it.
+    """
+
+    cause: str
+    membrane: float | None = Field(default=None, ge=0)
+    spike_time_s: float | None = Field(default=None, ge=0)
+    evidence: str
+    mended: bool = False
+
+
 class Validity(_Part):
     """Where the circuit does what its equation says; plans stay inside, except those that measure the edge.
 
@@ -232,6 +246,7 @@ class Manifest(_Part):
     process: str | None = None
     cells: Cells = Cells()
     schematic: Schematic | None = None
+    error_budget: tuple[ErrorTerm, ...] = ()
     parameters: dict[str, Parameter]
     bench: dict[str, Parameter] = Field(default_factory=dict)
     folder: Path = Field(default=Path(), exclude=True)
