@@ -21,7 +21,7 @@ INSTALLED := $(VENV)/.installed
 DATA_OPTION = $(if $(DATA_DIR),--data-dir $(DATA_DIR))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup ngspice demo characterize calibrate verify train evaluate robustness report test check format bench bench-ttfs bench-rate bench-training bench-papers noisy-weights noise-adaptor clean
+.PHONY: help setup ngspice demo characterize calibrate verify train evaluate robustness report test check format bench bench-ttfs bench-rate bench-transistor bench-training bench-papers noisy-weights noise-adaptor clean
 
 help:  ## Show this list
 	@echo "neuronsim: from a neuron circuit in ngspice to a network's accuracy under that circuit's noise"
@@ -107,6 +107,9 @@ bench-ttfs: $(INSTALLED)  ## Measure TTFS layers against the published algorithm
 
 bench-rate: $(INSTALLED)  ## Measure the rate-coded engine against naive sampling of noisy weights
 	$(BIN)/python tests/benchmarks/bench_rate.py $(if $(IMAGES),--images $(IMAGES)) $(DATA_OPTION)
+
+bench-transistor: ngspice $(INSTALLED)  ## Measure the transistor neuron: card, corners, table 3 (an hour; goes on where it stopped)
+	$(BIN)/python tests/benchmarks/measure_transistor.py --jobs $(JOBS)
 
 bench-training: ngspice $(INSTALLED)  ## Train the networks the README quotes (hours; goes on where it stopped)
 	$(BIN)/python tests/benchmarks/train_networks.py --jobs $(JOBS) $(DATA_OPTION)

@@ -11,7 +11,7 @@ from .manifest import Manifest
 from .netlist import Netlist
 from .operating import NOMINAL_C
 from .run import Run
-from .sources import input_sources, noise_source, reset_source, threshold_source
+from .sources import input_sources, noise_sources, reset_source, threshold_source
 from .transistors import Transistor
 
 ACCURATE = {"reltol": "1e-6", "abstol": "1e-15", "vntol": "1e-9", "chgtol": "1e-18"}
@@ -22,6 +22,8 @@ TRANSISTOR_FINE = {"reltol": "1e-4", "method": "trap"}
 #: a run from a settled state begins this long before time zero, in time units, and half an input pulse: the reset falls
 #: within the last 1e-3, and an input at time zero is as wide as any
 SETTLED_LEAD = 4e-3
+#: weights of the idle synapses in a lead-in
+IDLE_WEIGHTS = (1.0, -1.0)
 #: initial conditions of a netlist, as statements and on elements
 _STATEMENT = re.compile(r"^[ \t]*\.ic\b.*\n(?:\+.*\n)*", re.IGNORECASE | re.MULTILINE)
 _ON_ELEMENT = re.compile(r"^([ \t]*[cdjmq]\S*\s.*?)\s+ic\s*=\s*(?:\{[^}]*\}|'[^']*'|\S+)", re.IGNORECASE | re.MULTILINE)
@@ -86,12 +88,15 @@ def lead_in_s(manifest: Manifest, values: dict[str, float]) -> float:
 
 
 def _initial_conditions(manifest: Manifest, run: Run, settled: Mapping[str, float]) -> list[str]:
-    """The settled voltage of every node; the inside of each synapse is that of the one in the lead-in."""
+    """The settled voltage of every node; the inside of each synapse is that of the idle one of its sign in the lead-in."""
     nodes: dict[str, float] = {}
+    of_sign = {f"xs{k}": weight < 0 for k, weight in enumerate(IDLE_WEIGHTS)}
     for name, volts in settled.items():
-        if name.startswith("xs0."):
-            nodes |= {f"xs{i}.{name[4:]}": volts for i in range(len(run.times_s))}
-        elif name != "s0":
+        instance, _, inside = name.partition(".")
+        if inside and instance in of_sign:
+            same = [i for i, weight in enumerate(run.weights) if (weight < 0) == of_sign[instance]]
+            nodes |= {f"xs{i}.{inside}": volts for i in same}
+        elif name not in ("s0", "s1"):
             nodes[name] = volts
     return [f".ic v({name})={volts:.9g}" for name, volts in nodes.items()]
 
@@ -128,8 +133,8 @@ def _circuit(
         lines += [f"Vreset {manifest.stimulus.reset} 0 {reset}"]
     if manifest.stimulus.threshold:
         lines += [f"Vthreshold {manifest.stimulus.threshold} 0 {threshold_source(manifest, values, unit_s, start_s)}"]
-    if manifest.noise:
-        lines += [f"Inoise 0 {manifest.noise.port} {noise_source(manifest, run, values, unit_s, start_s)}"]
+    for k, (port, source) in enumerate(noise_sources(manifest, run, values, unit_s, start_s)):
+        lines += [f"Inoise{k or ''} 0 {port} {source}"]
     return lines, max_step
 
 
@@ -139,7 +144,7 @@ def _commands(manifest: Manifest, run: Run, transistors: Sequence[Transistor]) -
 
 
 def build_lead_in(manifest: Manifest, netlist: Netlist, run: Run, *, transistors: Sequence[Transistor] = ()) -> Job:
-    """The deck of the lead-in of ``run`` alone, with one idle synapse: its node voltages at the end start other runs."""
+    """The deck of the lead-in of ``run`` alone, with its idle synapses: its node voltages at the end start other runs."""
     values = run.operating.supply_values(manifest, manifest.checked(run.parameters))
     start_s = lead_in_s(manifest, values)
     lines, max_step = _circuit(

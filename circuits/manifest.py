@@ -146,12 +146,12 @@ class PhaseNoise(_Part):
 
 
 class CurrentNoise(_Part):
-    """White current noise into ``port`` of a rate neuron.
+    """White current noise into ``port``, or independent noise into each of several.
 
     ``density`` names a parameter: square root of the one-sided power spectral density, in A/sqrt(Hz).
     """
 
-    port: str
+    port: str | tuple[str, ...]
     density: str
 
 
@@ -190,6 +190,20 @@ class Cells(_Part):
 
     oscillator: OscillatorCell | None = None
     synapse: SynapseCell | None = None
+
+
+class ErrorTerm(_Part):
+    """One cause of the distance between the circuit and its equation, measured by changing it alone.
+
+    ``membrane``: rms in thresholds, before the spike; ``spike_time_s``: rms in seconds; ``evidence``: what was compared with
+    what; ``mended``: the circuit (or the bench) no longer has it.
+    """
+
+    cause: str
+    membrane: float | None = Field(default=None, ge=0)
+    spike_time_s: float | None = Field(default=None, ge=0)
+    evidence: str
+    mended: bool = False
 
 
 class Validity(_Part):
@@ -232,6 +246,7 @@ class Manifest(_Part):
     process: str | None = None
     cells: Cells = Cells()
     schematic: Schematic | None = None
+    error_budget: tuple[ErrorTerm, ...] = ()
     parameters: dict[str, Parameter]
     bench: dict[str, Parameter] = Field(default_factory=dict)
     folder: Path = Field(default=Path(), exclude=True)
@@ -260,7 +275,7 @@ class Manifest(_Part):
         ports += [("waveforms.nodes", node) for node in self.waveforms.nodes]
         ports += [("energy.supplies", port) for port in (self.energy.supplies if self.energy else ())]
         ports += [("synapse.output", self.synapse.output)] if self.synapse else []
-        ports += [("noise.port", self.noise.port)] if self.noise else []
+        ports += [("noise.port", port) for port in self.noise_ports]
         for field, port in ports:
             if port is not None and port not in self.ports:
                 raise ValueError(f"{field} = '{port}' is not one of the ports {list(self.ports)}")
@@ -277,8 +292,6 @@ class Manifest(_Part):
             names += [("cells.oscillator.bias", self.cells.oscillator.bias)]
             names += [("cells.oscillator.pull", self.cells.oscillator.pull)]
         if isinstance(self.noise, CurrentNoise):
-            if self.code != "rate":
-                raise ValueError("noise.density is for code = \"rate\"; oscillators have 'carrier', 'kappa' and 'lead'")
             names += [("noise.density", self.noise.density)]
         if isinstance(self.noise, PhaseNoise):
             names += [
@@ -290,6 +303,13 @@ class Manifest(_Part):
             if name is not None and name not in known:
                 raise ValueError(f"{field} = '{name}' is not one of the parameters {sorted(known)}")
         return self
+
+    @property
+    def noise_ports(self) -> tuple[str, ...]:
+        """Ports that noise goes into; empty without [noise]."""
+        if self.noise is None:
+            return ()
+        return (self.noise.port,) if isinstance(self.noise.port, str) else self.noise.port
 
     def process_or_refuse(self, wish: str) -> Process:
         """The process named by ``process``. Raises InputError when there is none and ``wish`` needs one, DataError

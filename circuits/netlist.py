@@ -31,7 +31,8 @@ _INCLUDE = re.compile(r"^\s*\.(include|inc|lib)\s+(\"[^\"]+\"|'[^']+'|\S+)\s*(\S
 
 @dataclass(frozen=True, kw_only=True)
 class Netlist:
-    """Text of a neuron's netlist with its includes in place, a digest of it, and (ports, parameters) of each subcircuit.
+    """Text of a neuron's netlist with its includes in place and without comments, a digest of it with comments, and (ports,
+    parameters) of each subcircuit.
 
     Ports are in the order of the ``.subckt`` line; names are in lower case, as SPICE does not tell case.
     """
@@ -176,8 +177,9 @@ def read_netlist(manifest: Manifest, *, trust: bool = False) -> Netlist:
     if manifest.synapse:
         synapse = manifest.synapse
         require(synapse.subcircuit, [synapse.input, synapse.output], {synapse.weight, *synapse.shares}, True)
-    text = "\n".join(lines)
-    return Netlist(text=text, sha256=sha256_of(text), subcircuits=subcircuits)
+    # comments are no part of a deck: a finished run stays finished when only they change
+    text = "\n".join(line for line in lines if line.strip() and not line.lstrip().startswith("*"))
+    return Netlist(text=text, sha256=sha256_of("\n".join(lines)), subcircuits=subcircuits)
 
 
 def _synapse_only(manifest: Manifest, subcircuits: dict[str, tuple[list[str], set[str]]]) -> set[str]:

@@ -127,6 +127,8 @@ def _about(manifest: Manifest) -> dict[str, str]:
         "process": manifest.process or "",
         "pins": json.dumps(pins),
     }
+    if manifest.error_budget:
+        about["error_budget"] = json.dumps([term.model_dump() for term in manifest.error_budget])
     if manifest.schematic:
         names = [*manifest.ports, *([manifest.synapse.input] if manifest.synapse else [])]
         drawn = {"blocks": manifest.schematic.blocks, "wires": manifest.schematic.edges(), "pins": names}

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from .campaign import Result, Task
-from .deck import build_lead_in
+from .deck import IDLE_WEIGHTS, build_lead_in
 from .manifest import Manifest
 from .netlist import Netlist
 from .run import Run
@@ -35,10 +35,14 @@ def key_of(run: Run) -> Key:
 
 
 def lead_in_runs(manifest: Manifest, netlist: Netlist, runs: Sequence[Run]) -> dict[Key, Run]:
-    """One run with one idle synapse for every lead-in that ``runs`` need; none where they cannot share it."""
+    """One run with an idle synapse of either sign for every lead-in that ``runs`` need; none where they cannot share it.
+
+    What is inside an idle synapse settles to a voltage that depends on the sign of its weight: its switch holds another
+    potential, and started from that of the other sign it would act as an input at time zero.
+    """
     if not shares_lead_in(manifest, netlist):
         return {}
-    idle = ((), ()) if manifest.synapse is None else ((math.inf,), (1.0,))
+    idle = ((), ()) if manifest.synapse is None else ((math.inf,) * 2, IDLE_WEIGHTS)
     return {
         key_of(run): replace(run, times_s=idle[0], weights=idle[1], weight_errors=(), noise_seed=-1) for run in runs
     }

@@ -19,12 +19,16 @@ from .run import Run
 NOISE_STEPS_PER_UNIT = 20
 
 
-def noise_source(manifest: Manifest, run: Run, values: dict[str, float], unit_s: float, start_s: float) -> str:
-    """The noise of the run's seed at the neuron's noise port; none for seed -1. Raises InputError without such a port."""
+def noise_sources(
+    manifest: Manifest, run: Run, values: dict[str, float], unit_s: float, start_s: float
+) -> list[tuple[str, str]]:
+    """(port, text) of the run's noise at each noise port, from its seed; none for seed -1.
+
+    Raises InputError for a seed without such a port.
+    """
     spec = manifest.noise
     if run.noise_seed < 0:
-        return "DC 0"
-    rng = np.random.default_rng([run.noise_seed, 0x6E6F])
+        return []
     if spec is None:
         raise InputError(f"{manifest.name} has no [noise] in its manifest: the plan cannot put noise into it")
     if isinstance(spec, CurrentNoise):
@@ -35,8 +39,12 @@ def noise_source(manifest: Manifest, run: Run, values: dict[str, float], unit_s:
         )
         density = diffusion * unit_s  # the noise port takes thresholds per unit of time
     step_s = run.noise_step_s if math.isfinite(run.noise_step_s) else unit_s / NOISE_STEPS_PER_UNIT
-    times, samples = noise.white_samples(rng, density=density, window_s=start_s + run.window_s, step_s=step_s)
-    return stimulus.samples(times, samples)
+    rng = np.random.default_rng([run.noise_seed, 0x6E6F])
+    window_s = start_s + run.window_s
+    return [
+        (port, stimulus.samples(*noise.white_samples(rng, density=density, window_s=window_s, step_s=step_s)))
+        for port in manifest.noise_ports
+    ]
 
 
 def input_sources(

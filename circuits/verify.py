@@ -33,7 +33,7 @@ def verify(
     seed: int = 0,
     jobs: int | None = None,
     engine: str | None = None,
-    timeout_s: float = 60.0,
+    timeout_s: float | None = None,
     trust: bool = False,
     cache: Cache | bool = True,
     executor: Executor | None = None,

@@ -15,7 +15,7 @@ from scipy.optimize import least_squares
 from .bootstrap import bias_and_spread, half_width, newton_replicates, sigma_estimate, spread
 from .card import Estimate, Provenance, Quality, Range, RateCard
 from .dataset import as_drawn, plans, select, silence
-from .energy_fit import fit_energy
+from .energy_fit import fit_energy, lost_field
 from .errors import DataError
 from .isi_jitter_fit import fit_isi_jitter
 from .rate import leak_factor, rate
@@ -77,7 +77,7 @@ def calibrate_rate(
         confidence=confidence,
     )
     if reason:
-        not_fitted["energy.static_w" if energy else "energy"] = reason
+        not_fitted[lost_field(energy)] = reason
     return RateCard(
         neuron=str(dataset.attrs["neuron"]),
         not_fitted=not_fitted,

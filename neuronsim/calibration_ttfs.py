@@ -18,7 +18,7 @@ from .bootstrap import bias_and_spread, rms_estimate
 from .card import Energy, Estimate, Frozen, Kernel, Provenance, Quality, Range, TimingNoise, TTFSCard, WeightResponse
 from .coverage import coverage, covered
 from .dataset import as_drawn, plans, silence
-from .energy_fit import fit_energy
+from .energy_fit import fit_energy, lost_field
 from .errors import DataError
 from .kernel_fit import MIN_FIRED, KernelFit, fit_kernel
 from .mismatch_fit import MismatchFit, fit_mismatch
@@ -233,5 +233,5 @@ def _energy(dataset: xr.Dataset, not_fitted: dict[str, str], seed: int, confiden
         confidence=confidence,
     )
     if reason:
-        not_fitted["energy.static_w" if energy else "energy"] = reason
+        not_fitted[lost_field(energy)] = reason
     return energy

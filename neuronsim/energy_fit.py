@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from .bootstrap import multiplicities
 from .card import Energy, Estimate
+
+#: a design with a larger condition number (columns scaled to 1) cannot tell its columns apart
+_COLLINEAR = 1e3
+#: largest share of such resamples with which the split is still reported
+_OPEN = 0.01
 
 
 def fit_energy(
@@ -18,34 +22,56 @@ def fit_energy(
     seed: int,
     confidence: float = 0.95,
 ) -> tuple[Energy | None, str]:
-    """(Energy, "") or (None, reason); (Energy, reason) where only the sum is known. Joules, counts, seconds per run."""
+    """(Energy, "") or (None, reason); (Energy, reason) where the two cannot be told apart and one is kept at 0.
+
+    Joules, counts, seconds per run.
+    """
     known = np.isfinite(energy) & np.isfinite(spikes)
     if known.sum() < 3:
         return None, "no run has a supply energy (energy_j): a behavioral netlist draws none"
     energy, design = energy[known], np.stack([spikes, window], axis=1)[known]
-    reason = ""
-    scale = np.maximum(np.abs(design).max(axis=0), 1e-300)
-    normalized = design / scale
-    if np.linalg.cond(normalized) > 1e6:
-        normalized = normalized[:, :1]
-        reason = (
-            "kept at 0: every run had as many spikes in the same window, so static power cannot be told from "
-            "the energy per spike"
-        )
-    if not (energy >= 0).all() or not normalized[:, 0].any():
+    if not (energy >= 0).all() or not design[:, 0].any():
         return None, "the runs' supply energies are negative or come without any spike: check the manifest's supplies"
-    unit = float(energy.max()) or 1.0
+    scale = np.maximum(np.abs(design).max(axis=0), 1e-300)
+    normalized, unit = design / scale, float(energy.max()) or 1.0
     rng = np.random.default_rng(seed)
+    resamples = [
+        np.repeat(np.arange(energy.size), m.astype(int)) for m in multiplicities(energy.size, rng, resamples=200)
+    ]
+    columns, reason = [0, 1], ""
+    open_ = np.mean([np.linalg.cond(normalized[rows]) > _COLLINEAR for rows in resamples])
+    if open_ > _OPEN:
+        misfit = [np.linalg.norm(energy - normalized[:, [i]] @ _solve(normalized[:, [i]], energy)) for i in (0, 1)]
+        columns = [int(np.argmin(misfit))]
+        one, other = ("static power", "energy per spike") if columns == [0] else ("energy per spike", "static power")
+        reason = (
+            f"{one} is kept at 0: too few runs differ in spikes per window to tell it from the {other}, which alone "
+            "explains the energies better; vary the windows or add silent runs"
+        )
 
     def solve(rows: NDArray) -> NDArray[np.float64]:
         value = np.zeros(2)
-        value[: normalized.shape[1]] = nnls(normalized[rows], energy[rows] / unit)[0] * unit
+        value[columns] = _solve(normalized[rows][:, columns], energy[rows] / unit) * unit
         return value / scale
 
     best = solve(np.arange(energy.size))
-    drawn = [
-        solve(np.repeat(np.arange(energy.size), m.astype(int))) for m in multiplicities(energy.size, rng, resamples=200)
-    ]
-    low, high = np.quantile(drawn, [0.5 - confidence / 2, 0.5 + confidence / 2], axis=0)
+    low, high = np.quantile([solve(rows) for rows in resamples], [0.5 - confidence / 2, 0.5 + confidence / 2], axis=0)
     estimates = [Estimate(value=b, low=min(lo, b), high=max(hi, b)) for b, lo, hi in zip(best, low, high, strict=True)]
     return Energy(per_spike_j=estimates[0], static_w=estimates[1]), reason
+
+
+def lost_field(energy: Energy | None) -> str:
+    """Card field that a reason of :func:`fit_energy` is about."""
+    if energy is None:
+        return "energy"
+    return "energy.static_w" if energy.static_w.value == 0 else "energy.per_spike_j"
+
+
+def _solve(design: NDArray[np.float64], energy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Non-negative least squares of two columns at most, without the iteration limit of scipy's nnls."""
+    free = np.asarray(np.linalg.lstsq(design, energy)[0], dtype=np.float64)
+    if (free >= 0).all():
+        return free
+    alone = np.maximum((design * energy[:, None]).sum(axis=0) / np.maximum((design**2).sum(axis=0), 1e-300), 0.0)
+    misfit = [np.linalg.norm(energy - design[:, i] * alone[i]) for i in range(alone.size)]
+    return np.where(np.arange(alone.size) == int(np.argmin(misfit)), alone, 0.0)

@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from neuronsim.closed_form import spike_time
 from neuronsim.errors import InputError
 
 from ..manifest import Manifest
@@ -50,6 +51,17 @@ class TTFSPlan(Plan):
 
     code: ClassVar[str] = "ttfs"
     settle: float = Field(default=5.0, gt=0, le=100, description="how long to watch after the last input, in tau")
+    beyond: float | None = Field(
+        default=None, gt=0, le=100, description="watch no longer than this after the spike time of equation 4, in tau"
+    )
+
+    def watched(self, times: Sequence[float] | np.ndarray, weights: Sequence[float] | np.ndarray, last: float) -> float:
+        """How long a run is watched, in tau: until ``last`` + settle, or where the ideal neuron fires ``beyond`` after that
+        if it is earlier. What comes later of a neuron that fires once costs time and tells nothing."""
+        longest = last + self.settle
+        if self.beyond is None:
+            return longest
+        return min(longest, float(spike_time(times, weights)) + self.beyond)
 
     def run(
         self,
@@ -64,13 +76,13 @@ class TTFSPlan(Plan):
         nominal_times: Sequence[float] | np.ndarray | None = None,
         nominal_weights: Sequence[float] | np.ndarray | None = None,
     ) -> Run:
-        """One run, from times in tau; nominal stimulus as given where none is named; watched until last_time + settle."""
+        """One run, from times in tau; nominal stimulus as given where none is named; watched as :meth:`watched` says."""
         nominal_times = times if nominal_times is None else nominal_times
         return Run(
             plan=self.kind,
             trial=trial,
             level=level,
-            window_s=(last_time + self.settle) * unit_s,
+            window_s=self.watched(times, weights, last_time) * unit_s,
             times_s=tuple(float(t) * unit_s for t in times),
             weights=tuple(float(w) for w in weights),
             nominal_times_s=tuple(float(t) * unit_s for t in nominal_times),

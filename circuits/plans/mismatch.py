@@ -48,6 +48,9 @@ class Mismatch(Plan):
     code: ClassVar[str] = "any"
     summary: ClassVar[str] = "frozen spread from chip to chip (Monte Carlo over transistors or the manifest's sigmas)"
     settle: float = Field(default=5.0, gt=0, le=100, description="how long to watch after the last input, in tau")
+    beyond: float | None = Field(
+        default=None, gt=0, le=100, description="watch no longer than this after the spike time of equation 4, in tau"
+    )
     chips: int = Field(default=40, ge=2, le=10_000)
     trials: int = Field(default=8, ge=1, le=1000, description="stimuli per chip")
     tolerance: float = Field(default=0.1, gt=0, lt=10, description="relative deviation from nominal of a good chip")
@@ -82,7 +85,8 @@ class Mismatch(Plan):
 
     def _stimuli(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
         if manifest.code == "ttfs":
-            drawn = Transfer(trials=self.trials, silent=0.0, settle=self.settle).runs(manifest, parameters, seed + 2)
+            stimuli = Transfer(trials=self.trials, silent=0.0, settle=self.settle, beyond=self.beyond)
+            drawn = stimuli.runs(manifest, parameters, seed + 2)
         else:
             low, high = manifest.validity.current_a or (0.0, 0.0)
             middle = np.sqrt(low * high)

@@ -31,7 +31,9 @@ class PhaseNoise(TTFSPlan):
         """See the base class."""
         if manifest.noise is None:
             raise InputError(f"plan 'phase_noise' needs a [noise] port, which {manifest.name} does not have")
-        stimuli = Transfer(trials=self.trials, silent=0.0, settle=self.settle).runs(manifest, parameters, seed + 1)
+        stimuli = Transfer(trials=self.trials, silent=0.0, settle=self.settle, beyond=self.beyond).runs(
+            manifest, parameters, seed + 1
+        )
         found = []
         for run in stimuli:
             found.append(replace(run, plan=self.kind, level=0.0))

@@ -76,7 +76,12 @@ def verify_command(
     engine: Annotated[
         str | None, typer.Option(help="ngspice-shared or ngspice-cli. Default: the engine of the card.")
     ] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds after which a run is killed and counts as outside.")] = 60.0,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            help="Seconds after which a run is killed and counts as outside. Default: 60, at transistor level 600."
+        ),
+    ] = None,
     trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:

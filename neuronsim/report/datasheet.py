@@ -14,6 +14,7 @@ from ..errors import InputError
 from .blocks import Page, Section, Source
 from .render import write_page
 from .sections_bench import circuit, conditions, provenance, status, waveforms
+from .sections_budget import budget_section
 from .sections_card import card_section
 from .sections_cells import oscillator_section, synapse_section, thermal_section
 from .sections_levels import levels_section
@@ -32,6 +33,7 @@ def measured_sections(dataset: xr.Dataset, source: str, card: ModelCard | None =
     if dataset.attrs["code"] == "ttfs":
         found += [
             transfer_section(dataset, source),
+            budget_section(dataset, source),
             table3_section(dataset, "jitter", source),
             table3_section(dataset, "quantization", source),
             saturation_section(dataset, source),

@@ -48,7 +48,9 @@ def _quantities(rows: xr.Dataset) -> list[tuple[str, str, Array]]:
     if "active_energy_j" in rows:
         found.append(("energy per spike, active window", "J", rows["active_energy_j"].values))
     if np.isfinite(rows["energy_j"].values).any():
-        found.append(("energy per spike, always on", "J", always_on(rows)))
+        windows = np.unique(rows["window_s"].values)
+        long = f" for {quantity(float(windows[0]), 's')}" if windows.size == 1 else ""
+        found.append((f"energy per spike, always on{long}", "J", always_on(rows)))
     return found
 
 

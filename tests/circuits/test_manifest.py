@@ -1,12 +1,16 @@
 """Manifests say what is wrong with them."""
 
 import tomllib
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from circuits import load_manifest, neurons
+from circuits.deck import build
 from circuits.manifest import netlist_folder
 from circuits.netlist import read_netlist
+from circuits.run import Run
 from neuronsim.errors import DataError, InputError
 
 
@@ -96,9 +100,9 @@ def test_bad_netlist_is_refused(copy_of, change, kind, says):
 
 
 def test_trust_allows_what_was_refused(copy_of, tmp_path):
-    (tmp_path.parent / "far.lib").write_text("* far away\n")
+    (tmp_path.parent / "far.lib").write_text("Rfar a 0 1k\n")
     manifest = load_manifest(copy_of(netlist=[("* comparator and latch", ".include ../far.lib")]))
-    assert "far away" in read_netlist(manifest, trust=True).text
+    assert "Rfar a 0 1k" in read_netlist(manifest, trust=True).text
 
 
 def test_manifest_missing_netlist(copy_of):
@@ -122,3 +126,44 @@ def test_manifest_survives_toml():
     raw = tomllib.loads((netlist_folder() / "pll_nlif_pwm.toml").read_text())
     manifest = load_manifest("pll_nlif_pwm")
     assert manifest.parameters["f0"].default == raw["parameters"]["f0"]["default"] == 1e9
+
+
+def test_a_comment_is_no_part_of_the_deck(copy_of):
+    before = read_netlist(load_manifest(copy_of()))
+    after = read_netlist(load_manifest(copy_of(netlist=[(".ends", "* a remark\n\n.ends")])))
+    assert after.text == before.text
+    assert after.sha256 != before.sha256  # provenance still tells the files apart
+
+
+def test_noise_may_go_into_several_ports(copy_of):
+    path = copy_of(
+        "pll_nlif_transistor",
+        manifest=[
+            ('port = "sum"\ndensity', 'port = ["sum", "lf"]\ndensity'),
+            ('"models/generic65.toml"', f'"{netlist_folder() / "models" / "generic65.toml"}"'),
+        ],
+        netlist=[(".include ", f".include {netlist_folder()}/")],
+    )
+    manifest = load_manifest(path)
+    netlist = read_netlist(manifest, trust=True)
+    quiet = Run(plan="x", trial=0, window_s=2e-8, times_s=(5e-9,), weights=(1.0,))
+    assert "Inoise" not in build(manifest, netlist, quiet).deck
+    deck = build(manifest, netlist, replace(quiet, noise_seed=3)).deck
+    sources = [text.split("PWL")[1].split("\nI")[0] for text in deck.split("Inoise")[1:]]
+    assert len(sources) == 2
+    values = [np.array(text.replace("\n+", " ").strip("()\n ").split(")")[0].split(), dtype=float) for text in sources]
+    first, second = (found[1::2] for found in values)
+    assert first.std() == pytest.approx(second.std(), rel=0.3)
+    assert abs(np.corrcoef(first, second)[0, 1]) < 0.3
+    with pytest.raises(DataError, match="'nowhere' is not one of the ports"):
+        load_manifest(
+            copy_of("pll_nlif_transistor", manifest=[('port = "sum"\ndensity', 'port = ["nowhere"]\ndensity')])
+        )
+
+
+def test_an_error_budget_is_checked(copy_of):
+    terms = load_manifest("pll_nlif_transistor").error_budget
+    assert any(term.mended for term in terms)
+    assert any(term.spike_time_s and not term.mended for term in terms)
+    with pytest.raises(DataError, match="error_budget"):
+        load_manifest(copy_of("pll_nlif_transistor", manifest=[("membrane = 0.0093", "membrane = -1")]))

@@ -1,5 +1,7 @@
 """Plans are data: they reject contradictions and depend on their seed only."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -9,6 +11,7 @@ from circuits.deck import build
 from circuits.netlist import read_netlist
 from circuits.plans import FICurve, Jitter, Mismatch, Quantization, Saturation, Transfer
 from circuits.plans.base import membrane_extremes
+from neuronsim.closed_form import spike_time
 from neuronsim.errors import DataError, InputError
 
 AVERAGED = load_manifest("pll_nlif_averaged")
@@ -66,6 +69,27 @@ def test_runs_depend_on_the_seed_only(kind):
     assert plan.runs(AVERAGED, {}, 3) == plan.runs(AVERAGED, {}, 3)
     if kind not in ("ramp", "saturation"):
         assert plan.runs(AVERAGED, {}, 3) != plan.runs(AVERAGED, {}, 4)
+
+
+def test_a_plan_may_stop_watching_after_the_ideal_spike():
+    whole = Transfer(trials=40, silent=0.3, settle=3.0).runs(AVERAGED, {}, 0)
+    brief = Transfer(trials=40, silent=0.3, settle=3.0, beyond=0.5).runs(AVERAGED, {}, 0)
+    tau = AVERAGED.defaults()["tau"]
+    silent = 0
+    for long, short in zip(whole, brief, strict=True):
+        assert replace(short, window_s=long.window_s) == long
+        ideal = float(spike_time(long.times_s, long.weights, tau=tau))
+        assert short.window_s == pytest.approx(min(long.window_s, ideal + 0.5 * tau))
+        silent += np.isinf(ideal)
+    assert silent > 3  # these are watched to the end
+    assert sum(run.window_s for run in brief) < 0.7 * sum(run.window_s for run in whole)
+
+
+def test_groups_keep_the_steps_of_transistors_with_a_carrier():
+    assert all(plan.fine for plan in load_plans("datasheet", AVERAGED) if plan.kind == "transfer")
+    transistor = load_plans("datasheet", load_manifest("pll_nlif_transistor"))
+    assert not any(plan.fine for plan in transistor)
+    assert {"transfer", "corners", "jitter", "phase_noise", "mismatch"} <= {plan.kind for plan in transistor}
 
 
 def test_transfer_stimuli_are_what_they_say():
@@ -131,7 +155,7 @@ def test_membrane_noise_has_its_floor_and_fresh_seeds():
     assert len({run.noise_seed for run in runs}) == 1 + 3 * 4
     deck = build(manifest, read_netlist(manifest), runs[1]).deck
     assert "Inoise 0 in PWL(" in deck
-    assert "Inoise 0 in DC 0" in build(manifest, read_netlist(manifest), quiet[0]).deck
+    assert "Inoise" not in build(manifest, read_netlist(manifest), quiet[0]).deck
     with pytest.raises(InputError, match="'density'"):
         plan.runs(manifest.model_copy(update={"noise": None}), {}, 0)
     with pytest.raises(InputError, match="no noise to measure"):

@@ -43,6 +43,8 @@ time = { unit = "tau", steps_per_unit = 200, lead_in = 2.0 }
 parameters = {}
 bench.tau = { default = 1e-7, unit = "s", meaning = "time scale", above = 0.0 }
 """
+#: of a lead-in with a positive and a negative synapse
+SETTLED = {"xneuron.slow": 0.25, "xs0.mid": 0.125, "xs1.mid": 0.5, "s0": 0.0, "s1": 0.0}
 RUN = Run(plan="x", trial=0, window_s=5e-7, times_s=(3e-8, 8e-8, np.inf), weights=(1.0, 0.8, -0.5))
 
 
@@ -71,10 +73,12 @@ def test_a_run_from_the_settled_state_is_the_same_run(slow):
 def test_a_resumed_deck_has_the_state_and_no_other_initial_conditions(slow):
     manifest, netlist = slow
     netlist = replace(netlist, text=netlist.text + "\n.ic v(x)=1\n+ v(y)=2\n* after")
-    deck = build(manifest, netlist, RUN, settled={"xneuron.slow": 0.25, "xs0.mid": 0.125, "s0": 0.0}).deck
+    deck = build(manifest, netlist, RUN, settled=SETTLED).deck
     assert [line for line in deck.splitlines() if line.startswith(".ic")] == [
         ".ic v(xneuron.slow)=0.25",
-        *(f".ic v(xs{i}.mid)=0.125" for i in range(3)),
+        ".ic v(xs0.mid)=0.125",
+        ".ic v(xs1.mid)=0.125",
+        ".ic v(xs2.mid)=0.5",  # its weight is negative
     ]
     assert "v(y)" not in deck
     assert "* after" in deck

@@ -11,6 +11,7 @@ import neuronsim
 from neuronsim import dataset as schema
 from neuronsim.bootstrap import multiplicities
 from neuronsim.card import ModelCard, TTFSCard
+from neuronsim.energy_fit import fit_energy, lost_field
 from neuronsim.errors import DataError, InputError
 from neuronsim.files import sha256_file
 from neuronsim.kernel_fit import _fit, fit_kernel
@@ -286,6 +287,21 @@ def test_energy_per_spike_and_static_power_are_told_apart(circuit):
     assert card.energy is not None
     assert card.energy.per_spike_j.value == pytest.approx(2e-12, rel=1e-6)
     assert card.energy.static_w.value == pytest.approx(1e-6, rel=1e-6)
+
+
+def test_energy_that_cannot_be_split_is_given_whole_with_the_reason():
+    """An always-on circuit with two silent runs in 23: a resample without them cannot tell spikes from power."""
+    rng = np.random.default_rng(0)
+    window, fired = np.full(23, 145e-9), np.arange(23) >= 2
+    energy, reason = fit_energy(
+        1e-4 * window * (1 + 0.003 * rng.standard_normal(23)), fired.astype(float), window, seed=0
+    )
+    assert energy is not None
+    assert energy.static_w.value == pytest.approx(1e-4, rel=2e-3)
+    assert energy.static_w.high - energy.static_w.low < 1e-6
+    assert energy.per_spike_j.value == 0
+    assert lost_field(energy) == "energy.per_spike_j"
+    assert "too few runs differ" in reason
 
 
 def all_failed(data):
