@@ -147,7 +147,9 @@ def readme_table(results: dict[str, Any]) -> str:
         at = results["corners"]
         energies = at["active_energy_j"], at["always_on_energy_j"]
         rows.append(("operating points at which it fires", f"{at['fired']} of {at['points']}"))
-        for word, e, n in zip(("active window", "always on for 5 tau"), energies, at["within_paper_10_pj"].values(), strict=True):
+        for word, e, n in zip(
+            ("active window", "always on for 5 tau"), energies, at["within_paper_10_pj"].values(), strict=True
+        ):
             text = f"{e['min'] * 1e12:.1f} / {e['median'] * 1e12:.1f} / {e['max'] * 1e12:.1f} pJ; below the paper's 10 pJ at {n}"
             rows.append((f"energy per spike over them, {word}: min / median / max", text))
     for plan, word in (("jitter", "input jitter"), ("quantization", "weights of")):
