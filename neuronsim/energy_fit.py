@@ -69,7 +69,7 @@ def lost_field(energy: Energy | None) -> str:
 
 def _solve(design: NDArray[np.float64], energy: NDArray[np.float64]) -> NDArray[np.float64]:
     """Non-negative least squares of two columns at most, without the iteration limit of scipy's nnls."""
-    free = np.linalg.lstsq(design, energy)[0]
+    free = np.asarray(np.linalg.lstsq(design, energy)[0], dtype=np.float64)
     if (free >= 0).all():
         return free
     alone = np.maximum((design * energy[:, None]).sum(axis=0) / np.maximum((design**2).sum(axis=0), 1e-300), 0.0)
