@@ -8,6 +8,7 @@ from .detector import DetectorCharacteristic, detector_characteristic
 from .flip_flop import SetUp, set_up_time
 from .jitter import NoiseSources, NoisyEdges, noise_sources, noisy_edges
 from .oscillator import TuningCurve, tuning_curve
+from .phase_step import phase_steps
 from .synapse import SynapseLevels, synapse_levels
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "detector_characteristic",
     "noise_sources",
     "noisy_edges",
+    "phase_steps",
     "set_up_time",
     "synapse_levels",
     "tuning_curve",

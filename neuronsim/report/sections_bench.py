@@ -157,7 +157,7 @@ def waveforms(dataset: xr.Dataset, source: str) -> Section | None:
 def provenance(dataset: xr.Dataset, source: str, sha256: str) -> Section:
     """Everything needed to make the dataset again."""
     versions = json.loads(dataset.attrs["versions"])
-    skip = {"plans", "defaults", "versions"}
+    skip = {"plans", "defaults", "versions", "pins", "schematic", "error_budget"}  # these have a place of their own
     rows = [("dataset sha256", sha256)] if sha256 else []
     rows += [(pretty(str(k)), str(v)) for k, v in dataset.attrs.items() if k not in skip]
     seeds = np.unique(dataset["noise_seed"].values)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from circuits.cells import Condition, detector_characteristic, set_up_time, synapse_levels, tuning_curve
+from circuits.cells import Condition, detector_characteristic, phase_steps, set_up_time, synapse_levels, tuning_curve
 from neuronsim.errors import InputError
 
 
@@ -49,7 +49,19 @@ def test_synapse_levels():
     assert synapse_levels(summing_node_v=0.6).step_a(1) == pytest.approx(0.4 / 12e6, rel=0.02)
 
 
+def test_a_phase_step_is_that_of_its_weight():
+    weights = np.array([1.0, 0.3, 0.06, -0.06, -0.3, -1.0])
+    steps = phase_steps(weights, (0.0, 0.5)).mean(axis=1)
+    unit = (steps[0] - steps[-1]) / 2
+    assert unit == pytest.approx(0.0505, rel=0.03)  # cycles
+    assert steps / unit == pytest.approx(weights, abs=0.015)  # either sign, and no dead zone around zero
+
+
 def test_bad_sweeps_are_refused():
+    with pytest.raises(InputError, match="at least one weight"):
+        phase_steps(())
+    with pytest.raises(InputError, match="width_s"):
+        phase_steps((1.0,), width_s=0.0)
     with pytest.raises(InputError, match="rising positive currents"):
         tuning_curve((1e-6, 1e-6))
     with pytest.raises(InputError, match="Did you mean 'ss'"):
