@@ -66,6 +66,7 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", choices=sorted(PAPERS), nargs="*", help="papers to bring up to date (default: all)")
+    parser.add_argument("--architecture", choices=["fc", "cnn"], help="of noisy-weights, this network only")
     parser.add_argument("--table", action="store_true", help="only write the README from the result files")
     options = parser.parse_args()
     made = json.loads(MADE.read_text(encoding="utf-8")) if MADE.is_file() else {}
@@ -75,6 +76,8 @@ def main() -> None:
             out = options.out / name
             more = () if options.data_dir is None else ("--data-dir", str(options.data_dir))
             command = ["neuronsim", "reproduce", name, *arguments]
+            if name == "noisy-weights" and options.architecture:
+                command += ["--only", options.architecture]
             paths = ["--out", str(out), "--jobs", str(options.jobs), *more]
             subprocess.run([sys.executable, "-m", *command, *paths], check=True)
             write_text(HERE / file, next(out.glob("*.json")).read_text(encoding="utf-8"))
