@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
 from pathlib import PurePath
 from typing import ClassVar, TypeVar
 
@@ -14,7 +13,7 @@ from ..manifest import Manifest, netlist_folder
 from ..measurement import Measurement
 from ..run import Run
 from .base import Plan
-from .probe import points
+from .points import Grid
 
 T = TypeVar("T")
 
@@ -40,20 +39,12 @@ class CellPlan(Plan):
         """The measurements, drawn from ``seed`` alone. Raises InputError for a neuron without such a cell."""
 
 
-def conditions(
-    manifest: Manifest,
-    parameters: dict[str, float],
-    *,
-    kind: str,
-    corners: Sequence[str] | None,
-    temperatures_c: Sequence[float],
-    supplies: Sequence[float],
-) -> list[Condition]:
-    """The conditions of a cell at a grid of operating points (see :func:`.points`).
+def conditions(manifest: Manifest, parameters: dict[str, float], grid: Grid, kind: str) -> list[Condition]:
+    """The conditions of a cell at the operating points of a grid, for plan ``kind``.
 
     Raises InputError where the cells do not exist in the manifest's process.
     """
-    at = points(manifest, parameters, kind=kind, corners=corners, temperatures_c=temperatures_c, supplies=supplies)
+    at = grid.points(manifest, parameters, kind)
     path = (manifest.folder / str(manifest.process)).resolve()
     if path.parent != (netlist_folder() / "models").resolve():
         raise InputError(f"plan '{kind}' measures the cells of netlists/cells, which have no models from {path.name}")

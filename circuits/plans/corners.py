@@ -9,10 +9,11 @@ from pydantic import Field
 
 from ..manifest import Manifest
 from ..run import Run
-from .probe import ProbePlan, points
+from .points import GridPlan
+from .probe import ProbePlan
 
 
-class Corners(ProbePlan):
+class Corners(GridPlan, ProbePlan):
     """Every stimulus at every combination of corner, temperature and supply; by default the 45 points of a sign-off.
 
     ``corners`` None: all of the manifest's process. ``supplies`` are fractions of the nominal supply.
@@ -20,8 +21,6 @@ class Corners(ProbePlan):
 
     kind: ClassVar[str] = "corners"
     summary: ClassVar[str] = "every process corner, temperature and supply: fired or silent, spike time, energy"
-    corners: tuple[str, ...] | None = Field(default=None, min_length=1)
-    temperatures_c: tuple[float, ...] = Field(default=(-40.0, 27.0, 125.0), min_length=1)
     supplies: tuple[float, ...] = Field(default=(0.9, 1.0, 1.1), min_length=1)
 
     def obstacle(self, manifest: Manifest) -> str | None:
@@ -30,13 +29,6 @@ class Corners(ProbePlan):
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
         """See the base class."""
-        at = points(
-            manifest,
-            parameters,
-            kind=self.kind,
-            corners=self.corners,
-            temperatures_c=self.temperatures_c,
-            supplies=self.supplies,
-        )
+        at = self.grid.points(manifest, parameters, self.kind)
         stimuli = self.stimuli(manifest, parameters)
         return [replace(run, operating=point) for point in at for run in stimuli]

@@ -9,10 +9,11 @@ from pydantic import Field
 
 from ..manifest import Manifest
 from ..run import Run
-from .probe import ProbePlan, points
+from .points import GridPlan
+from .probe import ProbePlan
 
 
-class Energy(ProbePlan):
+class Energy(GridPlan, ProbePlan):
     """Each stimulus (level as the plan's, at least 0) and, at level -1, the same window without any input: static power.
 
     Without ``corners`` at the nominal point; with them at each corner, temperature and supply (fractions).
@@ -20,9 +21,7 @@ class Energy(ProbePlan):
 
     kind: ClassVar[str] = "energy"
     summary: ClassVar[str] = "energy per spike (active window, always on) and static power, by supply"
-    corners: tuple[str, ...] | None = Field(default=None, min_length=1)
     temperatures_c: tuple[float, ...] = Field(default=(27.0,), min_length=1)
-    supplies: tuple[float, ...] = Field(default=(1.0,), min_length=1)
 
     def obstacle(self, manifest: Manifest) -> str | None:
         """See the base class."""
@@ -43,12 +42,5 @@ class Energy(ProbePlan):
         )
         if self.corners is None:
             return [*stimuli, idle]
-        at = points(
-            manifest,
-            parameters,
-            kind=self.kind,
-            corners=self.corners,
-            temperatures_c=self.temperatures_c,
-            supplies=self.supplies,
-        )
+        at = self.grid.points(manifest, parameters, self.kind)
         return [replace(run, operating=point) for point in at for run in (*stimuli, idle)]

@@ -9,9 +9,10 @@ from pydantic import Field
 from ..manifest import Manifest
 from ..measurement import Measurement
 from .cell import CellPlan, cell_or_refuse, conditions
+from .points import GridPlan
 
 
-class Oscillator(CellPlan):
+class Oscillator(GridPlan, CellPlan):
     """Frequency against control current at ``currents`` (multiples of the current at rest) and at the two ends of the lock
     range, rest +- supply/(2 pull), at each corner, temperature and supply (fractions).
     """
@@ -20,9 +21,6 @@ class Oscillator(CellPlan):
     cell: ClassVar[str] = "oscillator"
     summary: ClassVar[str] = "ring VCO alone: tuning curve, lock range, phase-noise estimate"
     currents: tuple[float, ...] = Field(default=(0.7, 0.85, 1.0, 1.15, 1.3), min_length=1)
-    corners: tuple[str, ...] | None = Field(default=None, min_length=1)
-    temperatures_c: tuple[float, ...] = Field(default=(-40.0, 27.0, 125.0), min_length=1)
-    supplies: tuple[float, ...] = Field(default=(1.0,), min_length=1)
     gamma: float = Field(default=2 / 3, gt=0, le=5, description="excess noise factor: 2/3 for long channels")
 
     def measurements(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Measurement]:
@@ -30,14 +28,7 @@ class Oscillator(CellPlan):
         cell = cell_or_refuse(manifest.cells.oscillator, self.kind, manifest, self.cell)
         values = manifest.checked(parameters)
         bias, pull = values[cell.bias], values[cell.pull]
-        at = conditions(
-            manifest,
-            parameters,
-            kind=self.kind,
-            corners=self.corners,
-            temperatures_c=self.temperatures_c,
-            supplies=self.supplies,
-        )
+        at = conditions(manifest, parameters, self.grid, self.kind)
         found = []
         for condition in at:
             reach = condition.supply_v / (2 * pull)

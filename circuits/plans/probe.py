@@ -1,8 +1,7 @@
-"""What the plans of the operating points share: a few fixed stimuli for a neuron of either code, and the points."""
+"""What the plans of the operating points share: a few fixed stimuli for a neuron of either code."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar, Self
 
 import numpy as np
@@ -11,7 +10,6 @@ from pydantic import Field, model_validator
 from neuronsim.errors import InputError
 
 from ..manifest import Manifest
-from ..operating import OperatingPoint, grid
 from ..run import Run
 from .base import Plan, check_valid
 
@@ -77,26 +75,3 @@ class ProbePlan(Plan):
                 )
             )
         return found
-
-
-def points(
-    manifest: Manifest,
-    parameters: dict[str, float],
-    *,
-    kind: str,
-    corners: Sequence[str] | None,
-    temperatures_c: Sequence[float],
-    supplies: Sequence[float],
-) -> tuple[OperatingPoint, ...]:
-    """Operating points of a grid: ``corners`` (None: all of the process), ``supplies`` as fractions of the nominal one.
-
-    Raises InputError for an unknown corner, a manifest without a process, or supplies where there is none to set.
-    """
-    process = manifest.process_or_refuse(f"the corners of plan '{kind}'")
-    for corner in corners or ():
-        process.corner(corner)
-    if manifest.energy is None or not manifest.energy.supplies:
-        raise InputError(f"plan '{kind}' needs [energy] supplies in the manifest of {manifest.name} to set the supply")
-    nominal_v = manifest.checked(parameters)[next(iter(manifest.energy.supplies.values()))]
-    volts = [float(f"{nominal_v * factor:.6g}") for factor in supplies]
-    return grid(tuple(corners or process.corners), temperatures_c, volts)

@@ -4,34 +4,23 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import Field
-
 from ..manifest import Manifest
 from ..measurement import Measurement
 from .cell import CellPlan, cell_or_refuse, conditions
+from .points import GridPlan
 
 
-class Synapse(CellPlan):
+class Synapse(GridPlan, CellPlan):
     """Current of every code at each corner, temperature and supply (fractions), the summing node held still."""
 
     kind: ClassVar[str] = "synapse"
     cell: ClassVar[str] = "synapse"
     summary: ClassVar[str] = "digital synapse alone: current levels, INL, DNL"
-    corners: tuple[str, ...] | None = Field(default=None, min_length=1)
-    temperatures_c: tuple[float, ...] = Field(default=(-40.0, 27.0, 125.0), min_length=1)
-    supplies: tuple[float, ...] = Field(default=(1.0,), min_length=1)
 
     def measurements(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Measurement]:
         """See the base class."""
         cell = cell_or_refuse(manifest.cells.synapse, self.kind, manifest, self.cell)
-        at = conditions(
-            manifest,
-            parameters,
-            kind=self.kind,
-            corners=self.corners,
-            temperatures_c=self.temperatures_c,
-            supplies=self.supplies,
-        )
+        at = conditions(manifest, parameters, self.grid, self.kind)
         return [
             Measurement(
                 plan=self.kind,

@@ -9,6 +9,7 @@ from pydantic import Field
 from ..manifest import Manifest
 from ..measurement import Measurement
 from .cell import CellPlan, cell_or_refuse, conditions
+from .points import Grid
 
 
 class Thermal(CellPlan):
@@ -36,12 +37,7 @@ class Thermal(CellPlan):
         cell = cell_or_refuse(manifest.cells.oscillator, self.kind, manifest, self.cell)
         values = manifest.checked(parameters)
         room, *others = conditions(
-            manifest,
-            parameters,
-            kind=self.kind,
-            corners=("tt",),
-            temperatures_c=(27.0, *self.temperatures_c),
-            supplies=(1.0,),
+            manifest, parameters, Grid(corners=("tt",), temperatures_c=(27.0, *self.temperatures_c)), self.kind
         )
         shared = {
             "oscillators": self.oscillators,

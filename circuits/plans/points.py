@@ -1,0 +1,53 @@
+"""The grid of operating points that a plan visits: process corners, temperatures, supplies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from neuronsim.errors import InputError
+
+from ..manifest import Manifest
+from ..operating import OperatingPoint, grid
+from .base import Plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Every combination of ``corners`` (None: all of the process), ``temperatures_c`` and ``supplies``, fractions of the
+    nominal supply."""
+
+    corners: Sequence[str] | None = None
+    temperatures_c: Sequence[float] = (27.0,)
+    supplies: Sequence[float] = (1.0,)
+
+    def points(self, manifest: Manifest, parameters: dict[str, float], kind: str) -> tuple[OperatingPoint, ...]:
+        """The points, for plan ``kind`` on the neuron of ``manifest``.
+
+        Raises InputError for an unknown corner, a manifest without a process, or supplies where there is none to set.
+        """
+        process = manifest.process_or_refuse(f"the corners of plan '{kind}'")
+        for corner in self.corners or ():
+            process.corner(corner)
+        if manifest.energy is None or not manifest.energy.supplies:
+            raise InputError(
+                f"plan '{kind}' needs [energy] supplies in the manifest of {manifest.name} to set the supply"
+            )
+        nominal_v = manifest.checked(parameters)[next(iter(manifest.energy.supplies.values()))]
+        volts = [float(f"{nominal_v * factor:.6g}") for factor in self.supplies]
+        return grid(tuple(self.corners or process.corners), self.temperatures_c, volts)
+
+
+class GridPlan(Plan):
+    """A plan that visits a :class:`Grid`; its defaults are the plan's own."""
+
+    corners: tuple[str, ...] | None = Field(default=None, min_length=1)
+    temperatures_c: tuple[float, ...] = Field(default=(-40.0, 27.0, 125.0), min_length=1)
+    supplies: tuple[float, ...] = Field(default=(1.0,), min_length=1)
+
+    @property
+    def grid(self) -> Grid:
+        """Where the plan goes."""
+        return Grid(corners=self.corners, temperatures_c=self.temperatures_c, supplies=self.supplies)
