@@ -41,7 +41,7 @@ CIRCUIT = {"r": "20", "ramp": "0.05", "kphi": "0.02"}
 # Phase step per unit weight: at the manifest's 0.3 rad a fifth of this network's neurons leave the detector's linear range and
 # accuracy falls to 5 %; smaller steps are noisier (checked on 200 images and 4 chips: 99 %).
 STEPS = {"kphi": "0.06"}
-CHIP_IMAGES = 1000  # test images on each of the 20 chips
+CHIP_IMAGES = 500  # test images on each of the 20 chips
 
 
 class Bench:
