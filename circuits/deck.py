@@ -91,12 +91,13 @@ def _initial_conditions(manifest: Manifest, run: Run, settled: Mapping[str, floa
     """The settled voltage of every node; the inside of each synapse is that of the idle one of its sign in the lead-in."""
     nodes: dict[str, float] = {}
     of_sign = {f"xs{k}": weight < 0 for k, weight in enumerate(IDLE_WEIGHTS)}
+    inputs = {f"s{k}" for k in range(len(IDLE_WEIGHTS))}
     for name, volts in settled.items():
         instance, _, inside = name.partition(".")
         if inside and instance in of_sign:
             same = [i for i, weight in enumerate(run.weights) if (weight < 0) == of_sign[instance]]
             nodes |= {f"xs{i}.{inside}": volts for i in same}
-        elif name not in ("s0", "s1"):
+        elif name not in inputs:
             nodes[name] = volts
     return [f".ic v({name})={volts:.9g}" for name, volts in nodes.items()]
 

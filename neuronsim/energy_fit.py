@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import lsq_linear
 
 from .bootstrap import multiplicities
 from .card import Energy, Estimate
@@ -68,10 +69,5 @@ def lost_field(energy: Energy | None) -> str:
 
 
 def _solve(design: NDArray[np.float64], energy: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Non-negative least squares of two columns at most, without the iteration limit of scipy's nnls."""
-    free = np.asarray(np.linalg.lstsq(design, energy)[0], dtype=np.float64)
-    if (free >= 0).all():
-        return free
-    alone = np.maximum((design * energy[:, None]).sum(axis=0) / np.maximum((design**2).sum(axis=0), 1e-300), 0.0)
-    misfit = [np.linalg.norm(energy - design[:, i] * alone[i]) for i in range(alone.size)]
-    return np.where(np.arange(alone.size) == int(np.argmin(misfit)), alone, 0.0)
+    """Non-negative least squares."""
+    return lsq_linear(design, energy, bounds=(0.0, np.inf), method="bvls").x

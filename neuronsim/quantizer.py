@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +19,9 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 
 from .errors import InputError
+
+#: what the full scale of a bank is taken from: each neuron's largest weight, the layer's, or each neuron's spread
+FullScale = Literal["neuron", "layer", "neuron-rms"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .errors import DataError, InputError
 from .files import write_text
+from .quantizer import FullScale
 
 Kind = Literal["quantization", "snr", "jitter", "card", "energy"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -43,7 +44,7 @@ class Point(_Part):
     series: str
     level: float | None
     bits: int | None = Field(description="weight resolution; null: full precision")
-    full_scale: Literal["neuron", "layer", "neuron-rms"]
+    full_scale: FullScale
     accuracy: float
     low: float
     high: float

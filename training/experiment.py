@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from neuronsim.errors import InputError, suggest
 from neuronsim.files import sha256_of
+from neuronsim.quantizer import FullScale
 
 from .data import DATASETS
 from .layer_specs import LayerSpec
-from .quantization import FullScale
 from .ttfs.loss import LossName, PenaltyReduction
 
 

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from neuronsim.errors import InputError
+from neuronsim.quantizer import FullScale
 
 from .layer_specs import Conv, Dropout, Inception, LayerSpec, Linear, Pool
-from .quantization import FullScale, quantize
+from .quantization import quantize
 from .ttfs.geometry import Geometry
 from .ttfs.initial import depth_scaled
 from .ttfs.layers import SpikingLayer, TTFSConv2d, TTFSDropout, TTFSLinear

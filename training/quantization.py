@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
 from neuronsim.errors import InputError
-from neuronsim.quantizer import normal_full_scale
+from neuronsim.quantizer import FullScale, normal_full_scale
 
 _FEW_BITS = 3
-FullScale = Literal["neuron", "layer", "neuron-rms"]
 
 
 def full_scale(weight: Tensor, scope: FullScale = "neuron", bits: int = 32) -> Tensor:
@@ -61,4 +60,4 @@ def quantize(weight: Tensor, bits: int | None, *, scope: FullScale = "neuron", w
         return weight
     if not 1 <= bits <= 32:
         raise InputError(f"bits = {bits} is out of range: a conductance bank has 1 to 32 bits")
-    return _StraightThrough.apply(weight, bits, full_scale(weight, scope, bits) if w_max is None else w_max)  # type: ignore[return-value]
+    return _StraightThrough.apply(weight, bits, full_scale(weight, scope, bits) if w_max is None else w_max)

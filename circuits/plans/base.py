@@ -6,7 +6,7 @@ import math
 import zlib
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,6 +16,12 @@ from neuronsim.errors import InputError
 
 from ..manifest import Manifest
 from ..run import Run
+
+#: field of the plans that can leave the rest of a run, for a neuron that fires once
+Beyond = Annotated[
+    float | None,
+    Field(gt=0, le=100, description="watch no longer than this after the spike time of equation 4, in tau"),
+]
 
 
 class Plan(BaseModel):
@@ -51,9 +57,7 @@ class TTFSPlan(Plan):
 
     code: ClassVar[str] = "ttfs"
     settle: float = Field(default=5.0, gt=0, le=100, description="how long to watch after the last input, in tau")
-    beyond: float | None = Field(
-        default=None, gt=0, le=100, description="watch no longer than this after the spike time of equation 4, in tau"
-    )
+    beyond: Beyond = None
 
     def watched(self, times: Sequence[float] | np.ndarray, weights: Sequence[float] | np.ndarray, last: float) -> float:
         """How long a run is watched, in tau: until ``last`` + settle, or where the ideal neuron fires ``beyond`` after that

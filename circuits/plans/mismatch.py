@@ -13,7 +13,7 @@ from neuronsim.errors import InputError
 from ..manifest import Manifest
 from ..operating import Chip, OperatingPoint
 from ..run import Run
-from .base import Plan
+from .base import Beyond, Plan
 from .currents import current_runs
 from .transfer import Transfer
 
@@ -48,9 +48,7 @@ class Mismatch(Plan):
     code: ClassVar[str] = "any"
     summary: ClassVar[str] = "frozen spread from chip to chip (Monte Carlo over transistors or the manifest's sigmas)"
     settle: float = Field(default=5.0, gt=0, le=100, description="how long to watch after the last input, in tau")
-    beyond: float | None = Field(
-        default=None, gt=0, le=100, description="watch no longer than this after the spike time of equation 4, in tau"
-    )
+    beyond: Beyond = None
     chips: int = Field(default=40, ge=2, le=10_000)
     trials: int = Field(default=8, ge=1, le=1000, description="stimuli per chip")
     tolerance: float = Field(default=0.1, gt=0, lt=10, description="relative deviation from nominal of a good chip")

@@ -59,6 +59,12 @@ class Table:
         flags = [all(_NUMBER.match(cell) for cell in column) for column in columns]
         return flags or [False] * len(self.header)
 
+    def markdown(self) -> str:
+        """Caption and table as Markdown; a bar, which would split a cell, becomes a slash."""
+        rows = [self.header, ["---"] * len(self.header), *self.rows]
+        lines = ["| " + " | ".join(cell.replace("|", "/") for cell in row) + " |" for row in rows]
+        return "\n".join([self.caption, "", *lines])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Note:

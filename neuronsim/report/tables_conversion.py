@@ -38,8 +38,7 @@ def markdown(study: ConversionStudy) -> str:
     """All tables as Markdown, under a title that says what they are about."""
     lines = [f"# {TITLE}", "", about(study), ""]
     for table in tables(study):
-        rows = [list(table.header), ["---"] * len(table.header), *map(list, table.rows)]
-        lines += [table.caption, "", *("| " + " | ".join(row) + " |" for row in rows), ""]
+        lines += [table.markdown(), ""]
     if study.command:
         lines += [f"Made by `{study.command}`.", ""]
     return "\n".join(lines)

@@ -58,8 +58,7 @@ def markdown(study: NoisyWeights) -> str:
     """All tables as Markdown."""
     lines = [f"# {TITLE}", "", about(study), "", f"Made by `{study.command}`." if study.command else "", ""]
     for table in tables(study):
-        rows = [list(table.header), ["---"] * len(table.header), *map(list, table.rows)]
-        lines += [table.caption, "", *("| " + " | ".join(row) + " |" for row in rows), ""]
+        lines += [table.markdown(), ""]
     return "\n".join(lines)
 
 

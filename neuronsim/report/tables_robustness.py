@@ -24,13 +24,7 @@ def markdown(study: Study) -> str:
     """All tables as Markdown, under a title that says what they are about."""
     lines = [f"# {TITLES[study.kind]}", "", f"{about(study)}", ""]
     for table in tables(study):
-        rows = [list(table.header), ["---"] * len(table.header), *map(list, table.rows)]
-        lines += [
-            table.caption,
-            "",
-            *("| " + " | ".join(cell.replace("|", "/") for cell in row) + " |" for row in rows),
-            "",
-        ]
+        lines += [table.markdown(), ""]
     return "\n".join(lines)
 
 

@@ -47,8 +47,7 @@ def markdown(about: str, tables: Sequence[Table]) -> str:
     """What was run, then each table under its caption."""
     lines = [about, ""]
     for table in tables:
-        rows = [list(table.header), ["---"] * len(table.header), *map(list, table.rows)]
-        lines += [table.caption, "", *("| " + " | ".join(row) + " |" for row in rows), ""]
+        lines += [table.markdown(), ""]
     return "\n".join(lines)
 
 

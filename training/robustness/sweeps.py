@@ -11,8 +11,8 @@ import numpy as np
 
 from neuronsim.card import TTFSCard
 from neuronsim.errors import InputError
+from neuronsim.quantizer import FullScale
 
-from ..quantization import FullScale
 from .passes import accuracy, input_jitter, output_jitter, quantization_snr_db, weight_noise
 from .subjects import Subject, Workbench
 from .tasks import Task

@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
+from neuronsim.quantizer import FullScale
 from neuronsim.studies import Point
 
 from ..intervals import over_draws, wilson
@@ -27,7 +28,7 @@ class Task:
     series: str
     level: float | None
     bits: int | None
-    scope: Literal["neuron", "layer", "neuron-rms"]
+    scope: FullScale
     draw: int | None
     key: list[Any]
     compute: Callable[[], dict[str, Any]]
