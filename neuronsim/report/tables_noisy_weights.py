@@ -16,12 +16,13 @@ CITATION = "paper 000"
 
 def about(study: NoisyWeights) -> str:
     """What was run."""
+    draws = _draws(study)
     return (
         f"First {study.n_images} test images of {study.data}, {study.steps} steps, {study.encoding} input spikes, "
-        f"{len(study.networks)} networks, {study.trials} trial(s) of noise each, seed {study.seed}. Noise level: standard "
-        f"deviation over weight. Final accuracy: mean of the range within ±{100 * study.band:.3g} %; convergence: "
-        "its first step (1 step = "
-        "1 ms in the paper). Brackets: 95 % t interval of the mean over networks and trials."
+        f"{len(study.networks)} networks, {study.trials} trial(s) of noise each (analog network, one draw for all images: "
+        f"{draws}), seed {study.seed}. Noise level: standard deviation over weight. Final accuracy: mean of the range within "
+        f"±{100 * study.band:.3g} %; convergence: its first step (1 step = 1 ms in the paper). Brackets: 95 % t interval of "
+        "the mean over networks and trials."
     )
 
 
@@ -80,6 +81,12 @@ def rows_csv(study: NoisyWeights) -> str:
     writer.writeheader()
     writer.writerows(entries)
     return text.getvalue()
+
+
+def _draws(study: NoisyWeights) -> int:
+    """Draws of noise of each analog network, one for all images."""
+    rows = [row for row in study.rows if row.noise == ANN_PAPER and row.level > 0]
+    return max((row.accuracy.n // len(study.networks) for row in rows), default=study.trials)
 
 
 def _percent(value: Spread | None) -> str:

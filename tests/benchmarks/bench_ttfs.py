@@ -132,24 +132,32 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--full", action="store_true", help="train on all of MNIST for the epoch figures (needs the data)"
     )
+    parser.add_argument(
+        "--again", choices=list(TITLES), nargs="+", help="measure only these once more, where other work disturbed them"
+    )
     parser.add_argument("--data-dir", default=os.environ.get("NEURONSIM_DATA"), help="folder with mnist/, for --full")
     parser.add_argument("--out", type=Path, default=HERE, help="folder for ttfs.json and ttfs.png")
     chosen = parser.parse_args(arguments)
-    layers, threads = (["conv1"] if chosen.quick else list(TITLES)), (1, 2)
+    layers, threads = (["conv1"] if chosen.quick else chosen.again or list(TITLES)), (1, 2)
     batch, memory_batch, seconds = (4, 4, 0.02) if chosen.quick else (100, 128, 2.0)
-    trainings = () if chosen.quick else EPOCHS
-    results: dict = {
+    trainings = () if chosen.quick or chosen.again else EPOCHS
+    before = json.loads((chosen.out / "ttfs.json").read_text(encoding="utf-8")) if chosen.again else {}
+    results: dict = before or {
         "date": datetime.date.today().isoformat(),
         "command": "make bench-ttfs" + " FULL=1" * chosen.full + " (--quick)" * chosen.quick,
         "machine": machine(),
         "batch": batch,
         "memory_batch": memory_batch,
     }
+    if before:
+        now = {"date": datetime.date.today().isoformat(), "machine": machine()}
+        results["again"] = {**before.get("again", {}), **dict.fromkeys(layers, now)}
     if results["machine"]["load_average_at_start"] > 0.3 * (os.cpu_count() or 1):
         print("this machine is busy: the figures will be too high, torch's most of all", file=sys.stderr)
     with bar("bench-ttfs", len(layers) * (len(threads) + 4) + len(trainings)) as shown:
-        results["layers"] = measure(layers, threads, batch, memory_batch, seconds, shown)
-        results["epochs"] = {}
+        measured = measure(layers, threads, batch, memory_batch, seconds, shown)
+        results["layers"] = {**before.get("layers", {}), **measured}
+        results["epochs"] = before.get("epochs", {})
         for size, optimizer in trainings:
             shown.note(f"an epoch at batch {size}")
             name, epochs = ("mnist", 1) if chosen.full else ("mnist-5k", 3)

@@ -27,6 +27,8 @@ HERE = Path(__file__).parent
 MADE = HERE / "papers.json"
 # Every test image and step, at both ends of the noise; the levels between follow from `make noisy-weights`.
 NOISY_WEIGHTS = ("--networks", "1", "--trials", "1", "--level", "0", "--level", "100", "--scale", "1")
+# Convergence with regular input trains, where the accuracy of a settled network does not move.
+REGULAR = (*NOISY_WEIGHTS, "--only", "fc", "--encoding", "deterministic", "--steps", "300", "--repeats", "0")
 NOISE_ADAPTOR = ("--train-images", "20000", "--images", "3000", "-p", "2", "-p", "4")
 
 
@@ -34,6 +36,13 @@ def noisy_weights() -> str:
     """The README's block on paper 000."""
     study = NoisyWeights.load(HERE / "noisy_weights.json")
     return markdown(tables_noisy_weights.about(study), tables_noisy_weights.tables(study))
+
+
+def regular() -> str:
+    """The README's block on regular input trains: convergence."""
+    study = NoisyWeights.load(HERE / "noisy_weights_regular.json")
+    tables = tables_noisy_weights.tables(study)
+    return markdown(tables_noisy_weights.about(study), [table for table in tables if "convergence" in table.caption])
 
 
 def noise_adaptor() -> str:
@@ -51,10 +60,11 @@ def markdown(about: str, tables: Sequence[Table]) -> str:
     return "\n".join(lines)
 
 
-# name of the reproduction: its result file, the command's options, what the README says
-PAPERS: dict[str, tuple[str, Sequence[str], Callable[[], str]]] = {
-    "noisy-weights": ("noisy_weights.json", NOISY_WEIGHTS, noisy_weights),
-    "noise-adaptor": ("noise_adaptor.json", NOISE_ADAPTOR, noise_adaptor),
+# name of the block: the reproduction, its result file, the command's options, what the README says
+PAPERS: dict[str, tuple[str, str, Sequence[str], Callable[[], str]]] = {
+    "noisy-weights": ("noisy-weights", "noisy_weights.json", NOISY_WEIGHTS, noisy_weights),
+    "regular-trains": ("noisy-weights", "noisy_weights_regular.json", REGULAR, regular),
+    "noise-adaptor": ("noise-adaptor", "noise_adaptor.json", NOISE_ADAPTOR, noise_adaptor),
 }
 
 
@@ -70,11 +80,11 @@ def main() -> None:
     options = parser.parse_args()
     made = json.loads(MADE.read_text(encoding="utf-8")) if MADE.is_file() else {}
     for name in options.only or PAPERS:
-        file, arguments, block = PAPERS[name]
+        reproduction, file, arguments, block = PAPERS[name]
         if not options.table:
-            out = options.out / name
+            out = options.out / reproduction  # the networks are shared
             more = () if options.data_dir is None else ("--data-dir", str(options.data_dir))
-            command = ["neuronsim", "reproduce", name, *arguments]
+            command = ["neuronsim", "reproduce", reproduction, *arguments]
             if name == "noisy-weights" and options.architecture:
                 command += ["--only", options.architecture]
             paths = ["--out", str(out), "--jobs", str(options.jobs), *more]
