@@ -43,7 +43,9 @@ def readme_table(results: dict) -> str:
     picture = "![times and memory on logarithmic scales](tests/benchmarks/ttfs.png)"
     lines += ["", *facts(results, threads[-1]), "", picture, ""]
     m = results["machine"]
-    again = ", ".join(f"{TITLES[layer]} once more, {about['date']}" for layer, about in results.get("again", {}).items())
+    again = ", ".join(
+        f"{TITLES[layer]} once more, {about['date']}" for layer, about in results.get("again", {}).items()
+    )
     made = f"{results['date']}, {m['cpu']}, {m['cores']} cores; `{results['command']}`"
     return "\n".join([*lines, f"{made}{f' ({again})' * bool(again)}, tests/benchmarks/ttfs.json"])
 
