@@ -29,7 +29,7 @@ MADE = HERE / "papers.json"
 NOISY_WEIGHTS = ("--networks", "1", "--trials", "1", "--level", "0", "--level", "100", "--scale", "1")
 # Convergence with regular input trains, where the accuracy of a settled network does not move.
 REGULAR = (*NOISY_WEIGHTS, "--only", "fc", "--encoding", "deterministic", "--steps", "300", "--repeats", "0")
-NOISE_ADAPTOR = ("--train-images", "20000", "--images", "3000", "-p", "2", "-p", "4")
+NOISE_ADAPTOR = ("-p", "2")
 
 
 def noisy_weights() -> str:
