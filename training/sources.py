@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +60,16 @@ def roots(data_dir: Path | str | None) -> list[Path]:
 
 
 def idx_folder(name: str, data_dir: Path | str | None) -> Path | None:
-    """Folder that holds the four IDX files of ``name``; None when there is none."""
+    """Folder that holds IDX files of ``name`` (in the download cache all four of them); None when there is none."""
     for folder in (*(root / name for root in roots(data_dir)), *_SYSTEM.get(name, ())):
-        if any(find_idx(folder, file) for file in IDX_FILES.values()):
+        if _enough(folder)(find_idx(folder, file) for file in IDX_FILES.values()):
             return folder
     return None
+
+
+def _enough(folder: Path) -> Callable[[Iterable[object]], bool]:
+    """Of a person's folder what it lacks is told; what an interrupted download lacks is fetched."""
+    return all if folder.is_relative_to(cache_folder()) else any
 
 
 def find_idx(folder: Path, file: str) -> Path | None:
@@ -78,7 +84,7 @@ def cifar_source(data_dir: Path | str | None) -> Path | None:
     """Folder of the CIFAR-10 binary batches, or the JPEG archive; None when there is neither."""
     for root in roots(data_dir):
         for folder in (root / "cifar10", root / "cifar-10-batches-bin", root / "cifar10" / "cifar-10-batches-bin"):
-            if any((folder / file).is_file() for file in CIFAR_FILES):
+            if _enough(folder)((folder / file).is_file() for file in CIFAR_FILES):
                 return folder
         archive = root / "cifar10-jpeg" / "cifar10-jpeg.tar.xz"
         if archive.is_file():

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import struct
 import tarfile
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +126,58 @@ def test_a_missing_file_and_a_wrong_count_are_named(idx_folder):
 def test_without_data_and_internet_it_says_what_to_do(name):
     with pytest.raises(MissingToolError, match=f"'{name}'.*--data-dir.*NEURONSIM_DATA"):
         data.load(name)
+
+
+@pytest.fixture
+def mirror(idx_folder, monkeypatch):
+    """A publisher on this machine: a folder of files whose checksums are the expected ones, and the addresses of requests."""
+    folder, asked = idx_folder / "mnist", []
+
+    class Handler(SimpleHTTPRequestHandler):
+        def __init__(self, *arguments):
+            super().__init__(*arguments, directory=str(folder))
+
+        def log_message(self, format, *arguments):
+            asked.append(self.path)
+
+    digests = {name: hashlib.md5((folder / name).read_bytes()).hexdigest() for name in sources.IDX_FILES.values()}
+    monkeypatch.setitem(sources._MD5, "mnist", digests)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        here = f"http://127.0.0.1:{server.server_port}/"
+        monkeypatch.setitem(sources._MIRRORS, "mnist", ("http://127.0.0.1:9/", here))  # nobody answers at the first
+        yield folder, asked
+        server.shutdown()
+
+
+def test_a_download_is_checked_kept_and_not_repeated(mirror, tmp_path):
+    folder, asked = mirror
+    fetched = data.load("mnist")
+    assert fetched.digest == data.load("mnist", folder.parent).digest
+    assert sorted(set(asked)) == sorted(f"/{path.name}" for path in folder.iterdir())
+    asked.clear()
+    assert data.load("mnist").digest == fetched.digest
+    assert asked == []
+
+
+def test_an_interrupted_download_goes_on(mirror):
+    folder, asked = mirror
+    hidden = folder / sources.IDX_FILES["test_labels"]
+    kept = hidden.rename(hidden.with_suffix(".kept"))
+    with pytest.raises(MissingToolError, match="cannot be downloaded"):
+        data.load("mnist")
+    kept.rename(hidden)
+    asked.clear()
+    assert len(data.load("mnist").test) == 20
+    assert set(asked) == {f"/{hidden.name}"}
+
+
+def test_a_download_that_is_not_the_published_file_is_refused(mirror, tmp_path):
+    folder, _ = mirror
+    (folder / sources.IDX_FILES["train_images"]).write_bytes(b"a page that says: not found")
+    with pytest.raises(DataError, match="not the published file"):
+        data.load("mnist")
+    assert not list((tmp_path / "cache").rglob("train-images*"))
 
 
 def test_unknown_names_and_folders(tmp_path):
