@@ -114,7 +114,7 @@ bench-transistor: ngspice $(INSTALLED)  ## Measure the transistor neuron: card, 
 bench-training: ngspice $(INSTALLED)  ## Train the networks the README quotes (hours; goes on where it stopped)
 	$(BIN)/python tests/benchmarks/train_networks.py --jobs $(JOBS) $(DATA_OPTION)
 
-bench-papers: $(INSTALLED)  ## Reproduce papers 000 and 003 as far as the README tells (hours; goes on where it stopped)
+bench-papers: ngspice $(INSTALLED)  ## Reproduce papers 000 and 003 as far as the README tells (hours; goes on where it stopped)
 	$(BIN)/python tests/benchmarks/papers.py --jobs $(JOBS) $(DATA_OPTION)
 
 clean:  ## Remove build results (not .venv and not the cache of SPICE runs)

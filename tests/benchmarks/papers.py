@@ -1,7 +1,7 @@
 """Reproduce papers 000 and 003 as far as the README tells, and write its tables from the results.
 
 Run by ``make bench-papers`` (hours; goes on where it was interrupted). Copies the result files beside this one, with the
-command that made each, and writes the README's blocks from them; ``--only`` takes one paper, ``--table`` runs nothing.
+command that made each, and writes the README's blocks from them; ``--only`` takes one block, ``--table`` runs nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from record import machine_line, write_readme
@@ -29,6 +30,9 @@ MADE = HERE / "papers.json"
 NOISY_WEIGHTS = ("--networks", "1", "--trials", "1", "--level", "0", "--level", "100", "--scale", "1")
 # Convergence with regular input trains, where the accuracy of a settled network does not move.
 REGULAR = (*NOISY_WEIGHTS, "--only", "fc", "--encoding", "deterministic", "--steps", "300", "--repeats", "0")
+# The same network on the neurons of a circuit, a part of the images on each chip.
+_ONE = ("--networks", "1", "--trials", "1", "--only", "fc", "--level", "0", "--scale", "1", "--repeats", "0")
+CARD = (*_ONE, "--images", "1000", "--steps", "500", "--chips", "10")
 NOISE_ADAPTOR = ("-p", "2")
 
 
@@ -36,6 +40,13 @@ def noisy_weights() -> str:
     """The README's block on paper 000."""
     study = NoisyWeights.load(HERE / "noisy_weights.json")
     return markdown(tables_noisy_weights.about(study), tables_noisy_weights.tables(study))
+
+
+def on_card() -> str:
+    """The README's block on the neurons of a circuit."""
+    study = NoisyWeights.load(HERE / "noisy_weights_card.json")
+    tables = tables_noisy_weights.tables(study)
+    return markdown(tables_noisy_weights.about(study), [table for table in tables if "rate card" in table.caption])
 
 
 def regular() -> str:
@@ -60,39 +71,70 @@ def markdown(about: str, tables: Sequence[Table]) -> str:
     return "\n".join(lines)
 
 
-# name of the block: the reproduction, its result file, the command's options, what the README says
-PAPERS: dict[str, tuple[str, str, Sequence[str], Callable[[], str]]] = {
-    "noisy-weights": ("noisy-weights", "noisy_weights.json", NOISY_WEIGHTS, noisy_weights),
-    "regular-trains": ("noisy-weights", "noisy_weights_regular.json", REGULAR, regular),
-    "noise-adaptor": ("noise-adaptor", "noise_adaptor.json", NOISE_ADAPTOR, noise_adaptor),
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A block of the README: the reproduction with its options, on a circuit's card or not, and the file of its result."""
+
+    reproduction: str
+    options: Sequence[str]
+    file: str
+    block: Callable[[], str]
+    card: str | None = None
+
+
+PARTS = {
+    "noisy-weights": Part(
+        reproduction="noisy-weights", options=NOISY_WEIGHTS, file="noisy_weights.json", block=noisy_weights
+    ),
+    "regular-trains": Part(
+        reproduction="noisy-weights", options=REGULAR, file="noisy_weights_regular.json", block=regular
+    ),
+    "rate-card": Part(
+        reproduction="noisy-weights", options=CARD, file="noisy_weights_card.json", block=on_card, card="axon_hillock"
+    ),
+    "noise-adaptor": Part(
+        reproduction="noise-adaptor", options=NOISE_ADAPTOR, file="noise_adaptor.json", block=noise_adaptor
+    ),
 }
 
 
+def card_of(neuron: str, out: Path, jobs: int) -> Path:
+    """The rate card of a circuit, characterized in ngspice now if it is not yet."""
+    dataset, card = out / f"{neuron}.nc", out / f"{neuron}.json"
+    if not card.is_file():
+        shared = ("--plan", "rate_card", "--out", str(dataset), "--jobs", str(jobs))
+        subprocess.run([sys.executable, "-m", "neuronsim", "characterize", neuron, *shared], check=True)
+        subprocess.run([sys.executable, "-m", "neuronsim", "calibrate", str(dataset), "--out", str(card)], check=True)
+    return card
+
+
 def main() -> None:
-    """Bring the chosen papers up to date."""
+    """Bring the chosen blocks up to date."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("build/bench-papers"))
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--only", choices=sorted(PAPERS), nargs="*", help="papers to bring up to date (default: all)")
+    parser.add_argument("--only", choices=sorted(PARTS), nargs="*", help="blocks to bring up to date (default: all)")
     parser.add_argument("--architecture", choices=["fc", "cnn"], help="of noisy-weights, this network only")
     parser.add_argument("--table", action="store_true", help="only write the README from the result files")
     options = parser.parse_args()
     made = json.loads(MADE.read_text(encoding="utf-8")) if MADE.is_file() else {}
-    for name in options.only or PAPERS:
-        reproduction, file, arguments, block = PAPERS[name]
+    for name in options.only or PARTS:
+        part = PARTS[name]
         if not options.table:
-            out = options.out / reproduction  # the networks are shared
-            more = () if options.data_dir is None else ("--data-dir", str(options.data_dir))
-            command = ["neuronsim", "reproduce", reproduction, *arguments]
+            out = options.out / part.reproduction  # the networks are shared
+            more = [] if options.data_dir is None else ["--data-dir", str(options.data_dir)]
+            command = ["neuronsim", "reproduce", part.reproduction, *part.options]
             if name == "noisy-weights" and options.architecture:
                 command += ["--only", options.architecture]
+            if part.card:
+                command += ["--card", str(card_of(part.card, options.out, options.jobs))]
             paths = ["--out", str(out), "--jobs", str(options.jobs), *more]
             subprocess.run([sys.executable, "-m", *command, *paths], check=True)
-            write_text(HERE / file, next(out.glob("*.json")).read_text(encoding="utf-8"))
+            write_text(HERE / part.file, next(out.glob("*.json")).read_text(encoding="utf-8"))
             made[name] = f"{datetime.date.today().isoformat()}, {machine_line()}; `{' '.join(command)}`"
             write_text(MADE, json.dumps(made, indent=1) + "\n")
-        write_readme(name, "bench-papers", f"{block()}\n{made[name]}, tests/benchmarks/{file}")
+        write_readme(name, "bench-papers", f"{part.block()}\n{made[name]}, tests/benchmarks/{part.file}")
 
 
 if __name__ == "__main__":
