@@ -47,7 +47,8 @@ class CellResult:
 def _tuning(condition: Condition, arguments: dict[str, Any]) -> Columns:
     rest = {name: arguments[name] for name in ("gamma", "resistance_ohm")}
     noise = noise_sources(bias_a=arguments["noise_at_a"], condition=condition, **rest)
-    curve = tuning_curve(arguments["currents_a"], condition=condition)
+    pace = {name: arguments[name] for name in ("hz_per_a", "step_s") if name in arguments}
+    curve = tuning_curve(arguments["currents_a"], condition=condition, **pace)
     return {
         "kappa_theory": [noise.kappa] * curve.current_a.size,
         "current_a": curve.current_a.tolist(),

@@ -35,9 +35,9 @@ def phase_steps(
 ) -> NDArray[np.float64]:
     """Phase steps in cycles, shape (weights, arrivals), of signed ``weights`` (unit weights).
 
-    arrivals: start of the pulse within a period, in periods; pull_ohm: resistor from the control node to both rails, as
-    two of twice its value; width_s: length of the pulse; period_s: about that of the oscillator, for the length of the run; gate_m: channel length
-    of the inverter that loads it, as in the neuron.
+    arrivals: start of the pulse within a period, in periods; pull_ohm: resistor from the control node to both rails, as two of
+    twice its value; width_s: length of the pulse; period_s: about that of the oscillator, for the length of the run; gate_m:
+    channel length of the inverter that loads the oscillator, as in the neuron.
     Raises InputError for no weights or a value that is not positive, DataError when ngspice gives no result or an oscillator
     stops.
     """
