@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -53,10 +54,10 @@ def locate(reference: str) -> Path:
     raise InputError(f"{distribution} {found.version} did not install a file {path}.{suggest(path, near)}")
 
 
-def version(reference: str) -> str:
-    """Version of the installed package that ``reference`` names a file of. Raises as :func:`locate`."""
-    locate(reference)
-    return importlib.metadata.version(_split(reference)[0])
+def versions(references: Iterable[str]) -> dict[str, str]:
+    """Version of each installed package that ``references`` name files of."""
+    names = sorted({_split(reference)[0] for reference in references})
+    return {name: importlib.metadata.version(name) for name in names}
 
 
 @cache

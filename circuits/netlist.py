@@ -44,6 +44,11 @@ class Netlist:
     sha256: str
     subcircuits: dict[str, tuple[list[str], set[str]]] = field(repr=False, compare=False)
 
+    @property
+    def packages(self) -> dict[str, str]:
+        """Installed packages that models come from, with their versions."""
+        return library.versions(match[1] for match in _LIBRARY.finditer(self.text))
+
     def with_models(self, sections: Mapping[str, str] | None = None) -> str:
         """``text`` with the sections of model libraries in place; ``sections``: those that replace others (a corner)."""
         return _with_models(self.text, sections or {})

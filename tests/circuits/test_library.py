@@ -70,7 +70,7 @@ def neuron(package, tmp_path):
 def test_a_section_comes_with_those_that_it_uses(package):
     assert library.section(REFERENCE, "slow_n") == [".param dvtn=0.04"]
     assert library.section(REFERENCE, "TYPICAL") == [".param dvtn=0.04", ".param which=0"]
-    assert library.version(REFERENCE) == "1.0"
+    assert library.versions([REFERENCE, REFERENCE]) == {"fake-pdk": "1.0"}
 
 
 @pytest.mark.parametrize(
