@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from circuits import Chip, characterize, engine_shared, load_manifest
-from circuits.cells import Condition, detector_characteristic, noise_sources, phase_steps, set_up_time, tuning_curve
+from circuits.cells import (
+    Condition,
+    detector_characteristic,
+    noise_sources,
+    phase_steps,
+    set_up_time,
+    synapse_levels,
+    tuning_curve,
+)
 from circuits.cells.bench import simulate
 from circuits.deck import build
 from circuits.measure import crossings
@@ -95,6 +103,15 @@ def test_a_phase_step_is_that_of_its_weight():
     unit = (steps[0] - steps[-1]) / 2
     assert unit == pytest.approx(0.05, rel=0.04)  # cycles
     assert steps / unit == pytest.approx(weights, abs=0.03)
+
+
+def test_synapse_levels():
+    cell = load_manifest("pll_nlif_gf180").cells.synapse
+    levels = synapse_levels(summing_node_v=cell.summing_node_v, r_lsb=cell.r_lsb, condition=AT)
+    assert levels.step_a(1) == pytest.approx((3.3 - cell.summing_node_v) / cell.r_lsb, rel=0.01)
+    assert levels.step_a(-1) == pytest.approx(cell.summing_node_v / cell.r_lsb, rel=0.01)
+    assert np.abs(levels.inl).max() < 0.05
+    assert np.abs(levels.idle_a).max() < 0.01 * levels.step_a(1)
 
 
 def test_its_own_noise_is_a_third_of_that_in_65_nm():
