@@ -111,7 +111,7 @@ bench-rate: $(INSTALLED)  ## Measure the rate-coded engine against naive samplin
 	$(BIN)/python tests/benchmarks/bench_rate.py $(if $(IMAGES),--images $(IMAGES)) $(DATA_OPTION)
 
 bench-transistor: ngspice $(INSTALLED)  ## Measure the transistor neuron: card, corners, table 3 (an hour; goes on where it stopped; GF180=1: the one in 180 nm)
-	$(BIN)/python tests/benchmarks/measure_transistor.py --jobs $(JOBS) $(if $(GF180),--gf180)
+	$(BIN)/python tests/benchmarks/$(if $(GF180),processes,measure_transistor).py --jobs $(JOBS)
 
 bench-training: ngspice $(INSTALLED)  ## Train the networks the README quotes (hours; goes on where it stopped)
 	$(BIN)/python tests/benchmarks/train_networks.py --jobs $(JOBS) $(DATA_OPTION)

@@ -1,7 +1,6 @@
 """Measure pll_nlif_transistor: its card, the 45 corner points, table 3 and the verdict on the card (`make bench-transistor`).
 
-Plans are those of group datasheet; finished runs are cached, so the parts can be measured one after the other. With --gf180
-the same neuron in GlobalFoundries' 180 nm instead, with the plans of group quick, beside what was measured of the first.
+Plans are those of group datasheet; finished runs are cached, so the parts can be measured one after the other.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ import xarray as xr
 from record import machine_line, write_readme
 
 import neuronsim
-from circuits import GROUPS, characterize, engine_cli, load_manifest, load_plans, make_plan
+from circuits import characterize, engine_cli, load_manifest, load_plans
 from circuits.manifest import netlist_folder
 from circuits.verify import verify
 from neuronsim.card import TTFSCard
-from neuronsim.dataset import cells, save, select, verdict
+from neuronsim.dataset import save, select, verdict
 from neuronsim.files import write_text
 from neuronsim.report.sections_points import always_on
 from neuronsim.report.table3 import output_jitter
@@ -37,8 +36,6 @@ HELD_OUT = 0.5
 PAPER_J = 10e-12
 MIRROR, WIDER = "n3 vdd wm={wmirror}", "n3 vdd wm={1.2*wmirror}"
 ALWAYS_ON_TAU = 5.0
-GF180, GF180_RESULTS = "pll_nlif_gf180", FOLDER / "gf180.json"
-GF180_TRIALS = 26  # those of quick are too few for a card
 
 
 def spread(values: np.ndarray) -> dict[str, float]:
@@ -169,86 +166,13 @@ def readme_table(results: dict[str, Any]) -> str:
     return "\n".join([*lines, f"{results['date']}, {results['machine']}; `{results['command']}`, {where}"])
 
 
-def gf180(jobs: int) -> None:
-    """Card, corners and oscillator of the neuron in 180 nm, and the README's table of both processes."""
-    manifest = load_manifest(GF180)
-    plans = [
-        make_plan("transfer", {**GROUPS["quick"]["transfer"], "trials": GF180_TRIALS}),
-        *(plan for plan in load_plans("quick", manifest) if plan.kind in ("corners", "oscillator")),
-    ]
-    data = characterize(manifest, plans, jobs=jobs)
-    card = neuronsim.calibrate(data, held_out=HELD_OUT)
-    if not isinstance(card, TTFSCard):
-        raise TypeError(f"{GF180} fires once: its card is no {type(card).__name__}")
-    rest = cells(data, "oscillator")
-    rest = rest.isel(oscillator=np.flatnonzero(rest["current_a"].values == rest["rest_a"].values))
-    results = {
-        "date": datetime.date.today().isoformat(),
-        "machine": machine_line(f"ngspice {engine_cli.version()}", *(f"{n} {v}" for n, v in packages(data).items())),
-        "command": "python tests/benchmarks/measure_transistor.py --gf180",
-        "supply_v": manifest.parameters["vdd_v"].default,
-        "kappa_sqrt_s": float(rest["kappa_theory"].values[0]),
-        "card": of_card(card),
-        "corners": of_corners(data),
-    }
-    write_text(GF180_RESULTS, json.dumps(results, indent=1) + "\n")
-    table = processes_table(results, json.loads(RESULTS.read_text(encoding="utf-8")))
-    write_readme("gf180", "bench-transistor", table)
-    print(table)
-
-
-def packages(data: xr.Dataset) -> dict[str, str]:
-    """Packages with models, and their versions."""
-    return {name: v for name, v in json.loads(data.attrs["versions"]).items() if "pdk" in name}
-
-
-def processes_table(gf: dict[str, Any], generic: dict[str, Any]) -> str:
-    """The README's block of both processes."""
-    at = [name.removesuffix(" C 3.3 V").split(" ")[0] for name in gf["corners"]["by_point"]]
-    nominal = {
-        "generic65": generic["corners"]["by_point"]["tt 27 C 1 V"],
-        "gf180": gf["corners"]["by_point"]["tt 27 C 3.3 V"],
-    }
-    columns = []
-    for name, found in (("generic65", generic), ("gf180", gf)):
-        card, q, e = found["card"], found["card"]["quality"], nominal[name]
-        points = [p for p in found["corners"]["by_point"] if p.split(" ", 1)[1] in ("27 C 1 V", "27 C 3.3 V")]
-        fired = [c for c in at if any(p.startswith(f"{c} ") for p in points)]
-        columns.append([
-            f"{1e-6 / card['resolution_s']:.0f} MHz, {card['resolution_s'] * 1e9:.2f} ns",
-            f"{card['tau_s'] * 1e9:.1f} ns, {card['gain']:.3f}",
-            f"{card['power_w'] * 1e6:.0f} uW",
-            f"{e['active_energy_j'] * 1e12:.1f} pJ, {e['always_on_energy_j'] * 1e12:.1f} pJ",
-            f"{q['median_error']:.1%}, {q['p95_error']:.1%} of {q['n_held_out']} runs",
-            f"{q['median_over_target']:.2f}, {q['p95_over_target']:.2f}",
-            f"{', '.join(fired)} ({len(fired)} of {len(at)})",
-        ])  # fmt: skip
-    names = (
-        "rest frequency, output sampled every",
-        "tau, gain of the card",
-        "static power",
-        "energy per spike at tt: active window, always on for 5 tau",
-        "held-out spike time: median, 95th percentile",
-        "the same over what is allowed",
-        "corners at 27 °C at which it fires",
-    )
-    lines = ["| figure | generic65, 1.0 V | GlobalFoundries 180 nm, 3.3 V |", "|---|---|---|"]
-    lines += [f"| {name} | {a} | {b} |" for name, a, b in zip(names, *columns, strict=True)]
-    where = "tests/benchmarks/gf180.json; generic65: the table above"
-    return "\n".join([*lines, "", f"{gf['date']}, {gf['machine']}; `{gf['command']}`, {where}"])
-
-
 def main() -> None:
     """Measure the chosen plans and write down what they show."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--plans", default=",".join(PLANS), help="of " + ", ".join(PLANS) + "; transfer is always run")
     parser.add_argument("--verify", type=int, default=16, metavar="STIMULI", help="0: leave out")
-    parser.add_argument("--gf180", action="store_true", help=f"{GF180} instead, and the table of both processes")
     asked = parser.parse_args()
-    if asked.gf180:
-        gf180(asked.jobs)
-        return
     wanted = {"transfer", *asked.plans.split(",")}
     plans = [p for p in load_plans("datasheet", load_manifest(NEURON)) if p.kind in wanted]
     data = characterize(NEURON, plans, jobs=asked.jobs)
