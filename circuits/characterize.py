@@ -137,7 +137,9 @@ def characterize(
         "seed": seed,
         "plans": json.dumps({plan.kind: plan.model_dump(mode="json") for plan in chosen}, sort_keys=True),
         "defaults": json.dumps({**manifest.defaults(), **overrides}, sort_keys=True),
-        "versions": json.dumps({name: importlib.metadata.version(name) for name in _PACKAGES}, sort_keys=True),
+        "versions": json.dumps(
+            {**{name: importlib.metadata.version(name) for name in _PACKAGES}, **netlist.packages}, sort_keys=True
+        ),
     }
     dataset = assemble(manifest, runs, results, provenance, columns_of(measurements, cells))
     if out is not None:

@@ -34,9 +34,9 @@ class SharedStimuli(Transfer):
 
 
 def family(name: str) -> list[Manifest]:
-    """Spike-time neurons whose name starts with ``name`` and an underscore, the most abstract first."""
+    """Spike-time neurons whose name starts with ``name`` and an underscore, the most abstract first, without variants."""
     found = [load_manifest(known) for known in neurons() if known.startswith(f"{name}_")]
-    return sorted((m for m in found if m.code == "ttfs"), key=lambda m: levels.RANK.index(m.level))
+    return sorted((m for m in found if m.code == "ttfs" and not m.variant_of), key=lambda m: levels.RANK.index(m.level))
 
 
 def families() -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from .manifest import Manifest
 from .netlist import Netlist
-from .operating import NOMINAL_C
+from .operating import NOMINAL_C, OperatingPoint
 from .run import Run
 from .sources import input_sources, noise_sources, reset_source, threshold_source
 from .transistors import Transistor
@@ -71,11 +71,12 @@ def _options(manifest: Manifest, run: Run, safer: bool) -> dict[str, str]:
     return chosen
 
 
-def _header(manifest: Manifest, netlist: Netlist, options: dict[str, str], corner: dict[str, float]) -> list[str]:
+def _header(manifest: Manifest, netlist: Netlist, options: dict[str, str], operating: OperatingPoint) -> list[str]:
     settings = " ".join(f"{key}={value}" for key, value in options.items())
+    text = netlist.with_models(operating.library_sections(manifest))
     # a later .param of the same name replaces an earlier one, so these replace the neutral ones of the model file
-    replaced = [f".param {name}={value:.12g}" for name, value in corner.items()]
-    return [f"* {manifest.name}, made by neuronsim", netlist.text, *replaced, f".options {settings}"]
+    replaced = [f".param {name}={value:.12g}" for name, value in operating.corner_values(manifest).items()]
+    return [f"* {manifest.name}, made by neuronsim", text, *replaced, f".options {settings}"]
 
 
 def _parameters(manifest: Manifest, values: dict[str, float], names: set[str]) -> str:
@@ -125,7 +126,7 @@ def _circuit(
         if settled is None
         else replace(netlist, text=_ON_ELEMENT.sub(r"\1", _STATEMENT.sub("", netlist.text + "\n")))
     )
-    lines = _header(manifest, text, _options(manifest, run, safer), run.operating.corner_values(manifest))
+    lines = _header(manifest, text, _options(manifest, run, safer), run.operating)
     lines += [] if settled is None else _initial_conditions(manifest, run, settled)
     lines += input_sources(manifest, run, values, unit_s, netlist, start_s)
     lines += [f"Xneuron {' '.join(ports)} {manifest.subcircuit} {_parameters(manifest, values, names)}"]

@@ -225,7 +225,10 @@ class Validity(_Part):
 
 
 class Manifest(_Part):
-    """One neuron. See netlists/README.md for how to write one."""
+    """One neuron. See netlists/README.md for how to write one.
+
+    ``variant_of``: the neuron that this one is in another process; a family of levels (circuits.compare) leaves it out.
+    """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     summary: str
@@ -234,6 +237,7 @@ class Manifest(_Part):
     code: Literal["ttfs", "rate"]
     level: Literal["averaged", "switching", "transistor", "behavioral"]
     source: str = ""
+    variant_of: str = ""
     ports: dict[str, str] = Field(min_length=1)
     synapse: Synapse | None = None
     stimulus: Stimulus

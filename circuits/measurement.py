@@ -17,6 +17,7 @@ from neuronsim.files import sha256_of
 
 from .cache import Cache
 from .cells import Condition, noise_sources, noisy_edges, synapse_levels, tuning_curve
+from .cells.bench import models
 from .manifest import netlist_folder
 from .workers import Lost, Workers, result_of
 
@@ -46,7 +47,8 @@ class CellResult:
 def _tuning(condition: Condition, arguments: dict[str, Any]) -> Columns:
     rest = {name: arguments[name] for name in ("gamma", "resistance_ohm")}
     noise = noise_sources(bias_a=arguments["noise_at_a"], condition=condition, **rest)
-    curve = tuning_curve(arguments["currents_a"], condition=condition)
+    pace = {name: arguments[name] for name in ("hz_per_a", "step_s") if name in arguments}
+    curve = tuning_curve(arguments["currents_a"], condition=condition, **pace)
     return {
         "kappa_theory": [noise.kappa] * curve.current_a.size,
         "current_a": curve.current_a.tolist(),
@@ -95,10 +97,9 @@ def perform(measurement: Measurement) -> CellResult:
 
 @remember
 def _bench_digest() -> str:
-    """Hash of all that a cell's result depends on besides its arguments: the cells, their models, and their benches."""
+    """Hash of all that a cell's result depends on besides its arguments and models: the cells and their benches."""
     folders = [
         (netlist_folder() / "cells", "*.lib"),
-        (netlist_folder() / "models", "*"),
         (Path(__file__).parent / "cells", "*.py"),
     ]
     files = [path for folder, pattern in folders for path in sorted(folder.glob(pattern)) if path.is_file()]
@@ -106,8 +107,9 @@ def _bench_digest() -> str:
 
 
 def key_of(measurement: Measurement, version: str) -> str:
-    """Hash of everything that a result depends on."""
-    parts = [measurement.function, measurement.condition.model_dump(), measurement.arguments, version, _bench_digest()]
+    """Hash of everything that a result depends on. Raises InputError and MissingToolError as circuits.cells.bench.models."""
+    at = measurement.condition
+    parts = [measurement.function, at.model_dump(), models(at), measurement.arguments, version, _bench_digest()]
     return sha256_of(json.dumps(["cell", *parts], sort_keys=True))
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from neuronsim.errors import DataError, InputError
 from neuronsim.files import sha256_of
 
+from . import library
 from .manifest import Manifest, netlist_folder
 
 _UNITS = {
@@ -25,7 +27,7 @@ _UNITS = {
     "a": 1e-18,
 }
 _NUMBER = re.compile(r"^([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(meg|[tgkmunpfa])?[a-z]*$", re.IGNORECASE)
-_COMMANDS = re.compile(r"^\s*\.(control|endc|exec|csparam)\b|^\s*(shell|system)\b", re.IGNORECASE)
+_LIBRARY = re.compile(rf"^\.lib ({library.PREFIX}\S+) (\S+)$", re.MULTILINE)
 _INCLUDE = re.compile(r"^\s*\.(include|inc|lib)\s+(\"[^\"]+\"|'[^']+'|\S+)\s*(\S+)?\s*$", re.IGNORECASE)
 
 
@@ -34,12 +36,40 @@ class Netlist:
     """Text of a neuron's netlist with its includes in place and without comments, a digest of it with comments, and (ports,
     parameters) of each subcircuit.
 
-    Ports are in the order of the ``.subckt`` line; names are in lower case, as SPICE does not tell case.
+    Ports are in the order of the ``.subckt`` line; names are in lower case, as SPICE does not tell case. Sections of model
+    libraries in installed packages (see circuits.library) stand in ``text`` as the lines that name them.
     """
 
     text: str
     sha256: str
     subcircuits: dict[str, tuple[list[str], set[str]]] = field(repr=False, compare=False)
+
+    @property
+    def packages(self) -> dict[str, str]:
+        """Installed packages that models come from, with their versions."""
+        return library.versions(match[1] for match in _LIBRARY.finditer(self.text))
+
+    def with_models(self, sections: Mapping[str, str] | None = None) -> str:
+        """``text`` with the sections of model libraries in place; ``sections``: those that replace others (a corner)."""
+        return _with_models(self.text, sections or {})
+
+
+def _with_models(text: str, sections: Mapping[str, str]) -> str:
+    def models(line: re.Match[str]) -> str:
+        return "\n".join(library.section(line[1], sections.get(line[2].lower(), line[2])))
+
+    return _LIBRARY.sub(models, text)
+
+
+def model_text(path: Path, sections: Mapping[str, str] | None = None) -> str:
+    """A model file of netlists/models with its includes and sections in place, as :meth:`Netlist.with_models`."""
+    return _with_models(
+        "\n".join(_without_comments(_read(path, path.resolve().parent, False, (), set()))), sections or {}
+    )
+
+
+def _without_comments(lines: list[str]) -> list[str]:
+    return [line for line in lines if line.strip() and not line.lstrip().startswith("*")]
 
 
 def number(text: str) -> float | None:
@@ -78,7 +108,7 @@ def _read(path: Path, root: Path, trust: bool, open_files: tuple[Path, ...], don
     flat: list[str] = []
     for position, line in enumerate(lines, start=1):
         where = f"{path}, line {position}"
-        if _COMMANDS.match(line) and not trust:
+        if library.COMMANDS.match(line) and not trust:
             raise InputError(
                 f"{where}: '{line.strip()}' runs commands on this computer; a netlist from somebody else must not. "
                 "Remove it, or give --trust if you wrote it."
@@ -87,7 +117,11 @@ def _read(path: Path, root: Path, trust: bool, open_files: tuple[Path, ...], don
         if not include:
             flat.append(line)
             continue
-        target = Path(include[2].strip("\"'"))
+        name = include[2].strip("\"'")
+        if name.startswith(library.PREFIX):
+            flat.append(_library_line(name, include[3], where))
+            continue
+        target = Path(name)
         full = (target if target.is_absolute() else path.parent / target).resolve()
         if root not in full.parents and not trust:
             raise InputError(
@@ -99,6 +133,23 @@ def _read(path: Path, root: Path, trust: bool, open_files: tuple[Path, ...], don
             flat += [f"* from {target}", *_read(full, root, trust, open_files, done)]
     done.add(path.resolve())
     return flat
+
+
+def _library_line(reference: str, section: str | None, where: str) -> str:
+    """The line that stands for a section of a package's model library, which must be there."""
+    if section is None:
+        raise InputError(f"{where}: {reference} needs the name of a section: .lib {reference} SECTION")
+    try:
+        library.section(reference, section)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+    return f".lib {reference} {section}"
+
+
+def _digest(lines: list[str]) -> str:
+    """Hash of the netlist and of the model libraries that it uses."""
+    used = sorted({match[1] for line in lines if (match := _LIBRARY.match(line))})
+    return sha256_of("\n".join([*lines, *(f"* {reference} {library.digest(reference)}" for reference in used)]))
 
 
 def _check_resistors(lines: list[str], path: Path) -> None:
@@ -178,8 +229,7 @@ def read_netlist(manifest: Manifest, *, trust: bool = False) -> Netlist:
         synapse = manifest.synapse
         require(synapse.subcircuit, [synapse.input, synapse.output], {synapse.weight, *synapse.shares}, True)
     # comments are no part of a deck: a finished run stays finished when only they change
-    text = "\n".join(line for line in lines if line.strip() and not line.lstrip().startswith("*"))
-    return Netlist(text=text, sha256=sha256_of("\n".join(lines)), subcircuits=subcircuits)
+    return Netlist(text="\n".join(_without_comments(lines)), sha256=_digest(lines), subcircuits=subcircuits)
 
 
 def _synapse_only(manifest: Manifest, subcircuits: dict[str, tuple[list[str], set[str]]]) -> set[str]:

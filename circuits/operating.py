@@ -72,6 +72,12 @@ class OperatingPoint(BaseModel):
             return {}
         return manifest.process_or_refuse(f"corner '{self.corner}'").corner(self.corner)
 
+    def library_sections(self, manifest: Manifest) -> dict[str, str]:
+        """Sections of a model library that others replace at the corner. Raises InputError as :meth:`corner_values`."""
+        if self.corner is None:
+            return {}
+        return manifest.process_or_refuse(f"corner '{self.corner}'").library_sections(self.corner)
+
     def supply_values(self, manifest: Manifest, values: dict[str, float]) -> dict[str, float]:
         """``values`` with every supply parameter scaled so that the first one is ``supply_v``.
 

@@ -15,6 +15,7 @@ from neuronsim.errors import DataError
 
 from ..engine_cli import ngspice, read_raw
 from ..manifest import netlist_folder
+from ..netlist import model_text
 from ..outcome import first_complaint
 from ..process import load_process
 
@@ -29,6 +30,17 @@ class Condition(BaseModel):
     supply_v: float = Field(default=1.0, gt=0, le=10)
 
 
+def models(condition: Condition) -> str:
+    """Text of the condition's models at its corner.
+
+    Raises InputError for an unknown corner, MissingToolError for models from a package that is not installed.
+    """
+    path = netlist_folder() / "models" / f"{condition.process}.lib"
+    process = load_process(path.with_suffix(".toml"))
+    parameters = [f".param {name}={value:.12g}" for name, value in process.corner(condition.corner).items()]
+    return "\n".join([model_text(path, process.library_sections(condition.corner)), *parameters])
+
+
 def simulate(
     cells: Sequence[str],
     lines: Sequence[str],
@@ -41,15 +53,13 @@ def simulate(
 ) -> dict[str, NDArray[np.float64]]:
     """Vectors of one simulation of ``lines`` with the named cell files, supply ``vdd`` and the condition's models.
 
-    Raises InputError for an unknown corner, DataError when ngspice gives no result.
+    Raises InputError and MissingToolError as :func:`models`, DataError when ngspice gives no result.
     """
     folder = netlist_folder()
-    corner = load_process(folder / "models" / f"{condition.process}.toml").corner(condition.corner)
     deck = [
         "* cell bench, made by neuronsim",
-        f".include {folder}/models/{condition.process}.lib",
+        models(condition),
         *(f".include {folder}/cells/{cell}.lib" for cell in cells),
-        *(f".param {name}={value:.12g}" for name, value in corner.items()),
         f".options reltol={reltol:g} method=trap temp={condition.temperature_c:g}",
         f"Vdd vdd 0 {condition.supply_v:.9g}",
         *lines,

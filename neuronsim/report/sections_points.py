@@ -179,7 +179,7 @@ def energy_plan_section(dataset: xr.Dataset, source: str) -> Section | None:
                     quantity(float(active), "J"),
                     quantity(float(per_spike[i]), "J"),
                     quantity(rows["window_s"].values[i], "s"),
-                    f"{quantity(float(static) * 1e9, '')} nW" if np.isfinite(static) else "–",
+                    quantity(float(static), "W") if np.isfinite(static) else "–",
                 )
             )
             ratio = per_spike[i] / rows["energy_j"].values[i]

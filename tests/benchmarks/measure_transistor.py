@@ -34,7 +34,7 @@ RESULTS, CARD, DATA = (FOLDER / name for name in ("transistor.json", "transistor
 PLANS = ("transfer", "corners", "jitter", "quantization", "phase_noise")
 HELD_OUT = 0.5
 PAPER_J = 10e-12
-MIRROR, WIDER = "n3 vdd wm=1u", "n3 vdd wm=1.2u"
+MIRROR, WIDER = "n3 vdd wm={wmirror}", "n3 vdd wm={1.2*wmirror}"
 ALWAYS_ON_TAU = 5.0
 
 
