@@ -24,6 +24,7 @@ from .oscillator import Oscillator
 from .phase_noise import PhaseNoise
 from .quantization import Quantization
 from .ramp import Ramp
+from .reset import Reset
 from .saturation import Saturation
 from .synapse import Synapse
 from .thermal import Thermal
@@ -40,6 +41,7 @@ _OF_NEURONS = (
     FICurve,
     MembraneNoise,
     Corners,
+    Reset,
     Energy,
 )
 _OF_CELLS = (Oscillator, Synapse, Thermal)
@@ -60,6 +62,7 @@ GROUPS: dict[str, dict[str, dict[str, Any]]] = {
         "quantization": {"trials": 2, "levels": (4, 8), "beyond": 1.0},
         "fi": {"points": 12},
         "corners": {"corners": ("tt", "ss", "ff"), **_ROOM},
+        "reset": {"corners": ("tt",), **_ROOM},
         "mismatch": {"chips": 4, "trials": 1, **_BRIEF},
         "energy": {},
         "oscillator": {"corners": ("tt", "ss", "ff"), **_ROOM},
@@ -75,6 +78,7 @@ GROUPS: dict[str, dict[str, dict[str, Any]]] = {
         "phase_noise": {"trials": 10, "repeats": 9, **_BRIEF, **_FINE},
         "fi": _FINE,
         "corners": {"settle": 2.5, **_FINE},
+        "reset": _FINE,
         "mismatch": {"chips": 20, "trials": 2, **_BRIEF, **_FINE},
         "energy": _FINE,
         "oscillator": _FINE,
