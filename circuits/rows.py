@@ -12,7 +12,7 @@ import xarray as xr
 from neuronsim import dataset as schema
 
 from .campaign import Result
-from .manifest import Manifest
+from .manifest import CurrentNoise, Manifest
 from .outcome import Outcome
 from .run import Run
 
@@ -151,6 +151,8 @@ def _about(manifest: Manifest) -> dict[str, str]:
         "process": manifest.process or "",
         "pins": json.dumps(pins),
     }
+    if isinstance(manifest.noise, CurrentNoise) and manifest.noise.memory:
+        about["noise_memory"] = manifest.noise.memory
     if manifest.error_budget:
         about["error_budget"] = json.dumps([term.model_dump() for term in manifest.error_budget])
     if manifest.schematic:

@@ -21,6 +21,7 @@ _UNITS = {
     "xor_limit_weight": "unit weights",
     "sigma_v": "threshold",
     "diffusion_v": "threshold/√τ",
+    "loop_v": "threshold/√τ",
     "second_pole_ratio": "",
     "gain": "",
     "valid_time_tau": "τ",

@@ -191,7 +191,7 @@ def phase_noise_section(dataset: xr.Dataset, source: str, card: TTFSCard | None)
 def card_sigma_tau(card: TTFSCard, when_tau: Array, slope: Array) -> Array:
     """sigma_t in tau that the card predicts at ``when_tau`` and ``slope`` (thresholds per tau)."""
     noise, floor = card.timing_noise, card.timing_noise.floor_s.value / card.kernel.tau_s.value
-    return np.sqrt((noise.sigma_v.value**2 + noise.diffusion_v.value**2 * when_tau) / slope**2 + floor**2)
+    return np.sqrt(noise.variance_v(when_tau) / slope**2 + floor**2)
 
 
 def _noise_free_repeat(rows: xr.Dataset, quiet: np.ndarray) -> str:
