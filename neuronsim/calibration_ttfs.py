@@ -56,11 +56,13 @@ def calibrate_ttfs(
                 seed=seed,
                 confidence=confidence,
                 in_loop="noise_memory" in dataset.attrs,
+                resolution_s=0.0 if resolution is None else resolution.value,
             )
             not_fitted |= noise.not_fitted
             if unseen is not None:
                 noisy_rows = unseen[unseen.noise_seed >= 0]
-                ratio = sigma_over_predicted(unseen, kernel, noise, seed=seed, confidence=confidence)
+                grid = 0.0 if resolution is None else resolution.value
+                ratio = sigma_over_predicted(unseen, kernel, noise, resolution_s=grid, confidence=confidence)
                 quality = quality.model_copy(update={"sigma_over_predicted": ratio})
     names = ("frozen.gain_sigma", "frozen.ramp_sigma_per_tau", "weights.mismatch_sigma")
     spread = MismatchFit(gain_sigma=zero, ramp_sigma=zero, weight_sigma=zero)

@@ -20,9 +20,10 @@ g is the time integral of the error response of the type-I loop K / (s^2/w_lf + 
 gain K = (1 - 1/r)/tau, normalized to g(inf) = 1 (paper 004, equations 1 to 3, for r -> inf). v' is the slope of v relative to the
 threshold, dv/dt - ramp. The logarithm is the exact shift of the
 crossing when the threshold moves by n; where n >= v' the membrane levels off below it and the neuron stays silent.
-diffusion_v is white frequency noise of the oscillators that are compared (VCO3, VCO4). loop_v is that of the oscillators of the
-loop (VCO1, VCO2), which the loop takes back: the phase error is de = -e dt + loop_v dW, stationary at t = 0, and the membrane
-gets its integral. A flip-flop that samples the comparison gives its output at clock edges only: the error is uniform within one ``resolution``.
+diffusion_v is white frequency noise of the oscillators that are compared (VCO3, VCO4). loop_v is that of
+the oscillators of the loop (VCO1, VCO2), which the loop takes back: the phase error is de = -e dt + loop_v dW, stationary at
+t = 0, and the membrane gets its integral. A flip-flop that samples the comparison gives its output at clock edges only: the
+error is uniform within one ``resolution``.
 """
 
 from __future__ import annotations
@@ -243,7 +244,7 @@ class Quality(_Part):
     n_coverage: int | None = Field(default=None, ge=1, description="runs behind coverage")
     sigma_over_predicted: Estimate | None = Field(
         default=None,
-        description="spread of the membrane under noise in the held-out noisy runs, over the predicted one; the target is 1 +- 0.1",
+        description="spread of the membrane in held-out noisy runs, over the predicted one; the target is 1 +- 0.1",
     )
     coverage_of: Literal["noisy", "noise_free"] | None = Field(
         default=None,

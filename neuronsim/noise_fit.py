@@ -4,11 +4,12 @@ Each trial has a noise-free reference that fires at t_0. A noisy repeat that fir
 deviation
 
     n = v(t) - v(t_0) - ramp (t - t_0)/tau        (v' (t - t_0) to first order)
-    E n^2 = sigma_v^2 + diffusion_v^2 late        late = t_0/tau
-    E n^2 = sigma_v^2 + loop_v^2 (late - 1 + e^-late)       where the noise is inside the loop (manifest: noise.memory)
+    E n^2 = sigma_v^2 + diffusion_v^2 late + s        late = t_0/tau
+    E n^2 = loop_v^2 (late - 1 + e^-late) + s         where the noise is inside the loop (manifest: noise.memory)
+    s = (v' resolution)^2/6                           sampled output: the error of t and of t_0
 
 with v the calibrated membrane: working in v keeps runs in which the membrane grazes the threshold from dominating. The
-two coefficients are fitted to n^2 by non-negative least squares, weighted by the inverse square of the fit (n^2 is
+coefficients are fitted to n^2 by non-negative least squares, weighted by the inverse square of the fit (n^2 is
 chi-square), the intervals by resampling whole trials.
 
 A repeat that stays silent says that n was larger than all the membrane rises above the threshold within the window, c. Where
@@ -19,6 +20,7 @@ fit repeated until it stays (expectation maximization for a Gaussian; the interv
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +31,7 @@ from .bootstrap import newton_replicates, proportion, sigma_estimate, spread
 from .card import Estimate
 from .errors import DataError
 from .kernel_fit import KernelFit
-from .solver import membrane
+from .solver import membrane, slope
 from .stimulus_rows import StimulusRows, split
 
 MIN_TRIALS = 5
@@ -107,9 +109,15 @@ def squares(
 
 
 def fit_noise(
-    rows: StimulusRows, kernel: KernelFit, *, seed: int, confidence: float = 0.95, in_loop: bool = False
+    rows: StimulusRows,
+    kernel: KernelFit,
+    *,
+    seed: int,
+    confidence: float = 0.95,
+    in_loop: bool = False,
+    resolution_s: float = 0.0,
 ) -> NoiseFit:
-    """Fit both noise coefficients, and count missing spikes. ``in_loop``: the noise is that of the oscillators of the loop.
+    """Fit the noise coefficients, and count missing spikes. ``in_loop``: the noise is that of the oscillators of the loop.
 
     Raises DataError when fewer than 5 trials with a reference, or fewer than 30 noisy spikes, are left.
     """
@@ -127,6 +135,7 @@ def fit_noise(
     late, trial = (reference[used] - kernel.delay) / kernel.tau, noisy.trial[used]
     known, c = n[used], highest(noisy[used], reference[used], kernel)
     square = squares(known, c, np.nanmean(known**2))
+    sampled = _sampled(noisy[used], reference[used], kernel, resolution_s)
     not_fitted: dict[str, str] = {}
     if not due.any():
         not_fitted["missing_probability"] = (
@@ -137,31 +146,34 @@ def fit_noise(
         return NoiseFit(sigma_v=exact, diffusion_v=exact, missing=missing, not_fitted=not_fitted)
     grown = late + np.expm1(-late) if in_loop else late
     design = np.stack([np.ones_like(late), grown], axis=1)
-    columns = [0, 1]
-    if late.std() < 0.02 * late.mean():
+    columns = [1] if in_loop else [0, 1]
+    if in_loop:
+        not_fitted["timing_noise.sigma_v"] = "kept at 0: the noise is inside the loop (manifest: noise.memory)"
+    elif late.std() < 0.02 * late.mean():
         columns = [0]
-        not_fitted[f"timing_noise.{'loop_v' if in_loop else 'diffusion_v'}"] = (
+        not_fitted["timing_noise.diffusion_v"] = (
             f"kept at 0: the reference spike times spread by only {100 * late.std() / late.mean():.2g} %, so "
             "accumulated "
             "noise cannot be told from sigma_v; vary the stimuli"
         )
     for _ in range(60 if np.isnan(known).any() else 0):
-        before, square = square, squares(known, c, design[:, columns] @ _components(design[:, columns], square)[0])
+        expected = design[:, columns] @ _components(design[:, columns], square, sampled)[0] + sampled
+        before, square = square, squares(known, c, expected)
         if np.abs(square - before).max() < 1e-6 * square.mean():
             break
-    value, share = _components(design[:, columns], square)
-    value, error = _errors(design[:, columns], square, trial, value, share, seed)
+    value, share = _components(design[:, columns], square, sampled)
+    value, error = _errors(design[:, columns], square - sampled, trial, value, share, float(square.mean()), seed)
     trials = np.unique(trial).size
     # The bootstrap saw only so many trials: widen by the ratio of the t to the normal quantile.
     widen = t.ppf(0.5 + confidence / 2, trials - len(columns)) / norm.ppf(0.5 + confidence / 2)
     freedom = square.size - len(columns)
     estimates = [sigma_estimate(v, e * widen, freedom, confidence) for v, e in zip(value, error, strict=True)]
-    if len(columns) == 1:
-        estimates.append(Estimate.exact(0.0))
+    of_column = dict(zip(columns, estimates, strict=True))
+    zero = Estimate.exact(0.0)
     return NoiseFit(
-        sigma_v=estimates[0],
-        diffusion_v=Estimate.exact(0.0) if in_loop else estimates[1],
-        loop_v=estimates[1] if in_loop else None,
+        sigma_v=of_column.get(0, zero),
+        diffusion_v=zero if in_loop else of_column.get(1, zero),
+        loop_v=of_column[1] if in_loop else None,
         missing=missing,
         not_fitted=not_fitted,
     )
@@ -175,6 +187,7 @@ def fit_noise_held_out(
     seed: int,
     confidence: float = 0.95,
     in_loop: bool = False,
+    resolution_s: float = 0.0,
 ) -> tuple[NoiseFit, StimulusRows | None]:
     """:func:`fit_noise` on all stimuli but a held-out ``fraction``, and the runs of those.
 
@@ -183,12 +196,13 @@ def fit_noise_held_out(
     """
     fit_rows, test_rows = split(rows, fraction, np.random.default_rng(seed))
     held_out = test_rows[test_rows.noise_seed >= 0]
+    how: dict[str, Any] = {"seed": seed, "confidence": confidence, "in_loop": in_loop, "resolution_s": resolution_s}
     try:
         if len(held_out):
-            return fit_noise(fit_rows, kernel, seed=seed, confidence=confidence, in_loop=in_loop), test_rows
+            return fit_noise(fit_rows, kernel, **how), test_rows
     except DataError:
         pass
-    fit = fit_noise(rows, kernel, seed=seed, confidence=confidence, in_loop=in_loop)
+    fit = fit_noise(rows, kernel, **how)
     why = "plan 'phase_noise' has too few stimuli to hold any out: only noise-free runs are judged; raise its trials"
     return replace(fit, not_fitted=fit.not_fitted | {"quality.coverage": why}), None
 
@@ -208,11 +222,13 @@ def _due(noisy: StimulusRows, reference: NDArray[np.float64], kernel: KernelFit,
 
 
 def sigma_over_predicted(
-    rows: StimulusRows, kernel: KernelFit, noise: NoiseFit, *, seed: int, confidence: float = 0.95
+    rows: StimulusRows, kernel: KernelFit, noise: NoiseFit, *, resolution_s: float = 0.0, confidence: float = 0.95
 ) -> Estimate | None:
-    """Spread of n in runs that the fit has not seen, over what ``noise`` predicts (1: as predicted); None where fewer than 30
-    noisy runs have a reference. ``rows``: noise-free and noisy runs. The interval is by trial: repeats of one share its kernel
-    error. Silent runs count as in the fit."""
+    """Spread of n in runs that the fit has not seen, over what ``noise`` and sampling predict (1: as predicted).
+
+    None where fewer than 30 noisy runs have a reference. ``rows``: noise-free and noisy runs. The interval is by trial:
+    repeats of one share its kernel error. Silent runs count as in the fit.
+    """
     noisy, reference = references(rows)
     there = np.where(np.isfinite(reference), reference, np.nan)
     late = np.maximum((there - kernel.delay) / kernel.tau, 0.0)
@@ -222,7 +238,8 @@ def sigma_over_predicted(
     used = np.isfinite(reference) & (noisy.fired | ~due)  # silent though due: a missing spike, no noise
     if used.sum() < MIN_REPEATS or predicted[used].min() <= 0:
         return None
-    part, quiet, predicted = noisy[used], reference[used], predicted[used]
+    part, quiet = noisy[used], reference[used]
+    predicted = predicted[used] + _sampled(part, quiet, kernel, resolution_s)
     n, c = deviations(part, quiet, kernel), highest(part, quiet, kernel)
     factor = 1.0
     for _ in range(200):
@@ -237,17 +254,33 @@ def sigma_over_predicted(
     return sigma_estimate(factor, error, 2.0 * (factor / error) ** 2, confidence)
 
 
+def _sampled(
+    rows: StimulusRows, reference: NDArray[np.float64], kernel: KernelFit, resolution_s: float
+) -> NDArray[np.float64]:
+    """s of each row: what sampling adds to n^2, of the spike and of its reference."""
+    steepness = slope(
+        rows.times,
+        rows.weights,
+        reference - kernel.delay,
+        tau=kernel.tau,
+        second_pole_ratio=kernel.ratio,
+        ramp=kernel.ramp,
+        gain=kernel.gain,
+    )
+    return (steepness * resolution_s) ** 2 / 6.0
+
+
 def _components(
-    design: NDArray[np.float64], square: NDArray[np.float64]
+    design: NDArray[np.float64], square: NDArray[np.float64], sampled: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Coefficients >= 0 of ``square`` over ``design``, and the weight of every row."""
+    """Coefficients >= 0 of ``square`` - ``sampled`` over ``design``, and the weight of every row."""
     scale = square.mean()
-    y = square / scale
+    y, sampled = (square - sampled) / scale, sampled / scale
     weight = np.ones_like(y)
     for _ in range(20):
         root = np.sqrt(weight)
         value = nnls(design * root[:, None], y * root)[0]
-        weight = 1.0 / np.maximum(design @ value, 1e-3) ** 2
+        weight = 1.0 / np.maximum(design @ value + sampled, 1e-3) ** 2
     return value * scale, weight
 
 
@@ -257,10 +290,10 @@ def _errors(
     trial: NDArray[np.int64],
     value: NDArray[np.float64],
     weight: NDArray[np.float64],
+    scale: float,
     seed: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Unconstrained estimates where positive, else those of the constrained fit; and standard errors (by trial)."""
-    scale = square.mean()
     y, value = square / scale, value / scale
     information = weight[:, None, None] * design[:, :, None] * design[:, None, :]
     score = weight[:, None] * design * (y - design @ value)[:, None]

@@ -129,7 +129,8 @@ def test_noise_inside_the_loop_is_found_even_where_it_silences_the_neuron(circui
     assert found.value == pytest.approx(loop_v, rel=0.12)
     assert card.timing_noise.diffusion_v.value == 0.0
     late = np.array([0.0, 1.0, 4.0])
-    law = card.timing_noise.sigma_v.value**2 + found.value**2 * (late - 1 + np.exp(-late))
+    assert card.timing_noise.sigma_v.value == 0.0
+    law = found.value**2 * (late - 1 + np.exp(-late))
     np.testing.assert_allclose(card.timing_noise.variance_v(late), law, atol=1e-12)
     ratio = card.quality.sigma_over_predicted
     assert ratio is not None
