@@ -408,3 +408,14 @@ def test_wider_confidence_wider_interval(circuit):
     assert isinstance(wide, TTFSCard)
     assert wide.weights.gain.high > narrow.weights.gain.high
     assert wide.timing_noise.sigma_v.high > narrow.timing_noise.sigma_v.high
+
+
+def test_chips_that_fire_whatever_comes_in_are_no_spread(circuit):
+    made = circuit(gain_sigma=0.05, mismatch=(12, 6))
+    data = made.dataset(1)
+    out, chip = data["spike_time_s"].values.copy(), data["chip"].values
+    out[(chip >= 0) & (chip < 9)] = 1e-12
+    card = neuronsim.calibrate(data.assign(spike_time_s=("run", out)))
+    assert "before its first input" in card.not_fitted["frozen.gain_sigma"]
+    assert card.frozen.gain_sigma.value == 0.0
+    assert "frozen.gain_sigma" not in neuronsim.calibrate(data).not_fitted
