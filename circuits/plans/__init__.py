@@ -77,7 +77,7 @@ GROUPS: dict[str, dict[str, dict[str, Any]]] = {
         # differences from the same run undisturbed: the error of the time step is in both
         "jitter": {"trials": 30, "beyond": 1.0, **_VARIED},
         "quantization": {"trials": 30, "levels": (4, 8, 16), "beyond": 1.0},
-        "phase_noise": {"trials": 12, "repeats": 12, **_BRIEF, **_FINE},
+        "phase_noise": {"trials": 10, "repeats": 12, **_BRIEF, **_FINE},
         "fi": _FINE,
         "corners": {"settle": 2.5, **_FINE},
         "reset": _FINE,

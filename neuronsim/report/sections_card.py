@@ -174,6 +174,10 @@ def _judged(q: Quality) -> list[tuple[str, str, str, str]]:
                 str(q.n_coverage),
             )
         )
+    if q.sigma_over_predicted is not None:
+        s = q.sigma_over_predicted
+        ends = f"{trimmed(s.low, 3)} … {trimmed(s.high, 3)}"
+        rows.append(("spread under temporal noise, simulated over predicted", trimmed(s.value, 3), ends, ""))
     return rows
 
 

@@ -158,9 +158,13 @@ def phase_noise_section(dataset: xr.Dataset, source: str, card: TTFSCard | None)
     predicted = card_sigma_tau(card, when, slope) if card is not None else None
     caption = (
         "Left: spread of the spike time of repeated runs; additive noise at the threshold gives a line of slope one. "
-        "Right: the same "
-        "referred to the threshold; accumulated oscillator phase noise grows with time as σ² ∝ t."
+        "Right: the same referred to the threshold; accumulated phase noise of free oscillators grows with time as σ² ∝ t, "
+        "that inside the loop as σ² ∝ t − 1 + e⁻ᵗ."
     )
+    law = None
+    if card is not None and when.size:
+        at = np.linspace(0.0, float(when.max()), 100)
+        law = at, card.timing_noise.variance_v(at)
     floors = _noise_free_repeat(rows, quiet)
     rows_out = []
     for at in np.unique(level):
@@ -176,7 +180,7 @@ def phase_noise_section(dataset: xr.Dataset, source: str, card: TTFSCard | None)
             )
         )
     blocks: list[Block] = [
-        Picture(svg=phase_noise(sigma, slope, when, level, predicted), caption=caption, source=source),
+        Picture(svg=phase_noise(sigma, slope, when, level, predicted, law), caption=caption, source=source),
         Table(
             caption="Spike-time spread by noise level.",
             source=source,

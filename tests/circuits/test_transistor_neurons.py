@@ -7,10 +7,11 @@ from circuits import characterize, engine_cli, load_manifest
 from circuits.deck import build
 from circuits.manifest import CurrentNoise, netlist_folder
 from circuits.netlist import read_netlist
-from circuits.plans import Transfer
+from circuits.plans import Transfer, make_plan
 from circuits.process import load_process
 from circuits.run import Run
 from circuits.sources import NOISE_STEPS_PER_UNIT, noise_sources
+from neuronsim.reset import reset_rows, reset_verdict, shift_s
 
 MODELS = netlist_folder() / "models"
 
@@ -141,3 +142,13 @@ def test_the_transistor_neuron_locks_integrates_and_fires():
     assert np.isfinite(data["spike_time_s"]).all()
     assert (data["energy_j"] > 1e-12).all()
     assert (data["energy_j"] < 30e-12).all()
+
+
+@pytest.mark.slow
+def test_after_a_spike_and_a_reset_the_transistor_neuron_starts_afresh():
+    """Two minutes of ngspice: q falls with the reset, stays low until the stimulus comes again, and rises as late as before."""
+    plan = make_plan("reset", {"corners": ("tt",), "temperatures_c": (27.0,), "supplies": (1.0,)})
+    rows = reset_rows(characterize("pll_nlif_transistor", [plan], jobs=1, timeout_s=600))
+    assert reset_verdict(rows).tolist() == ["again"]
+    # one period of VCO3 is 2.118 ns
+    assert abs(shift_s(rows)) < 2.2e-9
