@@ -176,7 +176,8 @@ def corners_section(dataset: xr.Dataset, source: str) -> Section | None:
                 source=source,
             )
         )
-    resets = list(zip(*point_names(reset_rows(dataset)), strict=True))
+    again = reset_rows(dataset)
+    resets = list(zip(*point_names(again), strict=True)) if again.sizes["run"] else []
     blocks += [*reset_blocks(dataset, resets, source), _by_point(rows, quantities, dataset, resets, source)]
     return Section(title="Corners", anchor="corners", blocks=blocks)
 

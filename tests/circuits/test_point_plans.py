@@ -221,3 +221,6 @@ def test_what_a_reset_came_to():
     assert any("in 1 of 6 runs" in block.text for block in page.blocks if isinstance(block, Note))
     tables = [block for block in page.blocks if isinstance(block, Table)]
     assert [table.header[-1] for table in tables if table.folded] == ["fires again after reset"]
+    without = corners_section(data.assign(plan=("run", ["x"] * 6 + ["corners"])), "")
+    assert without is not None
+    assert [b.header[-1] for b in without.blocks if isinstance(b, Table) and b.folded] == ["spike time"]
