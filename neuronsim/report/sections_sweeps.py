@@ -189,6 +189,13 @@ def phase_noise_section(dataset: xr.Dataset, source: str, card: TTFSCard | None)
         ),
         Note(text=floors),
     ]
+    silent = int((np.isinf(rows["spike_time_s"].values) & ~quiet).sum())
+    if silent:
+        text = (
+            f"{silent} of {int((~quiet).sum())} noisy runs stayed silent: σ is that of the others, which is too small where the "
+            "membrane is flat. The card's noise counts them."
+        )
+        blocks.append(Note(text=text, warning=True))
     return Section(title=title, anchor=anchor, blocks=blocks)
 
 
