@@ -18,7 +18,7 @@ def readme_table(results: dict[str, Any]) -> str:
             f"{q['p95_over_target']:.2f} of what is allowed)",
         ),
         (
-            f"predicted 90 % interval holds, of {q['n_coverage']} runs",
+            f"predicted 90 % interval holds, of {q['n_coverage']} noise-free runs",
             f"{c['value']:.1%} [{c['low']:.1%}, {c['high']:.1%}]",
         ),
         ("output sampled every", f"{card['resolution_s'] * 1e9:.3f} ns"),
