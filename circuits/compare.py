@@ -116,7 +116,7 @@ def compare(
     names = [m.name for m in manifests]
     names = [m.where if names.count(m.name) > 1 else m.name for m in manifests]
     validity, settings = _common_validity(manifests), _aligned(manifests, parameters or {})
-    plan = SharedStimuli(trials=stimuli)
+    plan = SharedStimuli(trials=stimuli, settle=3.0, beyond=1.0)  # what comes later costs time and tells nothing
     found: list[xr.Dataset] = []
     for number, (manifest, values) in enumerate(zip(manifests, settings, strict=True)):
 

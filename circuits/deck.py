@@ -131,10 +131,11 @@ def _circuit(
     lines += input_sources(manifest, run, values, unit_s, netlist, start_s)
     lines += [f"Xneuron {' '.join(ports)} {manifest.subcircuit} {_parameters(manifest, values, names)}"]
     if manifest.stimulus.reset:
-        reset = reset_source(manifest, values, unit_s, start_s, stop_s)
+        reset = reset_source(manifest, run, values, unit_s, start_s, stop_s)
         lines += [f"Vreset {manifest.stimulus.reset} 0 {reset}"]
     if manifest.stimulus.threshold:
-        lines += [f"Vthreshold {manifest.stimulus.threshold} 0 {threshold_source(manifest, values, unit_s, start_s)}"]
+        pulse = threshold_source(manifest, run, values, unit_s, start_s)
+        lines += [f"Vthreshold {manifest.stimulus.threshold} 0 {pulse}"]
     for k, (port, source) in enumerate(noise_sources(manifest, run, values, unit_s, start_s)):
         lines += [f"Inoise{k or ''} 0 {port} {source}"]
     return lines, max_step

@@ -148,11 +148,14 @@ class PhaseNoise(_Part):
 class CurrentNoise(_Part):
     """White current noise into ``port``, or independent noise into each of several.
 
-    ``density`` names a parameter: square root of the one-sided power spectral density, in A/sqrt(Hz).
+    ``density`` names a parameter: square root of the one-sided power spectral density, in A/sqrt(Hz). ``memory`` names a
+    time constant in seconds with which the circuit forgets what the noise did: noise of before time zero is then part of a
+    run (see circuits.sources).
     """
 
     port: str | tuple[str, ...]
     density: str
+    memory: str | None = None
 
 
 class Waveforms(_Part):
@@ -296,7 +299,7 @@ class Manifest(_Part):
             names += [("cells.oscillator.bias", self.cells.oscillator.bias)]
             names += [("cells.oscillator.pull", self.cells.oscillator.pull)]
         if isinstance(self.noise, CurrentNoise):
-            names += [("noise.density", self.noise.density)]
+            names += [("noise.density", self.noise.density), ("noise.memory", self.noise.memory)]
         if isinstance(self.noise, PhaseNoise):
             names += [
                 ("noise.carrier", self.noise.carrier),

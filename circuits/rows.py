@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ import xarray as xr
 from neuronsim import dataset as schema
 
 from .campaign import Result
-from .manifest import Manifest
+from .manifest import CurrentNoise, Manifest
+from .outcome import Outcome
 from .run import Run
 
 _TEXT = ("plan", "status", "reason", "message", "options", "corner")
@@ -23,6 +25,26 @@ def _pad(rows: list[tuple[float, ...]], fill: float) -> np.ndarray:
     for i, row in enumerate(rows):
         padded[i, : len(row)] = row
     return padded
+
+
+def _again(runs: list[Run], outcomes: list[Outcome]) -> dict[str, tuple]:
+    """What came of the second round of runs that have one: columns of the dataset."""
+    after = [
+        tuple(t - run.again_s for t in outcome.spikes_s if t >= run.again_s - run.reset_s)
+        for run, outcome in zip(runs, outcomes, strict=True)
+    ]
+    twice = [math.isfinite(run.again_s) and not outcome.reason for run, outcome in zip(runs, outcomes, strict=True)]
+    times = [(spikes or (np.inf,))[0] if two else np.nan for two, spikes in zip(twice, after, strict=True)]
+    count = [len(outcome.spikes_s) if two else -1 for two, outcome in zip(twice, outcomes, strict=True)]
+    return {
+        "again_s": (("run",), np.array([run.again_s for run in runs]), {"units": "s", "long_name": "second time zero"}),
+        "spike_again_s": (
+            ("run",),
+            np.array(times, dtype=np.float64),
+            {"units": "s", "long_name": "first output spike since the second reset rose, from the second time zero"},
+        ),
+        "n_spikes": (("run",), np.array(count), {"long_name": "rising edges of the output in both rounds"}),
+    }
 
 
 def assemble(
@@ -89,6 +111,8 @@ def assemble(
             "nominal_time_s": (inputs, _pad([run.nominal_times_s for run in runs], np.inf), {"units": "s"}),
             "nominal_weight": (inputs, _pad([run.nominal_weights for run in runs], 0.0), {"units": "1"}),
         }
+        if any(math.isfinite(run.again_s) for run in runs):
+            data |= _again(runs, outcomes)
     else:
         spikes = [outcome.spikes_s for outcome in outcomes]
         rates = [(len(s) - 1) / (s[-1] - s[0]) if len(s) > 1 else 0.0 for s in spikes]
@@ -127,6 +151,8 @@ def _about(manifest: Manifest) -> dict[str, str]:
         "process": manifest.process or "",
         "pins": json.dumps(pins),
     }
+    if isinstance(manifest.noise, CurrentNoise) and manifest.noise.memory:
+        about["noise_memory"] = manifest.noise.memory
     if manifest.error_budget:
         about["error_budget"] = json.dumps([term.model_dump() for term in manifest.error_budget])
     if manifest.schematic:

@@ -16,7 +16,8 @@ class Run:
     quantization plans). ``weight_errors`` are relative mismatch of the synapses, hidden from the dataset's ``weight``
     as they are from a network. ``noise_seed`` -1: no noise. ``chip`` -1: no mismatch. ``operating``: corner,
     temperature, supply and drawn chip. ``fine``: sign-off accuracy, half the time step and a tenth of the tolerance.
-    ``noise_step_s``: distance of the noise samples, NaN: a fixed part of the time unit.
+    ``noise_step_s``: distance of the noise samples, NaN: a fixed part of the time unit. ``again_s``: the reset, high for
+    ``reset_s`` before, falls a second time then, and all inputs come again as long after it as after time zero; NaN: once only.
     """
 
     plan: str
@@ -35,3 +36,5 @@ class Run:
     operating: OperatingPoint = NOMINAL
     fine: bool = False
     noise_step_s: float = math.nan
+    again_s: float = math.nan
+    reset_s: float = math.nan

@@ -44,7 +44,8 @@ def lead_in_runs(manifest: Manifest, netlist: Netlist, runs: Sequence[Run]) -> d
         return {}
     idle = ((), ()) if manifest.synapse is None else ((math.inf,) * 2, IDLE_WEIGHTS)
     return {
-        key_of(run): replace(run, times_s=idle[0], weights=idle[1], weight_errors=(), noise_seed=-1) for run in runs
+        key_of(run): replace(run, times_s=idle[0], weights=idle[1], weight_errors=(), noise_seed=-1, again_s=math.nan)
+        for run in runs
     }
 
 

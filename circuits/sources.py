@@ -24,6 +24,9 @@ def noise_sources(
 ) -> list[tuple[str, str]]:
     """(port, text) of the run's noise at each noise port, from its seed; none for seed -1.
 
+    A circuit that forgets with time constant T what white current noise did is not at rest at time zero: it holds the
+    charge q = integral of i(-t) e^(-t/T), a Gaussian of variance S T/4. With ``memory`` the first sample carries it.
+
     Raises InputError for a seed without such a port.
     """
     spec = manifest.noise
@@ -41,10 +44,15 @@ def noise_sources(
     step_s = run.noise_step_s if math.isfinite(run.noise_step_s) else unit_s / NOISE_STEPS_PER_UNIT
     rng = np.random.default_rng([run.noise_seed, 0x6E6F])
     window_s = start_s + run.window_s
-    return [
-        (port, stimulus.samples(*noise.white_samples(rng, density=density, window_s=window_s, step_s=step_s)))
-        for port in manifest.noise_ports
-    ]
+    memory_s = values[spec.memory] if isinstance(spec, CurrentNoise) and spec.memory else 0.0
+    found = []
+    for port in manifest.noise_ports:
+        times, samples = noise.white_samples(rng, density=density, window_s=window_s, step_s=step_s)
+        if memory_s:
+            # joined linearly, the first sample counts for half a step
+            samples[0] += 2.0 / step_s * density * math.sqrt(memory_s / 2.0) * rng.standard_normal()
+        found.append((port, stimulus.samples(times, samples)))
+    return found
 
 
 def input_sources(
@@ -62,7 +70,7 @@ def input_sources(
         if spec.kind == "step":
             source = stimulus.step(start_s + time_s, spec.edge * unit_s, spec.low_v, high_v)
         else:
-            source = stimulus.pulse(start_s + time_s, spec.edge * unit_s, values[spec.width or ""], spec.low_v, high_v)
+            source = _pulse(manifest, run, values, unit_s, start_s + time_s)
         nodes = " ".join(f"s{i}" if port == synapse.input.lower() else synapse.output for port in ports)
         shared = " ".join(f"{name}={values[name]:.12g}" for name in synapse.shares if name.lower() in names)
         lines += [f"Vs{i} s{i} 0 {source}"]
@@ -70,22 +78,32 @@ def input_sources(
     return lines
 
 
+def _pulse(manifest: Manifest, run: Run, values: dict[str, float], unit_s: float, time_s: float) -> str:
+    spec, width_s = manifest.stimulus, values[manifest.stimulus.width or ""]
+    return stimulus.pulse(time_s, spec.edge * unit_s, width_s, spec.low_v, _high(manifest, values), again_s=run.again_s)
+
+
 def _high(manifest: Manifest, values: dict[str, float]) -> float:
     high = manifest.stimulus.high_v
     return values[high] if isinstance(high, str) else high
 
 
-def reset_source(manifest: Manifest, values: dict[str, float], unit_s: float, start_s: float, stop_s: float) -> str:
-    """High until time zero, then low; low throughout without a lead-in."""
+def reset_source(
+    manifest: Manifest, run: Run, values: dict[str, float], unit_s: float, start_s: float, stop_s: float
+) -> str:
+    """High until time zero, then low; low throughout without a lead-in. Once more where the run says so."""
     high_v, fall_s = _high(manifest, values), 1e-3 * unit_s
+    again = ""
+    if math.isfinite(run.again_s):
+        fall_at, rise_at = start_s + run.again_s, start_s + run.again_s - run.reset_s
+        again = f" {rise_at - fall_s:.12g} 0 {rise_at:.12g} {high_v:.9g} {fall_at - fall_s:.12g} {high_v:.9g} {fall_at:.12g} 0"
     if not start_s:
-        return "DC 0"
+        return f"PWL(0 0{again})" if again else "DC 0"
     if stop_s <= start_s:  # the lead-in alone
         return f"DC {high_v:.9g}"
-    return f"PWL(0 {high_v:.9g} {start_s - fall_s:.12g} {high_v:.9g} {start_s:.12g} 0)"
+    return f"PWL(0 {high_v:.9g} {start_s - fall_s:.12g} {high_v:.9g} {start_s:.12g} 0{again})"
 
 
-def threshold_source(manifest: Manifest, values: dict[str, float], unit_s: float, start_s: float) -> str:
-    """One input pulse right after time zero, centered one width later."""
-    spec, width_s = manifest.stimulus, values[manifest.stimulus.width or ""]
-    return stimulus.pulse(start_s + width_s, spec.edge * unit_s, width_s, spec.low_v, _high(manifest, values))
+def threshold_source(manifest: Manifest, run: Run, values: dict[str, float], unit_s: float, start_s: float) -> str:
+    """One input pulse right after each fall of the reset, centered one width later."""
+    return _pulse(manifest, run, values, unit_s, start_s + values[manifest.stimulus.width or ""])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -23,16 +24,20 @@ def step(time_s: float, edge_s: float, low_v: float, high_v: float) -> str:
     return _points(points if points[0][0] <= 0 else [(0.0, low_v), *points])
 
 
-def pulse(time_s: float, edge_s: float, width_s: float, low_v: float, high_v: float) -> str:
-    """A pulse of area width_s * (high_v - low_v) centered on ``time_s``. Silent (inf): constant low."""
+def pulse(
+    time_s: float, edge_s: float, width_s: float, low_v: float, high_v: float, *, again_s: float = math.nan
+) -> str:
+    """A pulse of area width_s * (high_v - low_v) centered on ``time_s``, with ``again_s`` another one that much later.
+    Silent (inf): constant low."""
     if not np.isfinite(time_s):
         return f"DC {low_v:.9g}"
     rise = max(time_s - width_s / 2, edge_s)
-    fall = rise + width_s
     half = edge_s / 2
-    return _points(
-        [(0.0, low_v), (rise - half, low_v), (rise + half, high_v), (fall - half, high_v), (fall + half, low_v)]
-    )
+    points = [(0.0, low_v)]
+    for start in (rise, rise + again_s) if math.isfinite(again_s) else (rise,):
+        fall = start + width_s
+        points += [(start - half, low_v), (start + half, high_v), (fall - half, high_v), (fall + half, low_v)]
+    return _points(points)
 
 
 def samples(times_s: NDArray[np.float64], values: NDArray[np.float64]) -> str:

@@ -22,7 +22,7 @@ from .energy_fit import fit_energy, lost_field
 from .errors import DataError
 from .kernel_fit import MIN_FIRED, KernelFit, fit_kernel
 from .mismatch_fit import MismatchFit, fit_mismatch
-from .noise_fit import NoiseFit, fit_noise_held_out
+from .noise_fit import NoiseFit, fit_noise_held_out, sigma_over_predicted
 from .resolution_fit import fit_resolution
 from .saturation_fit import fit_limit
 from .stimulus_rows import StimulusRows, nominal, of_plan, split
@@ -49,10 +49,21 @@ def calibrate_ttfs(
     noisy_rows = None
     with _optional(dataset, "phase_noise", not_fitted, names) as rows_of_plan:
         if rows_of_plan is not None:
-            noise, noisy_rows = fit_noise_held_out(
-                rows_of_plan[rows_of_plan.chip == -1], kernel, fraction=held_out, seed=seed, confidence=confidence
+            noise, unseen = fit_noise_held_out(
+                rows_of_plan[rows_of_plan.chip == -1],
+                kernel,
+                fraction=held_out,
+                seed=seed,
+                confidence=confidence,
+                in_loop="noise_memory" in dataset.attrs,
+                resolution_s=0.0 if resolution is None else resolution.value,
             )
             not_fitted |= noise.not_fitted
+            if unseen is not None:
+                noisy_rows = unseen[unseen.noise_seed >= 0]
+                grid = 0.0 if resolution is None else resolution.value
+                ratio = sigma_over_predicted(unseen, kernel, noise, resolution_s=grid, confidence=confidence)
+                quality = quality.model_copy(update={"sigma_over_predicted": ratio})
     names = ("frozen.gain_sigma", "frozen.ramp_sigma_per_tau", "weights.mismatch_sigma")
     spread = MismatchFit(gain_sigma=zero, ramp_sigma=zero, weight_sigma=zero)
     with _optional(dataset, "mismatch", not_fitted, names) as rows_of_plan:
@@ -85,7 +96,11 @@ def calibrate_ttfs(
         ),
         weights=WeightResponse(gain=kernel.estimates["gain"], mismatch_sigma=spread.weight_sigma),
         timing_noise=TimingNoise(
-            sigma_v=noise.sigma_v, diffusion_v=noise.diffusion_v, floor_s=floor, resolution_s=resolution
+            sigma_v=noise.sigma_v,
+            diffusion_v=noise.diffusion_v,
+            loop_v=noise.loop_v,
+            floor_s=floor,
+            resolution_s=resolution,
         ),
         frozen=Frozen(gain_sigma=spread.gain_sigma, ramp_sigma_per_tau=spread.ramp_sigma),
         missing_probability=noise.missing,

@@ -10,25 +10,31 @@ The neuron of a TTFS card, in units of tau (t counted from the release of reset)
     v(t)   = gain * sum_{i: t_i < t} w_i g(t - t_i),     fires at the first t with v(t) >= 1 + ramp * t
     g(t)   = 1 - e^{-t}                                                              (second_pole_ratio is None)
     g(t)   = (1 - 1/r)/(r - 2) * [(r - 1)(1 - e^{-t}) - (1 - e^{-(r-1)t})/(r - 1)]   (r = second_pole_ratio = w_lf tau)
-    t_out  = t + delay - ln(1 - n / v'(t)) + e,   n = sqrt(sigma_v^2 + diffusion_v^2 * t) * N(0, 1)
+    t_out  = t + delay - ln(1 - n / v'(t)) + e,   n = sqrt(V) * N(0, 1)
+    V      = sigma_v^2 + diffusion_v^2 t + loop_v^2 (t - 1 + e^{-t})
     e      = floor * N(0, 1)                                                         (resolution is None)
     e      = resolution * U(-1/2, 1/2) + sqrt(floor^2 - resolution^2/12) * N(0, 1)   (sampled output)
-    sigma_t^2 = (sigma_v^2 + diffusion_v^2 * t) / v'(t)^2 + floor^2                  (first order in n)
+    sigma_t^2 = V / v'(t)^2 + floor^2                                                (first order in n)
 
 g is the time integral of the error response of the type-I loop K / (s^2/w_lf + s + K) with the pole-calibrated
 gain K = (1 - 1/r)/tau, normalized to g(inf) = 1 (paper 004, equations 1 to 3, for r -> inf). v' is the slope of v relative to the
 threshold, dv/dt - ramp. The logarithm is the exact shift of the
 crossing when the threshold moves by n; where n >= v' the membrane levels off below it and the neuron stays silent.
-A flip-flop that samples the comparison gives its output at clock edges only: the error is uniform within one ``resolution``.
+diffusion_v is white frequency noise of the oscillators that are compared (VCO3, VCO4). loop_v is that of
+the oscillators of the loop (VCO1, VCO2), which the loop takes back: the phase error is de = -e dt + loop_v dW, stationary at
+t = 0, and the membrane gets its integral. A flip-flop that samples the comparison gives its output at clock edges only: the
+error is uniform within one ``resolution``.
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from .errors import DataError, InputError
@@ -38,7 +44,7 @@ SCHEMA_VERSION = 1
 UNSIGNED = "unsigned"
 #: optional fields added after the first cards were written: absent from the digest while empty, so that old cards keep theirs
 _ADDED = {
-    "timing_noise": ("resolution_s",),
+    "timing_noise": ("resolution_s", "loop_v"),
     "quality": (
         "n_compared",
         "bias",
@@ -47,6 +53,7 @@ _ADDED = {
         "p95_over_target",
         "coverage",
         "n_coverage",
+        "sigma_over_predicted",
         "coverage_of",
         "isi_jitter_error",
         "n_isi_jitter",
@@ -137,17 +144,29 @@ class WeightResponse(_Part):
 
 
 class TimingNoise(_Part):
-    """Temporal noise: one draw per spike. sigma_t^2 = (sigma_v^2 + diffusion_v^2 t/tau)/v'(t)^2 + floor^2."""
+    """Temporal noise: one draw per spike. sigma_t^2 = V/v'(t)^2 + floor^2, V as :meth:`variance_v`."""
 
     sigma_v: Estimate = Field(description="rms noise at the threshold comparison, in thresholds")
     diffusion_v: Estimate = Field(description="accumulated oscillator phase noise, in thresholds per sqrt(tau)")
     floor_s: Estimate = Field(
         description="rms of what the model leaves unexplained in noise-free runs (with the sampling error), in seconds"
     )
+    loop_v: Estimate | None = Field(
+        default=None,
+        description="phase noise of the oscillators inside the loop, in thresholds per sqrt(tau); null: none is known of",
+    )
     resolution_s: Estimate | None = Field(
         default=None,
         description="period of the clock that samples the output; null: output times lie on no grid that the data show",
     )
+
+    def variance_v(self, late: Any, *, expm1: Callable[[Any], Any] = np.expm1) -> Any:
+        """Variance of the membrane potential in thresholds squared, ``late`` tau after the release of reset.
+
+        ``late``: array or tensor; ``expm1`` of its library.
+        """
+        variance = self.sigma_v.value**2 + self.diffusion_v.value**2 * late
+        return variance if self.loop_v is None else variance + self.loop_v.value**2 * (late + expm1(-late))
 
     @property
     def rest_s(self) -> float:
@@ -161,6 +180,8 @@ class TimingNoise(_Part):
             _check("timing_noise.resolution_s", self.resolution_s.value, 1e-18, 1e3, "seconds")
         _check("timing_noise.sigma_v", self.sigma_v.value, 0, 1, "a fraction of the threshold")
         _check("timing_noise.diffusion_v", self.diffusion_v.value, 0, 1, "a fraction of the threshold per sqrt(tau)")
+        if self.loop_v is not None:
+            _check("timing_noise.loop_v", self.loop_v.value, 0, 10, "thresholds per sqrt(tau)")
         _check("timing_noise.floor_s", self.floor_s.value, 0, 1e3, "seconds")
         return self
 
@@ -221,6 +242,10 @@ class Quality(_Part):
         "runs reduced where repeats of one stimulus fall in or out together",
     )
     n_coverage: int | None = Field(default=None, ge=1, description="runs behind coverage")
+    sigma_over_predicted: Estimate | None = Field(
+        default=None,
+        description="spread of the membrane in held-out noisy runs, over the predicted one; the target is 1 +- 0.1",
+    )
     coverage_of: Literal["noisy", "noise_free"] | None = Field(
         default=None,
         description="noisy: held-out stimuli under temporal noise; noise_free: the data have no noise, the interval is of "
@@ -366,6 +391,7 @@ class TTFSCard(ModelCard):
             diffusion_v=scale(noise.diffusion_v),
             floor_s=scale(noise.floor_s),
             resolution_s=None if noise.resolution_s is None or factor == 0 else scale(noise.resolution_s),
+            loop_v=None if noise.loop_v is None else scale(noise.loop_v),
         )
         return self.model_copy(update={"timing_noise": scaled, "digest": UNSIGNED})
 

@@ -13,6 +13,8 @@ Variables of every dataset
     parameter_<name> (run): every netlist parameter, in the unit of its manifest
 ttfs: spike_time_s (run): first output spike, inf = silent in the window, NaN = failed
     input_time_s, weight (run, input): what the circuit got;  nominal_time_s, nominal_weight: what was meant
+    again_s, spike_again_s, n_spikes (optional, plan 'reset'): when the stimulus begins again after a second reset, first
+    output spike since that reset as a time from again_s (inf = silent, NaN = one round only or failed), rising edges (-1)
 rate: input_current_a (run), spike_times_s (run, spike), rate_hz (run) from the mean inter-spike interval
 waveforms (optional): waveform_time_s and waveform_<node>_v (trace, sample), trace_run (trace): which run they show
 

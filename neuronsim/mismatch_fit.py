@@ -93,8 +93,16 @@ def _solve(
 def fit_mismatch(rows: StimulusRows, kernel: KernelFit, *, seed: int, confidence: float = 0.95) -> MismatchFit:
     """Fit the three standard deviations.
 
-    Raises DataError when fewer than 8 chips with 4 different stimuli are left.
+    Raises DataError when fewer than 8 chips with 4 different stimuli are left, or most chips do not work at all.
     """
+    drawn = rows[(rows.chip >= 0) & (rows.noise_seed == -1)]
+    deaf = ~drawn.fired | (drawn.out < drawn.times.min(axis=1))
+    if len(drawn) and deaf.mean() > 0.5:
+        raise DataError(
+            f"in {int(deaf.sum())} of {len(drawn)} runs of plan 'mismatch' the chip fires before its first input or not at all: "
+            "chips that do not work have no spread of gain, ramp and synapses; enlarge the transistors that must match, or trim "
+            "them"
+        )
     y, late, x, there = _table(rows, kernel)
     chips, stimuli = y.shape if y.size else (0, 0)
     if chips < MIN_CHIPS or stimuli < MIN_STIMULI:

@@ -87,7 +87,7 @@ def spike_time_interval(
             gain=card.weights.gain.value,
         )
         late = np.maximum(at / tau, 0.0)
-        sigma = np.sqrt(noise.sigma_v.value**2 + noise.diffusion_v.value**2 * late)
+        sigma = np.sqrt(noise.variance_v(late))
         with np.errstate(divide="ignore", invalid="ignore"):
             left = 1.0 - (sigma / np.maximum(steepness * tau, 1e-9))[..., None] * ndtri(points[:, 0])
             shift = np.where(left > 0, -tau * np.log(left), np.inf)

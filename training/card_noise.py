@@ -91,7 +91,7 @@ class CardNoise:
             if generator is not None:
                 fired = torch.isfinite(z)
                 t = (torch.where(fired, z.detach(), 1.0).log() - passed).clamp(min=0)
-                spread = scale * (noise.sigma_v.value**2 + noise.diffusion_v.value**2 * t).sqrt()
+                spread = scale * noise.variance_v(t, expm1=torch.expm1).clamp(min=0).sqrt()
                 left = 1 - spread * torch.randn(z.shape, generator=generator) / slope.clamp(min=1e-9)
                 shift = shift - torch.where(left > 0, left, 1.0).log()
                 shift = shift + scale * noise.rest_s / tau * torch.randn(z.shape, generator=generator)

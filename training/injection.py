@@ -101,7 +101,7 @@ class CardRun:
 
 
 def timing_noise(card: TTFSCard, time: NDArray, slope: NDArray, generator: np.random.Generator) -> NDArray[np.float64]:
-    """Noise of each spike time in tau, of first-order spread sigma_t^2 = (sigma_v^2 + diffusion_v^2 t) / v'(t)^2 + floor^2.
+    """Noise of each spike time in tau, of first-order spread sigma_t^2 = V(t) / v'(t)^2 + floor^2 (:mod:`neuronsim.card`).
 
     ``time`` in tau, ``slope`` = v'(t) in thresholds per tau; 0 for silent neurons. A threshold that noise moves by n is met
     -ln(1 - n / v') later, exactly so for a first-order loop between two events; never (inf) where n >= v', because the membrane
@@ -111,7 +111,7 @@ def timing_noise(card: TTFSCard, time: NDArray, slope: NDArray, generator: np.ra
     tau = card.kernel.tau_s.value
     fired = np.isfinite(time)
     t = np.where(fired, time, 0.0).astype(np.float64)
-    moved = np.sqrt(noise.sigma_v.value**2 + noise.diffusion_v.value**2 * t) * generator.standard_normal(time.shape)
+    moved = np.sqrt(noise.variance_v(t)) * generator.standard_normal(time.shape)
     steepness = np.maximum(np.abs(slope), 1e-9)
     left = 1.0 - moved / steepness
     shift = np.where(left > 0, -np.log(np.where(left > 0, left, 1.0)), np.inf)

@@ -24,6 +24,7 @@ from .oscillator import Oscillator
 from .phase_noise import PhaseNoise
 from .quantization import Quantization
 from .ramp import Ramp
+from .reset import Reset
 from .saturation import Saturation
 from .synapse import Synapse
 from .thermal import Thermal
@@ -40,6 +41,7 @@ _OF_NEURONS = (
     FICurve,
     MembraneNoise,
     Corners,
+    Reset,
     Energy,
 )
 _OF_CELLS = (Oscillator, Synapse, Thermal)
@@ -49,6 +51,8 @@ _ROOM: dict[str, Any] = {"temperatures_c": (27.0,), "supplies": (1.0,)}
 _FINE: dict[str, Any] = {"fine": True}
 #: what comes long after the ideal spike costs most of a run and tells nothing
 _BRIEF: dict[str, Any] = {"settle": 3.0, "beyond": 1.0}
+#: weights that fire every neuron, and as plan 'quantization' has them
+_VARIED: dict[str, Any] = {"weight": (0.6, 1.0)}
 # group -> plan -> its fields. A group leaves out the plans that the neuron cannot do.
 GROUPS: dict[str, dict[str, dict[str, Any]]] = {
     "table3": {"jitter": {}, "quantization": {}},
@@ -56,10 +60,11 @@ GROUPS: dict[str, dict[str, dict[str, Any]]] = {
     "rate_card": {"fi": {}, "membrane_noise": {}, "mismatch": {}},
     "quick": {
         "transfer": {"trials": 12, **_BRIEF},
-        "jitter": {"trials": 3, "levels": (0.03, 0.07), "beyond": 1.0},
+        "jitter": {"trials": 3, "levels": (0.03, 0.07), "beyond": 1.0, **_VARIED},
         "quantization": {"trials": 2, "levels": (4, 8), "beyond": 1.0},
         "fi": {"points": 12},
         "corners": {"corners": ("tt", "ss", "ff"), **_ROOM},
+        "reset": {"corners": ("tt",), **_ROOM},
         "mismatch": {"chips": 4, "trials": 1, **_BRIEF},
         "energy": {},
         "oscillator": {"corners": ("tt", "ss", "ff"), **_ROOM},
@@ -70,11 +75,12 @@ GROUPS: dict[str, dict[str, dict[str, Any]]] = {
         # half of them held out: at least 60 to judge the card by
         "transfer": {"trials": 140, **_BRIEF, **_FINE},
         # differences from the same run undisturbed: the error of the time step is in both
-        "jitter": {"trials": 30, "beyond": 1.0},
+        "jitter": {"trials": 30, "beyond": 1.0, **_VARIED},
         "quantization": {"trials": 30, "levels": (4, 8, 16), "beyond": 1.0},
-        "phase_noise": {"trials": 10, "repeats": 9, **_BRIEF, **_FINE},
+        "phase_noise": {"trials": 10, "repeats": 12, **_BRIEF, **_FINE},
         "fi": _FINE,
         "corners": {"settle": 2.5, **_FINE},
+        "reset": _FINE,
         "mismatch": {"chips": 20, "trials": 2, **_BRIEF, **_FINE},
         "energy": _FINE,
         "oscillator": _FINE,

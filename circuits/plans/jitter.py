@@ -17,6 +17,9 @@ class Jitter(TTFSPlan):
 
     Level 0 is the unperturbed stimulus: its spike time is the desired one, and its distance from equation 4 the
     numerical floor of the deck. The paper gives neither times, weights, distribution nor number of trials.
+
+    With ``weight`` every trial has weights of its own, uniform in that range, in place of ``weights``. An output that is
+    sampled needs this: the same stimulus again and again is always as near to the next clock edge.
     """
 
     kind: ClassVar[str] = "jitter"
@@ -26,6 +29,7 @@ class Jitter(TTFSPlan):
     levels: tuple[float, ...] = (0.01, 0.03, 0.05, 0.07, 0.09)
     times: tuple[float, ...] = (0.3, 0.6)
     weights: tuple[float, ...] = (0.55, 0.55)
+    weight: tuple[float, float] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -33,25 +37,32 @@ class Jitter(TTFSPlan):
             raise ValueError("times and weights must have the same length, at least 1")
         if any(not 0 < level < 0.3 for level in self.levels):
             raise ValueError("levels are relative jitter as a fraction, above 0 and below 0.3 (1 % is 0.01)")
-        if sum(self.weights) <= 1:
-            raise ValueError(f"the weights sum to {sum(self.weights):g}: the neuron never fires (above 1 is needed)")
+        if self.weight is not None and not self.weight[0] <= self.weight[1]:
+            raise ValueError(f"weight = {list(self.weight)} must rise")
+        least = sum(self.weights) if self.weight is None else self.weight[0] * len(self.times)
+        if least <= 1:
+            raise ValueError(f"the weights sum to {least:g}: the neuron never fires (above 1 is needed)")
         return self
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
         """See the base class."""
         unit = self.unit_s(manifest, parameters)
         times = np.array(self.times)
-        check_valid(self.kind, manifest, times, np.array(self.weights))
+        most = self.weights if self.weight is None else (self.weight[1],) * times.size
+        check_valid(self.kind, manifest, times, np.array(most))
         found = []
         for number, level in enumerate((0.0, *self.levels)):
             for trial in range(self.trials):
+                weights = np.array(self.weights)
+                if self.weight is not None:  # of a stream that no level has: the same at each
+                    weights = self.rng(seed, trial, len(self.levels) + 1).uniform(*self.weight, times.size)
                 draw = self.rng(seed, trial, number).standard_normal(times.size)
                 jittered = np.maximum(times * (1 + level * draw), 0.0)
                 found.append(
                     self.run(
                         unit,
                         jittered,
-                        self.weights,
+                        weights,
                         trial=trial,
                         level=level,
                         last_time=times.max(),

@@ -63,8 +63,18 @@ def ramp(level: Array, shift: Array, theory: Array) -> Figure:
 
 
 @drawn
-def phase_noise(sigma_tau: Array, slope: Array, when_tau: Array, level: Array, predicted: Array | None) -> Figure:
-    """Spread (n,) of the spike time of repeated runs over 1/slope, and referred to the threshold over the time."""
+def phase_noise(
+    sigma_tau: Array,
+    slope: Array,
+    when_tau: Array,
+    level: Array,
+    predicted: Array | None,
+    law: tuple[Array, Array] | None = None,
+) -> Figure:
+    """Spread (n,) of the spike time of repeated runs over 1/slope, and referred to the threshold over the time.
+
+    ``law``: times in tau and the variance in thresholds squared that the card gives there.
+    """
     drawing = figure(height=3.2)
     left, right = drawing.subplots(1, 2)
     for index, at in enumerate(np.unique(level)):
@@ -82,6 +92,9 @@ def phase_noise(sigma_tau: Array, slope: Array, when_tau: Array, level: Array, p
     legend_above(left)
     left.set(xlabel="1 / membrane slope at the spike (τ per threshold)", ylabel="σ of the spike time (% of τ)")
     right.set(xlabel="spike time (τ)", ylabel="(σ · slope)²  (% of threshold)²")
+    if law is not None:
+        right.plot(law[0], 1e4 * law[1], color=INK, linewidth=1.0, label="card")
+        legend_above(right)
     right.set_ylim(bottom=0)
     right.set_xlim(left=0)
     return drawing

@@ -21,6 +21,7 @@ _UNITS = {
     "xor_limit_weight": "unit weights",
     "sigma_v": "threshold",
     "diffusion_v": "threshold/√τ",
+    "loop_v": "threshold/√τ",
     "second_pole_ratio": "",
     "gain": "",
     "valid_time_tau": "τ",
@@ -173,6 +174,10 @@ def _judged(q: Quality) -> list[tuple[str, str, str, str]]:
                 str(q.n_coverage),
             )
         )
+    if q.sigma_over_predicted is not None:
+        s = q.sigma_over_predicted
+        ends = f"{trimmed(s.low, 3)} … {trimmed(s.high, 3)}"
+        rows.append(("spread under temporal noise, simulated over predicted", trimmed(s.value, 3), ends, ""))
     return rows
 
 

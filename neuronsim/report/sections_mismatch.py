@@ -64,7 +64,7 @@ def mismatch_section(dataset: xr.Dataset, source: str) -> Section | None:
             ),
             Table(
                 caption="Chip-to-chip spread.",
-                header=("chips", "mean shift", "σ", "worst chip", "silent runs"),
+                header=("chips", "mean shift", "σ", "worst chip", "silent or early runs"),
                 rows=[row],
                 source=source,
             ),

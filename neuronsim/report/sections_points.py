@@ -8,8 +8,10 @@ import numpy as np
 import xarray as xr
 
 from ..dataset import select, verdict
+from ..reset import reset_rows
 from .blocks import Block, Note, Picture, Section, Table
 from .plots_points import corners, energy_split
+from .sections_reset import reset_blocks, reset_words
 from .statistics import Array
 from .units import percent, quantity, trimmed
 
@@ -72,6 +74,32 @@ def _typical(rows: xr.Dataset) -> np.ndarray:
     if np.isfinite(volts).all():
         typical &= np.abs(volts - nominal) <= np.abs(volts - nominal).min() + 1e-12
     return typical
+
+
+def _by_point(
+    rows: xr.Dataset,
+    quantities: list[tuple[str, str, Array]],
+    dataset: xr.Dataset,
+    resets: list[tuple[str, str]],
+    source: str,
+) -> Table:
+    """Every run of the plan as a row; with plan 'reset' (point of each of its rows in ``resets``) whether it fires again."""
+    points, came_to = list(zip(*point_names(rows), strict=True)), verdict(rows)
+    header = ["point", "supply", "stimulus", "came to", *(label for label, _, _ in quantities)]
+    columns = [[quantity(v, unit) for v in values] for _, unit, values in quantities]
+    if resets:
+        header.append("fires again after reset")
+        columns.append(reset_words(dataset, points, resets))
+    return Table(
+        caption="Every operating point.",
+        header=header,
+        rows=[
+            (*points[i], str(int(rows["trial"].values[i])), str(came_to[i]), *(column[i] for column in columns))
+            for i in range(rows.sizes["run"])
+        ],
+        source=source,
+        folded=True,
+    )
 
 
 def corners_section(dataset: xr.Dataset, source: str) -> Section | None:
@@ -148,6 +176,9 @@ def corners_section(dataset: xr.Dataset, source: str) -> Section | None:
                 source=source,
             )
         )
+    again = reset_rows(dataset)
+    resets = list(zip(*point_names(again), strict=True)) if again.sizes["run"] else []
+    blocks += [*reset_blocks(dataset, resets, source), _by_point(rows, quantities, dataset, resets, source)]
     return Section(title="Corners", anchor="corners", blocks=blocks)
 
 

@@ -158,9 +158,13 @@ def phase_noise_section(dataset: xr.Dataset, source: str, card: TTFSCard | None)
     predicted = card_sigma_tau(card, when, slope) if card is not None else None
     caption = (
         "Left: spread of the spike time of repeated runs; additive noise at the threshold gives a line of slope one. "
-        "Right: the same "
-        "referred to the threshold; accumulated oscillator phase noise grows with time as σ² ∝ t."
+        "Right: the same referred to the threshold; accumulated phase noise of free oscillators grows with time as σ² ∝ t, "
+        "that inside the loop as σ² ∝ t − 1 + e⁻ᵗ."
     )
+    law = None
+    if card is not None and when.size:
+        at = np.linspace(0.0, float(when.max()), 100)
+        law = at, card.timing_noise.variance_v(at)
     floors = _noise_free_repeat(rows, quiet)
     rows_out = []
     for at in np.unique(level):
@@ -176,7 +180,7 @@ def phase_noise_section(dataset: xr.Dataset, source: str, card: TTFSCard | None)
             )
         )
     blocks: list[Block] = [
-        Picture(svg=phase_noise(sigma, slope, when, level, predicted), caption=caption, source=source),
+        Picture(svg=phase_noise(sigma, slope, when, level, predicted, law), caption=caption, source=source),
         Table(
             caption="Spike-time spread by noise level.",
             source=source,
@@ -185,13 +189,20 @@ def phase_noise_section(dataset: xr.Dataset, source: str, card: TTFSCard | None)
         ),
         Note(text=floors),
     ]
+    silent = int((np.isinf(rows["spike_time_s"].values) & ~quiet).sum())
+    if silent:
+        text = (
+            f"{silent} of {int((~quiet).sum())} noisy runs stayed silent: σ is that of the others, which is too small where the "
+            "membrane is flat. The card's noise counts them."
+        )
+        blocks.append(Note(text=text, warning=True))
     return Section(title=title, anchor=anchor, blocks=blocks)
 
 
 def card_sigma_tau(card: TTFSCard, when_tau: Array, slope: Array) -> Array:
     """sigma_t in tau that the card predicts at ``when_tau`` and ``slope`` (thresholds per tau)."""
     noise, floor = card.timing_noise, card.timing_noise.floor_s.value / card.kernel.tau_s.value
-    return np.sqrt((noise.sigma_v.value**2 + noise.diffusion_v.value**2 * when_tau) / slope**2 + floor**2)
+    return np.sqrt(noise.variance_v(when_tau) / slope**2 + floor**2)
 
 
 def _noise_free_repeat(rows: xr.Dataset, quiet: np.ndarray) -> str:

@@ -109,12 +109,14 @@ def test_levels_of_the_pll_neuron_are_equivalent(tmp_path):
 
 @pytest.mark.slow
 def test_the_transistors_join_the_family():
-    """They fire with the level above them; how far apart the spikes are is told, not yet bounded."""
+    """They fire with the level above them, later by their gain, delay and ramp, which the card knows and this comparison does
+    not (12 stimuli: median 12.6 %, 95th percentile 21.6 %)."""
     data = compare("pll_nlif", stimuli=3, jobs=2)
     assert {str(name) for name in data["level"].values} >= {m.name for m in family("pll_nlif")}
     last = levels.steps(data)[-1]
     assert last.failed == 0
-    assert 0 < last.median < 0.5
+    assert last.agreement == 1.0
+    assert 0 < last.median < 0.2
 
 
 def test_a_copy_joins_by_its_manifest(tmp_path):

@@ -170,3 +170,19 @@ def test_mismatch_of_a_rate_neuron_draws_threshold_and_capacitor():
     for name, nominal, sigma in (("vth", 1.0, 0.02), ("cmem", 1e-12, 0.01)):
         values = np.array([parameters[name] for parameters in drawn.values()]) / nominal
         assert values.std() == pytest.approx(sigma, rel=0.15)
+
+
+def test_jitter_with_weights_of_its_own_in_each_trial():
+    """The same weights at every level of a trial, others in another trial; times as without."""
+    drawn, fixed = (
+        Jitter(trials=3, levels=(0.01, 0.05), **more).runs(AVERAGED, {}, 4) for more in ({"weight": (0.6, 1.0)}, {})
+    )
+    by_trial = {trial: {run.weights for run in drawn if run.trial == trial} for trial in range(3)}
+    assert all(len(found) == 1 for found in by_trial.values())
+    assert len(set.union(*by_trial.values())) == 3
+    assert all(0.6 <= w <= 1.0 for run in drawn for w in run.weights)
+    assert [run.times_s for run in drawn] == [run.times_s for run in fixed]
+    with pytest.raises(ValueError, match="never fires"):
+        Jitter(weight=(0.4, 1.0))
+    with pytest.raises(ValueError, match="must rise"):
+        Jitter(weight=(1.0, 0.6))

@@ -1,19 +1,25 @@
 """Plans over operating points and cells: what they list, what they measure, and what the datasheet makes of it."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from circuits import characterize, load_manifest, load_plans, make_plan
-from circuits.campaign import Task, run_all
+from circuits.campaign import Result, Task, run_all
 from circuits.cells import Condition, noise_sources
 from circuits.cells.jitter import noisy_edges
 from circuits.deck import build
 from circuits.netlist import read_netlist
+from circuits.outcome import Outcome
+from circuits.rows import assemble
 from neuronsim import dataset as schema
 from neuronsim.errors import DataError, InputError
 from neuronsim.report import write_datasheet
+from neuronsim.report.blocks import Note, Table
+from neuronsim.report.sections_points import corners_section
+from neuronsim.reset import reset_rows, reset_verdict
 
 HILLOCK, PLL = load_manifest("axon_hillock"), load_manifest("pll_nlif_transistor")
 
@@ -159,3 +165,62 @@ def test_thermal_noise_is_seeded_and_above_its_floor():
     assert floor < jitter / 3
     hot = noise_sources(condition=Condition(temperature_c=125))
     assert 1 < (hot.kappa / noise_sources().kappa) ** 2 < 398.15 / 300.15 * 1.2
+
+
+def test_the_reset_plan_repeats_reset_threshold_and_stimulus():
+    plan = make_plan("reset", {"corners": ["ss"], "temperatures_c": [27.0], "supplies": [0.9]})
+    (run,) = plan.runs(PLL, {}, 0)
+    deck = build(PLL, read_netlist(PLL), run).deck.splitlines()
+    start = PLL.time.lead_in * PLL.bench["tau"].default
+    assert run.again_s == pytest.approx(0.6 * 26e-9 + 5 * 26e-9)
+
+    def edges(name):
+        text = next(line for line in deck if line.startswith(name))
+        points = np.array(text[text.index("(") + 1 : -1].split(), dtype=float).reshape(-1, 2)
+        crossed = np.flatnonzero(np.diff(points[:, 1] > 0.45))
+        return points[crossed, 0] + np.diff(points[:, 0])[crossed] / 2
+
+    reset = edges("Vreset")  # high from the start, falls at time zero, high once more
+    np.testing.assert_allclose(reset - start, [0, run.again_s - run.reset_s, run.again_s], atol=30e-12)
+    for name in ("Vthreshold", "Vs0", "Vs1"):
+        rise, fall, rise_again, fall_again = edges(name)
+        assert rise_again - rise == pytest.approx(run.again_s)
+        assert fall_again - fall == pytest.approx(run.again_s)
+        assert rise_again > reset[2]
+    with pytest.raises(InputError, match="after the spike"):
+        make_plan("reset", {"rest": 2.0})
+    assert "input pulses" in make_plan("reset", {}).obstacle(load_manifest("pll_nlif_averaged"))
+    assert "ttfs" in make_plan("reset", {}).obstacle(HILLOCK)
+
+
+def test_what_a_reset_came_to():
+    """Every word of the verdict, from a dataset of the right shape."""
+    runs = make_plan("reset", {"supplies": [0.9, 1.1]}).runs(PLL, {}, 0)[:7]
+    again, first = runs[0].again_s, 40e-9
+    spikes = [
+        (first, again + 40.5e-9),
+        (first, again + 43e-9),
+        (first,),
+        (first, again - 5e-9, again + 40e-9),
+        (first, again + 1e-9),
+        (),
+        (),
+    ]
+    results = [
+        Result(outcome=Outcome(spikes_s=s, reason="timeout" if i == 6 else ""), attempts=1, options="default")
+        for i, s in enumerate(spikes)
+    ]
+    provenance = dict.fromkeys(("neuron", "engine", "engine_version", "netlist_sha256", "versions"), "x")
+    provenance |= {"code": "ttfs", "seed": 0, "defaults": json.dumps(PLL.defaults())}
+    provenance["plans"] = json.dumps({"reset": make_plan("reset", {}).model_dump(mode="json")})
+    data = schema.check(assemble(PLL, runs, results, provenance))
+    said = reset_verdict(reset_rows(data)).tolist()
+    assert said == ["again", "shifted", "silent", "extra", "extra", "silent first", "failed"]
+    page = corners_section(data.assign(plan=("run", ["reset"] * 6 + ["corners"])), "")
+    assert page is not None
+    assert any("in 1 of 6 runs" in block.text for block in page.blocks if isinstance(block, Note))
+    tables = [block for block in page.blocks if isinstance(block, Table)]
+    assert [table.header[-1] for table in tables if table.folded] == ["fires again after reset"]
+    without = corners_section(data.assign(plan=("run", ["x"] * 6 + ["corners"])), "")
+    assert without is not None
+    assert [b.header[-1] for b in without.blocks if isinstance(b, Table) and b.folded] == ["spike time"]

@@ -5,11 +5,13 @@ import pytest
 
 from circuits import characterize, engine_cli, load_manifest
 from circuits.deck import build
-from circuits.manifest import netlist_folder
+from circuits.manifest import CurrentNoise, netlist_folder
 from circuits.netlist import read_netlist
-from circuits.plans import Transfer
+from circuits.plans import Transfer, make_plan
 from circuits.process import load_process
 from circuits.run import Run
+from circuits.sources import NOISE_STEPS_PER_UNIT, noise_sources
+from neuronsim.reset import reset_rows, reset_verdict, shift_s
 
 MODELS = netlist_folder() / "models"
 
@@ -105,6 +107,33 @@ def test_the_threshold_pulse_is_an_input_pulse_after_the_reset():
     assert threshold[:, 0].mean() == pytest.approx(start + width)
 
 
+def test_noise_of_before_time_zero_is_part_of_a_run():
+    """The charge that a loop of time constant T still holds of white noise of one-sided density S: variance S T/4."""
+    manifest = load_manifest("pll_nlif_transistor")
+    spec = manifest.noise
+    assert isinstance(spec, CurrentNoise)
+    values, unit_s = manifest.defaults(), 26e-9
+    step_s = unit_s / NOISE_STEPS_PER_UNIT
+
+    def first_samples(one):
+        found = []
+        for seed in range(400):
+            run = Run(plan="x", trial=0, window_s=unit_s, noise_seed=seed)
+            ((_, text),) = noise_sources(one, run, values, unit_s, 0.0)
+            found.append(np.array(text.replace("+", "")[4:-1].split(), dtype=float)[1::2])
+        return np.array(found)
+
+    density = values["noise_density"]
+    samples = first_samples(manifest)
+    held = samples[:, 0] * step_s / 2  # joined linearly, half a step of it
+    fresh = density**2 / 2 / step_s * (step_s / 2) ** 2
+    assert held.var() == pytest.approx(density**2 * unit_s / 4 + fresh, rel=4 * np.sqrt(2 / 400))
+    assert samples[:, 1:].var() == pytest.approx(density**2 / 2 / step_s, rel=0.1)
+    without = first_samples(manifest.model_copy(update={"noise": spec.model_copy(update={"memory": None})}))
+    np.testing.assert_array_equal(without[:, 1:], samples[:, 1:])
+    assert without[:, 0].var() == pytest.approx(without[:, 1:].var(), rel=0.4)
+
+
 @pytest.mark.slow
 def test_the_transistor_neuron_locks_integrates_and_fires():
     stimuli = Transfer(trials=1, silent=0.0, settle=2.0)  # two minutes of ngspice
@@ -113,3 +142,13 @@ def test_the_transistor_neuron_locks_integrates_and_fires():
     assert np.isfinite(data["spike_time_s"]).all()
     assert (data["energy_j"] > 1e-12).all()
     assert (data["energy_j"] < 30e-12).all()
+
+
+@pytest.mark.slow
+def test_after_a_spike_and_a_reset_the_transistor_neuron_starts_afresh():
+    """Two minutes of ngspice: q falls with the reset, stays low until the stimulus comes again, and rises as late as before."""
+    plan = make_plan("reset", {"corners": ("tt",), "temperatures_c": (27.0,), "supplies": (1.0,)})
+    rows = reset_rows(characterize("pll_nlif_transistor", [plan], jobs=1, timeout_s=600))
+    assert reset_verdict(rows).tolist() == ["again"]
+    # one period of VCO3 is 2.118 ns
+    assert abs(shift_s(rows)) < 2.2e-9

@@ -39,6 +39,7 @@ class Circuit:
     fit_noise: float = 0.0
     sigma_v: float = 0.0
     diffusion_v: float = 0.0
+    loop_v: float = 0.0
     missing: float = 0.0
     gain_sigma: float = 0.0
     ramp_sigma: float = 0.0
@@ -98,7 +99,8 @@ class Circuit:
             add("phase_noise", t, w, quiet, np.arange(trials))
             which = np.repeat(np.arange(trials), repeats)
             late = np.where(np.isfinite(quiet), (quiet - self.delay) / self.tau, 0.0)[which]
-            v = np.sqrt(self.sigma_v**2 + self.diffusion_v**2 * late) * rng.standard_normal(which.size)
+            loop = self.loop_v**2 * (late - 1 + np.exp(-late))
+            v = np.sqrt(self.sigma_v**2 + self.diffusion_v**2 * late + loop) * rng.standard_normal(which.size)
             out = self.fire(t[which], w[which], v=v)
             out = np.where(rng.random(out.size) < self.missing, np.inf, out)
             add("phase_noise", t[which], w[which], out, which, -1, np.arange(which.size))
@@ -140,7 +142,7 @@ class Circuit:
             "plans": json.dumps({name: {} for name in sorted(set(plan.tolist()))}),
             "defaults": json.dumps({"tau": self.tau * 1.3}),
         }
-        return xr.Dataset(fields, attrs=attributes)
+        return xr.Dataset(fields, attrs=attributes | ({"noise_memory": "tau"} if self.loop_v else {}))
 
 
 def rate_dataset(

@@ -114,6 +114,31 @@ def test_a_card_predicts_the_spread_of_noisy_spike_times(circuit):
     assert np.all(np.abs(ratio - 1) < 0.35)
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("loop_v", [0.02, 0.2])
+def test_noise_inside_the_loop_is_found_even_where_it_silences_the_neuron(circuit, loop_v, seed):
+    """At 0.2 a part of the repeats never fires: left out, they would make the noise look smaller."""
+    made = circuit(loop_v=loop_v, phase_noise=(24, 30), window=2.6, fit_noise=1e-3)
+    data = made.dataset(seed)
+    card = neuronsim.calibrate(data)
+    noisy = data["spike_time_s"].values[data["noise_seed"].values >= 0]
+    assert np.isinf(noisy).mean() > (0.1 if loop_v > 0.1 else -1)
+    found = card.timing_noise.loop_v
+    assert found is not None
+    assert found.low <= loop_v <= found.high
+    assert found.value == pytest.approx(loop_v, rel=0.12)
+    assert card.timing_noise.diffusion_v.value == 0.0
+    late = np.array([0.0, 1.0, 4.0])
+    assert card.timing_noise.sigma_v.value == 0.0
+    law = found.value**2 * (late - 1 + np.exp(-late))
+    np.testing.assert_allclose(card.timing_noise.variance_v(late), law, atol=1e-12)
+    ratio = card.quality.sigma_over_predicted
+    assert ratio is not None
+    assert ratio.low < 1.1
+    assert ratio.high > 0.9
+    assert ratio.high - ratio.low < 0.5
+
+
 def test_missing_spikes_are_counted_with_a_wilson_interval(circuit):
     made = circuit(missing=0.08, sigma_v=0.005, phase_noise=(20, 20))
     estimate = card_of(made).missing_probability
@@ -383,3 +408,14 @@ def test_wider_confidence_wider_interval(circuit):
     assert isinstance(wide, TTFSCard)
     assert wide.weights.gain.high > narrow.weights.gain.high
     assert wide.timing_noise.sigma_v.high > narrow.timing_noise.sigma_v.high
+
+
+def test_chips_that_fire_whatever_comes_in_are_no_spread(circuit):
+    made = circuit(gain_sigma=0.05, mismatch=(12, 6))
+    data = made.dataset(1)
+    out, chip = data["spike_time_s"].values.copy(), data["chip"].values
+    out[(chip >= 0) & (chip < 9)] = 1e-12
+    card = neuronsim.calibrate(data.assign(spike_time_s=("run", out)))
+    assert "before its first input" in card.not_fitted["frozen.gain_sigma"]
+    assert card.frozen.gain_sigma.value == 0.0
+    assert "frozen.gain_sigma" not in neuronsim.calibrate(data).not_fitted

@@ -174,7 +174,7 @@ def test_large_noise_is_a_moved_threshold():
     from types import SimpleNamespace as Part
 
     part = Part(
-        timing_noise=Part(sigma_v=Part(value=1.0), diffusion_v=Part(value=0.0), rest_s=0.0, resolution_s=None),
+        timing_noise=Part(variance_v=np.ones_like, rest_s=0.0, resolution_s=None),
         kernel=Part(tau_s=Part(value=1.0)),
     )
     shift = timing_noise(part, np.full(6, t), np.full(6, slope), Fixed())  # type: ignore[arg-type]

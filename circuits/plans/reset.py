@@ -1,0 +1,66 @@
+"""Reset after a spike: the same stimulus twice, with a reset between."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from neuronsim.errors import InputError
+
+from ..manifest import Manifest
+from ..run import Run
+from .points import GridPlan
+from .probe import ProbePlan
+
+
+class Reset(GridPlan, ProbePlan):
+    """Every stimulus, ``rest`` tau after its last input a reset of ``reset`` tau that ends there, and the stimulus again.
+
+    ``rest`` is counted to the end of the reset, the second time zero: until then what the first inputs left in the loop has
+    decayed by e^-rest. The neuron starts afresh when it is silent after the reset until the stimulus, and then fires as long
+    after the second time zero as it did after the first. At each corner, temperature and supply (fractions), by default
+    the 45 points of a sign-off.
+    """
+
+    kind: ClassVar[str] = "reset"
+    code: ClassVar[str] = "ttfs"
+    summary: ClassVar[str] = "spike, reset, and the same stimulus again: does it fire again, and as late"
+    supplies: tuple[float, ...] = Field(default=(0.9, 1.0, 1.1), min_length=1)
+    settle: float = Field(default=2.5, gt=0, le=100, description="how long to watch after the last input, in tau")
+    rest: float = Field(default=5.0, gt=0, le=100, description="from the last input to the second time zero, in tau")
+    reset: float = Field(default=0.5, gt=0, le=100, description="length of the reset, in tau")
+    tolerance: float = Field(
+        default=0.1,
+        gt=0,
+        le=10,
+        description="largest difference of the two spike times, in tau; above the sampling period",
+    )
+
+    @model_validator(mode="after")
+    def _reset_after_the_spike(self) -> Self:
+        if self.rest < self.settle + self.reset:
+            raise ValueError(
+                f"rest = {self.rest:g} must be at least settle + reset = {self.settle + self.reset:g}: the reset is to come "
+                "after the spike"
+            )
+        return self
+
+    def obstacle(self, manifest: Manifest) -> str | None:
+        """See the base class."""
+        if manifest.code == "ttfs" and (manifest.stimulus.kind != "pulse" or not manifest.time.lead_in):
+            return "it needs input pulses and a reset port that is high before time zero ([time] lead_in)"
+        return super().obstacle(manifest) or (None if manifest.process else "the manifest names no process")
+
+    def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
+        """See the base class."""
+        obstacle = self.obstacle(manifest)
+        if obstacle:
+            raise InputError(f"plan 'reset' cannot be done with {manifest.name}: {obstacle}")
+        at, unit = self.grid.points(manifest, parameters, self.kind), self.unit_s(manifest, parameters)
+        found = []
+        for run in self.stimuli(manifest, parameters):
+            again_s = max(run.times_s) + self.rest * unit
+            found.append(replace(run, again_s=again_s, reset_s=self.reset * unit, window_s=again_s + run.window_s))
+        return [replace(run, operating=point) for point in at for run in found]
