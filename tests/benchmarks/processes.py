@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from measure_transistor import FOLDER, HELD_OUT, NEURON, RESULTS, of_card, of_corners
+from measure_transistor import FOLDER, HELD_OUT, NEURON, RESULTS
 from record import machine_line, write_readme
+from transistor_figures import of_card, of_corners
 
 import neuronsim
 from circuits import GROUPS, characterize, engine_cli, load_manifest, load_plans, make_plan
