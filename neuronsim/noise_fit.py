@@ -134,7 +134,7 @@ def fit_noise(
     missing = proportion(int((due & ~noisy.fired).sum()), int(due.sum()), confidence)
     late, trial = (reference[used] - kernel.delay) / kernel.tau, noisy.trial[used]
     known, c = n[used], highest(noisy[used], reference[used], kernel)
-    square = squares(known, c, np.nanmean(known**2))
+    square = squares(known, c, float(np.nanmean(known**2)))
     sampled = _sampled(noisy[used], reference[used], kernel, resolution_s)
     not_fitted: dict[str, str] = {}
     if not due.any():
