@@ -18,8 +18,8 @@ def about(study: NoisyWeights) -> str:
     """What was run."""
     draws = _draws(study)
     return (
-        f"First {study.n_images} test images of {study.data}, {study.steps} steps, {study.encoding} input spikes, "
-        f"{len(study.networks)} networks, {study.trials} trial(s) of noise each (analog network, one draw for all images: "
+        f"First {study.n_images} test images of {study.data}, {study.steps} steps, {study.encoding} input spikes, networks "
+        f"trained from {_seeds(study)} seed(s), {study.trials} trial(s) of noise each (analog network, one draw for all images: "
         f"{draws}), seed {study.seed}. Noise level: standard deviation over weight. Final accuracy: mean of the range within "
         f"±{100 * study.band:.3g} %; convergence: its first step (1 step = 1 ms in the paper). Brackets: 95 % t interval of "
         "the mean over networks and trials."
@@ -83,10 +83,14 @@ def rows_csv(study: NoisyWeights) -> str:
     return text.getvalue()
 
 
+def _seeds(study: NoisyWeights) -> int:
+    return len({network.seed for network in study.networks})
+
+
 def _draws(study: NoisyWeights) -> int:
     """Draws of noise of each analog network, one for all images."""
     rows = [row for row in study.rows if row.noise == ANN_PAPER and row.level > 0]
-    return max((row.accuracy.n // len(study.networks) for row in rows), default=study.trials)
+    return max((row.accuracy.n // _seeds(study) for row in rows), default=study.trials)
 
 
 def _percent(value: Spread | None) -> str:
