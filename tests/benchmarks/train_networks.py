@@ -137,21 +137,31 @@ def _set(parameters: dict[str, str]) -> list[str]:
     return [part for name, value in parameters.items() for part in ("--set", f"{name}={value}")]
 
 
-def noise(bench: Bench) -> dict[str, Any]:
-    """Plain and noise-aware fine-tuning, both on the same 20 chips of the averaged neuron, its phase steps scaled."""
-    path, start = card(bench, "scaled", "card", *_set(STEPS)), bench.out / "mnist_0"
+def on_chips(bench: Bench, path: Path, run: str, out: str) -> dict[str, Any]:
+    """Plain and noise-aware fine-tuning, both on the same 20 chips of the card at ``path``."""
+    start = bench.out / "mnist_0"
     plain = bench.train("mnist_finetune", "finetuned", start=start)
-    aware = bench.train("mnist_on_card", "on_card", start=start, card=path)
+    aware = bench.train("mnist_on_card", run, start=start, card=path)
     (study,) = stress(
         [plain, aware],
         card=path,
         only=["card"],
         images=CHIP_IMAGES,
-        out=bench.out / "noise",
+        out=bench.out / out,
         data_dir=bench.data_dir,
         threads=bench.jobs,
     )
     return Study.load(study).model_dump(mode="json")
+
+
+def noise(bench: Bench) -> dict[str, Any]:
+    """On chips of the averaged neuron, its phase steps scaled."""
+    return on_chips(bench, card(bench, "scaled", "card", *_set(STEPS)), "on_card", "noise")
+
+
+def transistor(bench: Bench) -> dict[str, Any]:
+    """On chips of the transistor neuron, the card of ``make bench-transistor``."""
+    return on_chips(bench, HERE / "transistor_card.json", "on_transistor", "noise_transistor")
 
 
 def circuit(bench: Bench) -> dict[str, Any]:
@@ -173,6 +183,7 @@ PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
     "quantized": quantized,
     "fashion": fashion,
     "noise": noise,
+    "transistor": transistor,
     "circuit": circuit,
 }
 
@@ -226,11 +237,13 @@ def readme_table(results: dict[str, Any]) -> str:
     if "fashion" in results:
         rows.append(("Fashion-MNIST, same recipe", f"{results['fashion']['0']['test_accuracy']['32']:.2%}"))
     rows += [(f"MNIST, fine-tuned: {name}", f"{value:.2%}") for name, value in results.get("circuit", {}).items()]
-    for point in results.get("noise", {}).get("points", []):
-        value = f"{point['accuracy']:.2%} [{point['low']:.2%}, {point['high']:.2%}]"
-        if point["interval"] == "draws":
-            value += f", worst of {len(point['draws'])} chips {point['worst']:.2%}"
-        rows.append((f"{point['network']}, {point['series']}, {results['noise']['n_images']} images", value))
+    for part in ("noise", "transistor"):
+        for point in results.get(part, {}).get("points", []):
+            value = f"{point['accuracy']:.2%} [{point['low']:.2%}, {point['high']:.2%}]"
+            if point["interval"] == "draws":
+                value += f", worst of {len(point['draws'])} chips {point['worst']:.2%}"
+            study = results[part]
+            rows.append((f"{study['card']}: {point['network']}, {point['series']}, {study['n_images']} images", value))
     lines = ["| network | test accuracy |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows), ""]
     if "mnist" in results:
         lines += [f"![validation accuracy by epoch](tests/benchmarks/{PLOT.name})", ""]
