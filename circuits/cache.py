@@ -47,7 +47,12 @@ def key_of(job: Job, engine: str, version: str) -> str:
         job.first_input_s,
     ]
     waveforms = [_WAVEFORMS, *job.waveforms] if job.waveforms else []
-    return sha256_of(json.dumps([*parts, job.supplies, waveforms, *(["final"] if job.final else [])]))
+    more = [*(["final"] if job.final else []), *(["counted", *job.counted] if job.counted else [])]
+    return sha256_of(json.dumps([*parts, job.supplies, waveforms, *more]))
+
+
+def _or_none(values: dict[str, float]) -> dict[str, float | None]:
+    return {name: value if np.isfinite(value) else None for name, value in values.items()}
 
 
 class Cache:
@@ -97,6 +102,9 @@ class Cache:
             message=stored["message"],
             waveforms={name: np.asarray(values) for name, values in stored["waveforms"].items()},
             final=stored.get("final", {}),
+            frequencies_hz={
+                name: float("nan") if f is None else f for name, f in stored.get("frequencies_hz", {}).items()
+            },
         )
         return outcome, stored["attempts"], stored["options"]
 
@@ -115,6 +123,7 @@ class Cache:
             "options": options,
             "waveforms": {name: values.tolist() for name, values in outcome.waveforms.items()},
             **({"final": outcome.final} if outcome.final else {}),
+            **({"frequencies_hz": _or_none(outcome.frequencies_hz)} if outcome.frequencies_hz else {}),
         }
         self._write("runs", key, stored)
 

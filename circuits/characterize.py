@@ -30,6 +30,8 @@ from .rows import assemble
 from .run import Run
 from .settled import key_of, lead_in_runs, settle
 from .transistors import Transistor, transistors_in
+from .trim import Trimming, most_counts, trim, trim_runs
+from .trim import columns_of as trim_columns
 
 TIMEOUT_S, TIMEOUT_TRANSISTOR_S = 60.0, 600.0
 _PACKAGES = ("neuronsim", "numpy", "PySpice", "xarray")
@@ -89,22 +91,29 @@ def characterize(
     ]
     shown = _runs_with_waveforms(runs)
     store = Cache() if cache is True else (cache or None)
+    chips = trim_runs(manifest, runs)
     lead_ins = lead_in_runs(manifest, netlist, runs)
-    counter = _Counter(len(lead_ins) + len(runs) + len(measurements), progress)
+    counts = most_counts(manifest, len(chips))
+    counter = _Counter(counts + len(lead_ins) + len(runs) + len(measurements), progress)
     workers = jobs or os.cpu_count() or 1
     how = {"engine": engine, "version": version, "timeout_s": timeout_s, "cache": store, "executor": executor}
     try:
-        found = _transistors(manifest, netlist, [*lead_ins.values(), *runs], engine)
-        settled = settle(
-            manifest,
-            netlist,
-            lead_ins,
-            transistors=lambda run: found.get(_same_transistors(run), ()),
-            simulate=lambda tasks: run_all(tasks, jobs=workers, retry_failed=retry_failed, on_done=counter, **how),
-        )
+        found = _transistors(manifest, netlist, [*chips.values(), *lead_ins.values(), *runs], engine)
+        bench = {
+            "transistors": lambda run: found.get(_same_transistors(manifest, run), ()),
+            "simulate": lambda tasks: run_all(tasks, jobs=workers, retry_failed=retry_failed, on_done=counter, **how),
+        }
+        trimmed = trim(manifest, netlist, chips, **bench)
+        counter.reach(counts)
+        bad = {index: chip for index, run in enumerate(runs) if (chip := _not_trimmed(trimmed, run))}
+        runs = [_with_trims(trimmed, run) for run in runs]
+        wanted = [index for index in range(len(runs)) if index not in bad]
+        lead_ins = lead_in_runs(manifest, netlist, [runs[index] for index in wanted])
+        settled = settle(manifest, netlist, lead_ins, **bench)
         tasks = []
-        for index, run in enumerate(runs):
-            of_run = found.get(_same_transistors(run), ())
+        for index in wanted:
+            run = runs[index]
+            of_run = found.get(_same_transistors(manifest, run), ())
             job = build(manifest, netlist, run, transistors=of_run, settled=settled.get(key_of(run)))
             keep = job.waveforms if index in shown else ()
             tasks.append(
@@ -112,7 +121,11 @@ def characterize(
             )
         if tasks:
             _probe(manifest, runs, run_all(tasks[:1], **how)[0])
-        results = run_all(tasks, jobs=workers, retry_failed=retry_failed, on_done=counter, **how)
+        simulated = run_all(tasks, jobs=workers, retry_failed=retry_failed, on_done=counter, **how)
+        silenced = {index: Result(outcome=chip.outcome, attempts=0, options="default") for index, chip in bad.items()}
+        by_run = {**dict(zip(wanted, simulated, strict=True)), **silenced}
+        results = [by_run[index] for index in range(len(runs))]
+        counter.reach(counter.total - len(measurements))
         cells = perform_all(
             measurements,
             version=version,
@@ -141,7 +154,8 @@ def characterize(
             {**{name: importlib.metadata.version(name) for name in _PACKAGES}, **netlist.packages}, sort_keys=True
         ),
     }
-    dataset = assemble(manifest, runs, results, provenance, columns_of(measurements, cells))
+    tables = {**columns_of(measurements, cells), **trim_columns(manifest, list(trimmed.values()))}
+    dataset = assemble(manifest, runs, results, provenance, tables)
     if out is not None:
         schema.save(dataset, out)
     return dataset
@@ -153,19 +167,37 @@ def _safer(
     return replace(build(manifest, netlist, run, safer=True, transistors=transistors), waveforms=keep)
 
 
-def _same_transistors(run: Run) -> tuple:
+def _not_trimmed(trimmed: dict[tuple, Trimming], run: Run) -> Trimming | None:
+    """The chip of a run, if it could not be trimmed."""
+    chip = trimmed.get(key_of(run)) if run.trim else None
+    return chip if chip and chip.message else None
+
+
+def _with_trims(trimmed: dict[tuple, Trimming], run: Run) -> Run:
+    """``run`` with the trims of its chip."""
+    chip = trimmed.get(key_of(run)) if run.trim else None
+    return replace(run, parameters=chip.parameters) if chip else run
+
+
+def _as_drawn(manifest: Manifest, run: Run) -> dict[str, float]:
+    """Parameters without trims: a chip's mismatch is frozen before it is trimmed, even where a trim is a width."""
+    return {name: value for name, value in run.parameters.items() if name not in manifest.trims}
+
+
+def _same_transistors(manifest: Manifest, run: Run) -> tuple:
     """Runs that agree in this have the same transistors: sizes may depend on parameters, not on weights or times."""
-    return tuple(sorted(run.parameters.items())), len(run.weights)
+    return tuple(sorted(_as_drawn(manifest, run).items())), len(run.weights)
 
 
 def _transistors(
     manifest: Manifest, netlist: Netlist, runs: list[Run], engine: str
 ) -> dict[tuple, tuple[Transistor, ...]]:
     """Transistors of every kind of run that is on a chip, from ngspice's own expansion of one such deck each."""
-    kinds = {_same_transistors(run): run for run in runs if run.operating.chip is not None}
+    kinds = {_same_transistors(manifest, run): run for run in runs if run.operating.chip is not None}
     if not kinds:
         return {}
-    decks = [build(manifest, netlist, replace(run, operating=NOMINAL)).deck for run in kinds.values()]
+    drawn = [replace(run, operating=NOMINAL, parameters=_as_drawn(manifest, run)) for run in kinds.values()]
+    decks = [build(manifest, netlist, run).deck for run in drawn]
     return dict(zip(kinds, (transistors_in(listing) for listing in listings(engine, decks)), strict=True))
 
 
@@ -176,17 +208,28 @@ class _Counter:
             progress(0, total)
 
     def __call__(self, index: int) -> None:
-        self.done += 1
+        self.reach(self.done + 1)
+
+    def reach(self, done: int) -> None:
+        """Be at ``done`` at least."""
+        self.done = min(max(done, self.done), self.total)
         if self.progress:
             self.progress(self.done, self.total)
 
 
 def _runs_with_waveforms(runs: list[Run]) -> set[int]:
-    """The first run of every plan is kept whole, to be looked at."""
-    first: dict[str, int] = {}
+    """One run of every plan is kept whole, to be looked at: the first, of a rate neuron the first at the middle one of the
+    plan's currents, since the lowest may well be silent.
+    """
+    by_plan: dict[str, list[int]] = {}
     for index, run in enumerate(runs):
-        first.setdefault(run.plan, index)
-    return set(first.values())
+        by_plan.setdefault(run.plan, []).append(index)
+    shown = set()
+    for indices in by_plan.values():
+        currents = sorted({runs[index].current_a for index in indices if runs[index].current_a > 0})
+        middle = currents[len(currents) // 2] if currents else None
+        shown.add(next(index for index in indices if middle is None or runs[index].current_a == middle))
+    return shown
 
 
 def _probe(manifest: Manifest, runs: list[Run], first: Result) -> None:

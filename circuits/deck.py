@@ -13,6 +13,7 @@ from .operating import NOMINAL_C, OperatingPoint
 from .run import Run
 from .sources import input_sources, noise_sources, reset_source, threshold_source
 from .transistors import Transistor
+from .trim_step import TrimStep
 
 ACCURATE = {"reltol": "1e-6", "abstol": "1e-15", "vntol": "1e-9", "chgtol": "1e-18"}
 SAFER = {"reltol": "1e-4", "method": "gear", "itl1": "500", "itl4": "200", "gmin": "1e-11"}
@@ -35,7 +36,7 @@ class Job:
 
     The simulation runs until ``t_start_s + t_stop_s``; its results are told from ``t_start_s`` on, as time zero.
     ``supplies``: vector of the current, volts, block it feeds. ``first_input_s``: start of the active window of a TTFS
-    neuron (None for a rate neuron). ``final``: keep every node voltage at the end.
+    neuron (None for a rate neuron). ``final``: keep every node voltage at the end. ``counted``: nodes whose frequency is asked.
     """
 
     deck: str
@@ -50,6 +51,7 @@ class Job:
     first_input_s: float | None = None
     commands: tuple[str, ...] = ()
     final: bool = False
+    counted: tuple[str, ...] = ()
 
 
 def _options(manifest: Manifest, run: Run, safer: bool) -> dict[str, str]:
@@ -113,8 +115,12 @@ def _circuit(
     start_s: float,
     stop_s: float,
     settled: Mapping[str, float] | None,
+    hold: Mapping[str, float] | None = None,
 ) -> tuple[list[str], float]:
-    """Lines of the deck but for what is saved, the analysis and the supplies, and the largest time step."""
+    """Lines of the deck but for what is saved, the analysis and the supplies, and the largest time step.
+
+    ``hold``: ports at a fixed voltage, reset and threshold pulse among them; None: these do what they do in a run.
+    """
     unit_s = values[manifest.time.unit]
     max_step = unit_s / manifest.time.steps_per_unit
     if manifest.time.carrier and manifest.time.steps_per_cycle:
@@ -130,6 +136,8 @@ def _circuit(
     lines += [] if settled is None else _initial_conditions(manifest, run, settled)
     lines += input_sources(manifest, run, values, unit_s, netlist, start_s)
     lines += [f"Xneuron {' '.join(ports)} {manifest.subcircuit} {_parameters(manifest, values, names)}"]
+    if hold is not None:
+        return [*lines, *(f"Vhold_{port} {port} 0 DC {volts:.12g}" for port, volts in hold.items())], max_step
     if manifest.stimulus.reset:
         reset = reset_source(manifest, run, values, unit_s, start_s, stop_s)
         lines += [f"Vreset {manifest.stimulus.reset} 0 {reset}"]
@@ -166,6 +174,38 @@ def build_lead_in(manifest: Manifest, netlist: Netlist, run: Run, *, transistors
         t_stop_s=start_s,
         commands=_commands(manifest, run, transistors),
         final=True,
+    )
+
+
+def build_count(
+    manifest: Manifest, netlist: Netlist, run: Run, step: TrimStep, *, transistors: Sequence[Transistor] = ()
+) -> Job:
+    """The deck that counts the oscillators of a step of trimming, with the parameters and at the operating point of ``run``."""
+    values = run.operating.supply_values(manifest, manifest.checked(run.parameters))
+    supplies = manifest.energy.supplies if manifest.energy else {}
+    volts = {port: values[parameter] for port, parameter in supplies.items()}
+    first_v, unit_s = next(iter(volts.values())), values[manifest.time.unit]
+    low = dict.fromkeys(
+        [p for p in (manifest.stimulus.reset, manifest.stimulus.threshold) if p], manifest.stimulus.low_v
+    )
+    hold = {**low, **volts, **{port: fraction * first_v for port, fraction in step.hold.items()}}
+    start_s, watch_s = step.lead * unit_s, step.watch * unit_s
+    lines, max_step = _circuit(
+        manifest, netlist, run, values, safer=False, start_s=start_s, stop_s=start_s + watch_s, settled=None, hold=hold
+    )
+    nodes = tuple(node if node in manifest.ports else f"xneuron.{node}".lower() for node in step.nodes)
+    lines += [".save " + " ".join(f"v({node})" for node in nodes)]
+    lines += [f".tran {max_step:.9g} {start_s + watch_s:.12g} {start_s:.12g} {max_step:.9g} uic", ".end"]
+    return Job(
+        deck="\n".join(lines) + "\n",
+        node=nodes[0],
+        reference=None,
+        level_v=first_v / 2,
+        edge="rising",
+        t_stop_s=watch_s,
+        t_start_s=start_s,
+        commands=_commands(manifest, run, transistors),
+        counted=nodes,
     )
 
 

@@ -14,6 +14,7 @@ from neuronsim.errors import DataError, InputError, suggest
 
 from .process import Process, load_process
 from .schematic import Schematic
+from .trim_step import TrimStep
 
 
 class _Part(BaseModel):
@@ -254,6 +255,7 @@ class Manifest(_Part):
     cells: Cells = Cells()
     schematic: Schematic | None = None
     error_budget: tuple[ErrorTerm, ...] = ()
+    trim: tuple[TrimStep, ...] = ()
     parameters: dict[str, Parameter]
     bench: dict[str, Parameter] = Field(default_factory=dict)
     folder: Path = Field(default=Path(), exclude=True)
@@ -283,6 +285,7 @@ class Manifest(_Part):
         ports += [("energy.supplies", port) for port in (self.energy.supplies if self.energy else ())]
         ports += [("synapse.output", self.synapse.output)] if self.synapse else []
         ports += [("noise.port", port) for port in self.noise_ports]
+        ports += [("trim.hold", port) for step in self.trim for port in step.hold]
         for field, port in ports:
             if port is not None and port not in self.ports:
                 raise ValueError(f"{field} = '{port}' is not one of the ports {list(self.ports)}")
@@ -306,6 +309,11 @@ class Manifest(_Part):
                 ("noise.kappa", self.noise.kappa),
                 ("noise.lead", self.noise.lead),
             ]
+        if self.trim and not (self.energy and self.energy.supplies):
+            raise ValueError("[[trim]] needs [energy] supplies: held voltages are fractions of the first")
+        for name in self.trims:
+            if name not in self.parameters:
+                raise ValueError(f"trim.count = '{name}' is not one of [parameters] {sorted(self.parameters)}")
         for field, name in names:
             if name is not None and name not in known:
                 raise ValueError(f"{field} = '{name}' is not one of the parameters {sorted(known)}")
@@ -317,6 +325,11 @@ class Manifest(_Part):
         if self.noise is None:
             return ()
         return (self.noise.port,) if isinstance(self.noise.port, str) else self.noise.port
+
+    @property
+    def trims(self) -> tuple[str, ...]:
+        """Parameters that trimming sets; empty without [[trim]]."""
+        return tuple(dict.fromkeys(name for step in self.trim for name in step.count))
 
     def process_or_refuse(self, wish: str) -> Process:
         """The process named by ``process``. Raises InputError when there is none and ``wish`` needs one, DataError

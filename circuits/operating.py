@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 import zlib
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -46,13 +47,18 @@ class Chip(BaseModel):
         for transistor in transistors:
             law = laws.get(transistor.model)
             if law is not None:
-                rng = np.random.default_rng([self.seed, self.number, zlib.crc32(transistor.name.encode())])
-                shifts[transistor.name] = law.sigma_v(transistor.width_m, transistor.length_m) * rng.standard_normal()
+                drawn = _standard_normal(self.seed, self.number, transistor.name)
+                shifts[transistor.name] = law.sigma_v(transistor.width_m, transistor.length_m) * drawn
         if not shifts:
             raise InputError(
                 f"{manifest.name} has no transistor with a mismatch law: its process knows {sorted(laws) or 'none'}"
             )
         return shifts
+
+
+@lru_cache(maxsize=100_000)  # every run of a chip asks for all of them
+def _standard_normal(seed: int, number: int, name: str) -> float:
+    return np.random.default_rng([seed, number, zlib.crc32(name.encode())]).standard_normal()
 
 
 class OperatingPoint(BaseModel):

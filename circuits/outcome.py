@@ -57,7 +57,8 @@ class BlockEnergy:
 class Outcome:
     """Result of one run: spike times (possibly none) and energy, whole and by block, or a reason why there is none.
 
-    ``final``: node voltages at the end, of jobs that ask for them.
+    ``final``: node voltages at the end, ``frequencies_hz``: frequency of nodes (NaN: does not oscillate), of jobs that ask for
+    them.
     """
 
     spikes_s: tuple[float, ...] = ()
@@ -67,6 +68,7 @@ class Outcome:
     message: str = ""
     waveforms: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     final: dict[str, float] = field(default_factory=dict)
+    frequencies_hz: dict[str, float] = field(default_factory=dict)
 
 
 def reason_of(messages: str) -> str:
@@ -122,11 +124,19 @@ def measured(job: Job, vectors: dict[str, NDArray[np.float64]], messages: str) -
     return Outcome(
         message="" if spikes else _silence(job, signal - level),
         final={name: float(vectors[name][-1]) for name in nodes},
+        frequencies_hz={name: _frequency_hz(time, vectors[name] - level) for name in job.counted},
         spikes_s=spikes,
         energy_j=sum(block.window_j for block in blocks.values()) if blocks else float("nan"),
         blocks=blocks,
         waveforms=shown,
     )
+
+
+def _frequency_hz(time: NDArray[np.float64], above: NDArray[np.float64]) -> float:
+    """Mean frequency from the first to the last rising edge since time zero; NaN with fewer than three."""
+    edges = crossings(time, above)
+    edges = edges[edges >= 0]
+    return float((edges.size - 1) / (edges[-1] - edges[0])) if edges.size > 2 else float("nan")
 
 
 def _blocks(

@@ -65,7 +65,7 @@ GROUPS: dict[str, dict[str, dict[str, Any]]] = {
         "fi": {"points": 12},
         "corners": {"corners": ("tt", "ss", "ff"), **_ROOM},
         "reset": {"corners": ("tt",), **_ROOM},
-        "mismatch": {"chips": 4, "trials": 1, **_BRIEF},
+        "mismatch": {"chips": 3, "trials": 1, **_BRIEF},
         "energy": {},
         "oscillator": {"corners": ("tt", "ss", "ff"), **_ROOM},
         "synapse": {"corners": ("tt",), **_ROOM},
@@ -77,11 +77,14 @@ GROUPS: dict[str, dict[str, dict[str, Any]]] = {
         # differences from the same run undisturbed: the error of the time step is in both
         "jitter": {"trials": 30, "beyond": 1.0, **_VARIED},
         "quantization": {"trials": 30, "levels": (4, 8, 16), "beyond": 1.0},
+        # up to twice the range of a detector whose unit weight steps the phase by 0.3 rad
+        "saturation": {"levels": (1.5, 3.5, 5.0, 5.5, 6.0, 6.5, 7.0, 7.5, 8.0, 8.5, 9.0, 9.5, 10.0), **_FINE},
         "phase_noise": {"trials": 10, "repeats": 12, **_BRIEF, **_FINE},
         "fi": _FINE,
         "corners": {"settle": 2.5, **_FINE},
         "reset": _FINE,
-        "mismatch": {"chips": 20, "trials": 2, **_BRIEF, **_FINE},
+        # four stimuli that fire on all of eight chips are the least that a spread is fitted to
+        "mismatch": {"chips": 16, "trials": 6, **_BRIEF, "beyond": 2.0, **_FINE},
         "energy": _FINE,
         "oscillator": _FINE,
         "synapse": _FINE,

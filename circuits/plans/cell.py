@@ -16,6 +16,8 @@ from .base import Plan
 from .points import Grid
 
 T = TypeVar("T")
+#: largest time step of an oscillator's bench, as a part of a cycle of its carrier
+STEPS_PER_CYCLE = 42
 
 
 class CellPlan(Plan):

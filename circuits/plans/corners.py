@@ -21,7 +21,9 @@ class Corners(GridPlan, ProbePlan):
 
     kind: ClassVar[str] = "corners"
     summary: ClassVar[str] = "every process corner, temperature and supply: fired or silent, spike time, energy"
-    supplies: tuple[float, ...] = Field(default=(0.9, 1.0, 1.1), min_length=1)
+    supplies: tuple[float, ...] = Field(
+        default=(0.9, 1.0, 1.1), min_length=1, description="supplies, as fractions of the nominal one"
+    )
 
     def obstacle(self, manifest: Manifest) -> str | None:
         """See the base class."""

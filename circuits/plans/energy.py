@@ -21,7 +21,9 @@ class Energy(GridPlan, ProbePlan):
 
     kind: ClassVar[str] = "energy"
     summary: ClassVar[str] = "energy per spike (active window, always on) and static power, by supply"
-    temperatures_c: tuple[float, ...] = Field(default=(27.0,), min_length=1)
+    temperatures_c: tuple[float, ...] = Field(
+        default=(27.0,), min_length=1, description="temperatures, in degrees Celsius; only with corners"
+    )
 
     def obstacle(self, manifest: Manifest) -> str | None:
         """See the base class."""

@@ -23,9 +23,15 @@ class FICurve(Plan):
     kind: ClassVar[str] = "fi"
     code: ClassVar[str] = "rate"
     summary: ClassVar[str] = "firing rate against input current (f-I curve)"
-    points: int = Field(default=40, ge=4, le=10_000)
-    low_a: float | None = Field(default=None, gt=0)
-    high_a: float | None = Field(default=None, gt=0)
+    points: int = Field(
+        default=40, ge=4, le=10_000, description="currents; 'calibrate' needs at least 10 at which the neuron fires"
+    )
+    low_a: float | None = Field(
+        default=None, gt=0, description="lowest current, in A; left out: the lower end of the manifest's current_a"
+    )
+    high_a: float | None = Field(
+        default=None, gt=0, description="highest current, in A; left out: the upper end of the manifest's current_a"
+    )
     window: float = Field(
         default=60.0, gt=1, le=1e5, description="length of the run at the lowest current, in time units"
     )

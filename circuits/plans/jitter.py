@@ -24,12 +24,19 @@ class Jitter(TTFSPlan):
 
     kind: ClassVar[str] = "jitter"
     summary: ClassVar[str] = "output jitter for jittered input times (paper 004, table 3)"
-    settle: float = Field(default=4.0, gt=0, le=100)
-    trials: int = Field(default=200, ge=2, le=100_000)
-    levels: tuple[float, ...] = (0.01, 0.03, 0.05, 0.07, 0.09)
-    times: tuple[float, ...] = (0.3, 0.6)
-    weights: tuple[float, ...] = (0.55, 0.55)
-    weight: tuple[float, float] | None = None
+    settle: float = Field(default=4.0, gt=0, le=100, description="how long to watch after the last input, in tau")
+    trials: int = Field(default=200, ge=2, le=100_000, description="draws of the jitter at each level")
+    levels: tuple[float, ...] = Field(
+        default=(0.01, 0.03, 0.05, 0.07, 0.09),
+        description="relative jitter of the input times, a fraction: 1 % is 0.01",
+    )
+    times: tuple[float, ...] = Field(default=(0.3, 0.6), description="input times, in tau")
+    weights: tuple[float, ...] = Field(
+        default=(0.55, 0.55), description="weights of the inputs, in unit weights; one per time"
+    )
+    weight: tuple[float, float] | None = Field(
+        default=None, description="range that each trial draws its weights from; left out: 'weights' in every trial"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -28,8 +28,8 @@ class MembraneNoise(Plan):
     kind: ClassVar[str] = "membrane_noise"
     code: ClassVar[str] = "rate"
     summary: ClassVar[str] = "spread of the inter-spike interval under seeded membrane noise, against current"
-    points: int = Field(default=8, ge=1, le=1000)
-    repeats: int = Field(default=10, ge=1, le=10_000)
+    points: int = Field(default=8, ge=1, le=1000, description="currents over the manifest's current_a")
+    repeats: int = Field(default=10, ge=1, le=10_000, description="runs at each current under noise")
     window: float = Field(
         default=20.0, gt=3, le=1e5, description="length of the run at the middle current, in time units"
     )

@@ -39,6 +39,10 @@ class Mismatch(Plan):
     - a process with mismatch laws: every transistor's threshold is shifted, frozen by seed and its name (:class:`.Chip`);
     - otherwise every parameter with a ``sigma``, and each synapse (bench parameter ``weight_sigma``).
 
+    Where the manifest has [[trim]], every chip of the first kind is trimmed first, as a real one at start-up (circuits.trim),
+    and all its runs use its trims, which the dataset tells (``trim_...``). A chip that cannot be trimmed has failed runs with
+    the reason "not_trimmed" and is not good. ``trim = false``: chips as they are made, for the yield without trimming.
+
     Chip -1 is the nominal circuit. The dataset's ``weight`` holds the programmed weight; what a chip makes of it is
     its secret. A chip is good when it fires at every stimulus, within ``tolerance`` of the nominal chip's spike time
     (rate neuron: of its rate).
@@ -49,10 +53,11 @@ class Mismatch(Plan):
     summary: ClassVar[str] = "frozen spread from chip to chip (Monte Carlo over transistors or the manifest's sigmas)"
     settle: float = Field(default=5.0, gt=0, le=100, description="how long to watch after the last input, in tau")
     beyond: Beyond = None
-    chips: int = Field(default=40, ge=2, le=10_000)
-    trials: int = Field(default=8, ge=1, le=1000, description="stimuli per chip")
+    chips: int = Field(default=40, ge=2, le=10_000, description="chips drawn; 'calibrate' needs 8 that fire")
+    trials: int = Field(default=8, ge=1, le=1000, description="stimuli per chip; rate: currents from the middle up")
     tolerance: float = Field(default=0.1, gt=0, lt=10, description="relative deviation from nominal of a good chip")
     window: float = Field(default=5.0, gt=0, le=1e5, description="length of a run of a rate neuron, in time units")
+    trim: bool = Field(default=True, description="trim each chip first, where the manifest says how ([[trim]])")
 
     def obstacle(self, manifest: Manifest) -> str | None:
         """See the base class."""
@@ -64,7 +69,7 @@ class Mismatch(Plan):
         stimuli = self._stimuli(manifest, parameters, seed)
         if manifest.process is not None and manifest.process_or_refuse("a chip").mismatch:
             chips = [OperatingPoint(chip=Chip(seed=seed, number=number)) for number in range(self.chips)]
-            return [*stimuli, *(replace(run, operating=chip) for chip in chips for run in stimuli)]
+            return [*stimuli, *(replace(run, operating=chip, trim=self.trim) for chip in chips for run in stimuli)]
         weight_sigma = manifest.checked(parameters).get("weight_sigma", 0.0)
         if weight_sigma == 0 and not any(p.sigma for p in manifest.parameters.values()):
             raise InputError(

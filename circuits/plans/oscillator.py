@@ -8,10 +8,8 @@ from pydantic import Field
 
 from ..manifest import Manifest
 from ..measurement import Measurement
-from .cell import CellPlan, carrier_hz, cell_or_refuse, conditions
+from .cell import STEPS_PER_CYCLE, CellPlan, carrier_hz, cell_or_refuse, conditions
 from .points import GridPlan
-
-_STEPS_PER_CYCLE = 42
 
 
 class Oscillator(GridPlan, CellPlan):
@@ -22,7 +20,9 @@ class Oscillator(GridPlan, CellPlan):
     kind: ClassVar[str] = "oscillator"
     cell: ClassVar[str] = "oscillator"
     summary: ClassVar[str] = "ring VCO alone: tuning curve, lock range, phase-noise estimate"
-    currents: tuple[float, ...] = Field(default=(0.7, 0.85, 1.0, 1.15, 1.3), min_length=1)
+    currents: tuple[float, ...] = Field(
+        default=(0.7, 0.85, 1.0, 1.15, 1.3), min_length=1, description="control currents, in multiples of that at rest"
+    )
     gamma: float = Field(default=2 / 3, gt=0, le=5, description="excess noise factor: 2/3 for long channels")
 
     def measurements(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Measurement]:
@@ -33,7 +33,7 @@ class Oscillator(GridPlan, CellPlan):
         at = conditions(manifest, parameters, self.grid, self.kind)
         rest_hz = carrier_hz(manifest, values)
         # the bench's own length and step are those of 500 MHz
-        pace = {} if rest_hz is None else {"hz_per_a": 0.8 * rest_hz / bias, "step_s": 1 / (_STEPS_PER_CYCLE * rest_hz)}
+        pace = {} if rest_hz is None else {"hz_per_a": 0.8 * rest_hz / bias, "step_s": 1 / (STEPS_PER_CYCLE * rest_hz)}
         found = []
         for condition in at:
             reach = condition.supply_v / (2 * pull)

@@ -20,8 +20,8 @@ class PhaseNoise(TTFSPlan):
 
     kind: ClassVar[str] = "phase_noise"
     summary: ClassVar[str] = "spike-time spread under seeded oscillator phase noise"
-    trials: int = Field(default=20, ge=2, le=10_000)
-    repeats: int = Field(default=20, ge=2, le=10_000)
+    trials: int = Field(default=20, ge=2, le=10_000, description="random stimuli, drawn as in plan 'transfer'")
+    repeats: int = Field(default=20, ge=2, le=10_000, description="runs of each stimulus under noise")
 
     def obstacle(self, manifest: Manifest) -> str | None:
         """See the base class."""

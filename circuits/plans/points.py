@@ -43,9 +43,17 @@ class Grid:
 class GridPlan(Plan):
     """A plan that visits a :class:`Grid`; its defaults are the plan's own."""
 
-    corners: tuple[str, ...] | None = Field(default=None, min_length=1)
-    temperatures_c: tuple[float, ...] = Field(default=(-40.0, 27.0, 125.0), min_length=1)
-    supplies: tuple[float, ...] = Field(default=(1.0,), min_length=1)
+    corners: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="process corners; left out: all of the process (plan 'energy': the nominal point)",
+    )
+    temperatures_c: tuple[float, ...] = Field(
+        default=(-40.0, 27.0, 125.0), min_length=1, description="temperatures, in degrees Celsius"
+    )
+    supplies: tuple[float, ...] = Field(
+        default=(1.0,), min_length=1, description="supplies, as fractions of the nominal one"
+    )
 
     @property
     def grid(self) -> Grid:

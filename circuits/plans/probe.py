@@ -20,10 +20,18 @@ class ProbePlan(Plan):
     """
 
     code: ClassVar[str] = "any"
-    times: tuple[tuple[float, ...], ...] = ((0.3, 0.6),)
-    weights: tuple[tuple[float, ...], ...] = ((0.8, 0.8),)
+    times: tuple[tuple[float, ...], ...] = Field(
+        default=((0.3, 0.6),), description="input times of a TTFS neuron, in tau; one list per stimulus"
+    )
+    weights: tuple[tuple[float, ...], ...] = Field(
+        default=((0.8, 0.8),), description="weights of these inputs, in unit weights; one list per stimulus"
+    )
     settle: float = Field(default=4.0, gt=0, le=100, description="how long to watch after the last input, in tau")
-    currents_a: tuple[float, ...] | None = Field(default=None, min_length=1)
+    currents_a: tuple[float, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="currents of a rate neuron, in A; left out: the geometric middle of the manifest's current_a",
+    )
     window: float = Field(default=5.0, gt=0, le=1e5, description="length of a run of a rate neuron, in time units")
 
     @model_validator(mode="after")

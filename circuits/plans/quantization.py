@@ -23,12 +23,14 @@ class Quantization(TTFSPlan):
 
     kind: ClassVar[str] = "quantization"
     summary: ClassVar[str] = "output jitter for quantized weights (paper 004, table 3)"
-    settle: float = Field(default=4.0, gt=0, le=100)
-    trials: int = Field(default=200, ge=2, le=100_000)
-    levels: tuple[int, ...] = (4, 8, 16, 24, 32)
-    times: tuple[float, ...] = (0.3, 0.6)
-    weight: tuple[float, float] = (0.6, 1.0)
-    w_max: float = Field(default=1.0, gt=0)
+    settle: float = Field(default=4.0, gt=0, le=100, description="how long to watch after the last input, in tau")
+    trials: int = Field(default=200, ge=2, le=100_000, description="draws of the weights, the same at each level")
+    levels: tuple[int, ...] = Field(default=(4, 8, 16, 24, 32), description="resolutions of the weights, in bits")
+    times: tuple[float, ...] = Field(default=(0.3, 0.6), description="input times, in tau")
+    weight: tuple[float, float] = Field(
+        default=(0.6, 1.0), description="range that the weights are drawn from, in unit weights"
+    )
+    w_max: float = Field(default=1.0, gt=0, description="full scale of the conductance bank, in unit weights")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -19,9 +19,15 @@ class Ramp(TTFSPlan):
 
     kind: ClassVar[str] = "ramp"
     summary: ClassVar[str] = "spike time against the threshold ramp set by I_th"
-    levels: tuple[float, ...] = Field(default=(-0.05, -0.03, -0.02, -0.01, 0.0, 0.01, 0.02, 0.03, 0.05), min_length=1)
-    times: tuple[float, ...] = (0.3, 0.6)
-    weights: tuple[float, ...] = (0.9, 0.8)
+    levels: tuple[float, ...] = Field(
+        default=(-0.05, -0.03, -0.02, -0.01, 0.0, 0.01, 0.02, 0.03, 0.05),
+        min_length=1,
+        description="threshold ramps, in thresholds per tau",
+    )
+    times: tuple[float, ...] = Field(default=(0.3, 0.6), description="input times, in tau")
+    weights: tuple[float, ...] = Field(
+        default=(0.9, 0.8), description="weights of the inputs, in unit weights; one per time"
+    )
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
         """See the base class. Deterministic: the seed is not used."""

@@ -22,8 +22,14 @@ class Saturation(TTFSPlan):
 
     kind: ClassVar[str] = "saturation"
     summary: ClassVar[str] = "spike time as the phase error leaves the linear range of the XOR detector"
-    levels: tuple[float, ...] = Field(default=(1.5, 2.5, 3.5, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0, 8.0), min_length=1)
-    inhibition: float = Field(default=1.5, ge=0, le=5)
+    levels: tuple[float, ...] = Field(
+        default=(1.5, 2.5, 3.5, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0, 8.0),
+        min_length=1,
+        description="phase errors at the last input, about, in unit weights",
+    )
+    inhibition: float = Field(
+        default=1.5, ge=0, le=5, description="weight of the inhibitory input that comes first, in unit weights"
+    )
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
         """See the base class. Deterministic: the seed is not used."""

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from ..manifest import Manifest
 from ..measurement import Measurement
-from .cell import CellPlan, carrier_hz, cell_or_refuse, conditions
+from .cell import STEPS_PER_CYCLE, CellPlan, carrier_hz, cell_or_refuse, conditions
 from .points import Grid
 
 
@@ -23,16 +23,21 @@ class Thermal(CellPlan):
     kind: ClassVar[str] = "thermal"
     cell: ClassVar[str] = "oscillator"
     summary: ClassVar[str] = "ring VCO under device noise: period jitter, kappa sqrt(t), numerical floor, scaling"
-    oscillators: int = Field(default=4, ge=1, le=64)
-    cycles: int = Field(default=60, ge=20, le=5000)
-    repeats: int = Field(default=4, ge=1, le=1000)
-    powers: tuple[float, ...] = (4.0,)
-    temperatures_c: tuple[float, ...] = (-40.0, 125.0)
+    oscillators: int = Field(default=4, ge=1, le=64, description="ring VCOs side by side in one run")
+    cycles: int = Field(default=60, ge=20, le=5000, description="cycles of the oscillators in a run")
+    repeats: int = Field(default=4, ge=1, le=1000, description="draws of the noise at room temperature")
+    powers: tuple[float, ...] = Field(default=(4.0,), description="more draws at these multiples of the noise power")
+    temperatures_c: tuple[float, ...] = Field(
+        default=(-40.0, 125.0), description="more draws at these temperatures, in degrees Celsius"
+    )
     step_s: float | None = Field(
-        default=None, gt=0, le=1e-8, description="None: 1/42 of a cycle of the manifest's carrier"
+        default=None,
+        gt=0,
+        le=1e-8,
+        description="largest time step, in s; left out: 1/42 of a cycle of the manifest's carrier",
     )
     sample_s: float | None = Field(
-        default=None, gt=0, le=1e-8, description="noise is white up to 1/(2 sample_s); None: 1/21 of a cycle"
+        default=None, gt=0, le=1e-8, description="noise is white up to 1/(2 sample_s), in s; left out: 1/21 of a cycle"
     )
     gamma: float = Field(default=2 / 3, gt=0, le=5, description="excess noise factor: 2/3 for long channels")
 
@@ -44,7 +49,7 @@ class Thermal(CellPlan):
             manifest, parameters, Grid(corners=("tt",), temperatures_c=(27.0, *self.temperatures_c)), self.kind
         )
         rest_hz = carrier_hz(manifest, values) or 473e6
-        step_s = self.step_s or 1 / (42 * rest_hz)
+        step_s = self.step_s or 1 / (STEPS_PER_CYCLE * rest_hz)
         shared = {
             "oscillators": self.oscillators,
             "cycles": self.cycles,
@@ -52,7 +57,7 @@ class Thermal(CellPlan):
             "resistance_ohm": values[cell.pull],
             "gamma": self.gamma,
             "period_s": 1.23 / rest_hz,
-            "sample_s": self.sample_s or 1 / (21 * rest_hz),
+            "sample_s": self.sample_s or 2 / (STEPS_PER_CYCLE * rest_hz),
         }
         seeds = [int(s) for s in self.rng(seed).integers(0, 2**31 - 1, self.repeats)]
         cases = [(room, 1.0, s, step_s) for s in seeds]

@@ -55,12 +55,19 @@ class Transfer(TTFSPlan):
 
     kind: ClassVar[str] = "transfer"
     summary: ClassVar[str] = "spike time for random times and signed weights, 2 to 8 inputs"
-    trials: int = Field(default=200, ge=1, le=100_000)
-    inputs: tuple[int, int] = (2, 8)
+    trials: int = Field(default=200, ge=1, le=100_000, description="stimuli")
+    inputs: tuple[int, int] = Field(default=(2, 8), description="fewest and most inputs of a stimulus")
     last_time: float = Field(default=2.0, gt=0.02, le=50, description="latest input time, in tau")
-    weight: tuple[float, float] = (-0.4, 1.2)
-    margin: float = Field(default=0.2, gt=0, lt=1)
-    silent: float = Field(default=0.1, ge=0, lt=1)
+    weight: tuple[float, float] = Field(
+        default=(-0.4, 1.2), description="range that the weights are drawn from, in unit weights"
+    )
+    margin: float = Field(
+        default=0.2,
+        gt=0,
+        lt=1,
+        description="least distance of a stimulus' total weight from the threshold, in unit weights",
+    )
+    silent: float = Field(default=0.1, ge=0, lt=1, description="fraction of the stimuli that stay below the threshold")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -1,11 +1,12 @@
 """A neuron of one's own: a manifest of under 20 lines, as netlists/README.md shows it, through to card and energy."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
-from circuits import characterize
+from circuits import characterize, load_manifest, load_plans
 from circuits.plans import FICurve
 from neuronsim import calibrate
 from neuronsim.dataset import silence
@@ -14,7 +15,8 @@ from neuronsim.errors import DataError
 README = Path(__file__).parents[2] / "netlists" / "README.md"
 
 NETLIST = """* my_lif: capacitor, leak, switch; draws 10 uA from vdd all the time
-.subckt my_lif in out vdd vdd_v=1
+.subckt my_lif in out mem vdd vdd_v=1
+Rmem in mem 1
 Cm in 0 0.1p
 Rleak in 0 1g
 Rload vdd 0 100k
@@ -34,6 +36,7 @@ Srst in 0 fire 0 reset
 def own(tmp_path):
     manifest = re.search(r"```toml\n(.*?)```", README.read_text(), re.DOTALL)[1]
     assert len(manifest.splitlines()) < 20
+    shutil.copytree(README.parent / "models", tmp_path / "models")
     (tmp_path / "my_lif.toml").write_text(manifest)
     (tmp_path / "my_lif.lib").write_text(NETLIST)
     return tmp_path / "my_lif.toml"
@@ -50,6 +53,16 @@ def test_own_neuron_from_manifest_to_card(own):
     assert card.quality.median_error < 0.02
     assert card.energy is not None
     assert card.energy.static_w.value == pytest.approx(1e-5, rel=0.05)
+    assert set(data["waveform_mem_v"].dims) == {"trace", "sample"}
+
+
+def test_plan_file_of_the_readme(tmp_path):
+    text = re.search(r"```toml\n(\[fi\].*?)```", README.read_text(), re.DOTALL)[1]
+    (tmp_path / "first_look.toml").write_text(text)
+    plans = load_plans(tmp_path / "first_look.toml")
+    assert [plan.kind for plan in plans] == ["fi", "membrane_noise"]
+    runs = [run for plan in plans for run in plan.runs(load_manifest("axon_hillock"), {}, 0)]
+    assert len(runs) == 20 + 4 * (1 + 5)
 
 
 def test_own_neuron_with_a_spike_level_out_of_reach(own):

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from circuits import KINDS, load_manifest, load_plans, make_plan
+from circuits.characterize import _runs_with_waveforms
 from circuits.deck import build
 from circuits.netlist import read_netlist
 from circuits.plans import FICurve, Jitter, Mismatch, Quantization, Saturation, Transfer
@@ -187,3 +188,15 @@ def test_jitter_with_weights_of_its_own_in_each_trial():
         Jitter(weight=(0.4, 1.0))
     with pytest.raises(ValueError, match="must rise"):
         Jitter(weight=(1.0, 0.6))
+
+
+def test_the_example_waveform_of_a_rate_neuron_is_at_the_middle_current():
+    """The lowest current of a sweep that reaches below the rheobase is silent."""
+    manifest = load_manifest("lif_behavioral")
+    runs = [run for plan in load_plans("fi,membrane_noise") for run in plan.runs(manifest, {}, 0)]
+    shown = sorted(_runs_with_waveforms(runs))
+    assert [runs[index].plan for index in shown] == ["fi", "membrane_noise"]
+    assert runs[shown[0]].current_a == pytest.approx(np.sqrt(10.5e-6 * 300e-6), rel=0.1)
+    assert runs[shown[1]].noise_seed == -1
+    ttfs = [run for plan in load_plans("transfer,ramp") for run in plan.runs(load_manifest("pll_nlif_averaged"), {}, 0)]
+    assert _runs_with_waveforms(ttfs) == {0, 200}

@@ -1,0 +1,207 @@
+"""Trimming chips at start-up: parameters that bring the oscillators of each to what the circuit without mismatch does.
+
+A manifest lists the steps (:class:`.TrimStep`). In each, the oscillators are counted and every trim is corrected until all
+are within tolerance: ln f = k ln trim + constant, k = 1 at first and then as measured from round to round. The trims belong to
+the chip at its operating point and accuracy, as its lead-in does: found once, used by all runs there. A chip that cannot be
+trimmed (an oscillator stands still, a trim leaves its range, the rounds are used up) has a reason.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from .campaign import Result, Task
+from .deck import build_count
+from .manifest import Manifest
+from .netlist import Netlist
+from .outcome import Outcome
+from .run import Run
+from .settled import Key, key_of
+from .transistors import Transistor
+from .trim_step import TrimStep
+
+REASON = "not_trimmed"
+#: what an exponent measured from two nearly equal frequencies may come to
+_EXPONENTS = (0.3, 3.0)
+
+
+@dataclass(kw_only=True)
+class Trim:
+    """One trim of one chip in one step: ``values`` and relative ``errors`` of the frequency (or ratio) by round."""
+
+    step: int
+    name: str
+    tolerance: float
+    values: list[float]
+    errors: list[float] = field(default_factory=list)
+    frequencies_hz: list[float] = field(default_factory=list)
+
+    @property
+    def good(self) -> bool:
+        """Whether the last count was within tolerance."""
+        return bool(self.errors) and abs(self.errors[-1]) <= self.tolerance
+
+
+@dataclass(kw_only=True)
+class Trimming:
+    """A chip at its operating point: all trims so far, and why it could not be trimmed, if so."""
+
+    run: Run
+    trims: list[Trim] = field(default_factory=list)
+    message: str = ""
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """Parameters of the chip's runs: those of its circuit with the trims."""
+        return {**self.run.parameters, **{trim.name: trim.values[-1] for trim in self.trims}}
+
+    @property
+    def outcome(self) -> Outcome:
+        """What a run on a chip that could not be trimmed comes to."""
+        return Outcome(reason=REASON, message=self.message)
+
+
+def next_value(values: Sequence[float], errors: Sequence[float]) -> float:
+    """The next value of a trim from its values and relative errors so far, both (rounds,): secant in ln trim and ln f."""
+    log_value, log_error = np.log(values), np.log1p(errors)
+    exponent = 1.0
+    if len(values) > 1 and log_value[-1] != log_value[-2]:
+        measured = (log_error[-1] - log_error[-2]) / (log_value[-1] - log_value[-2])
+        exponent = float(np.clip(measured, *_EXPONENTS))
+    return float(np.exp(log_value[-1] - log_error[-1] / exponent))
+
+
+def trim_runs(manifest: Manifest, runs: Sequence[Run]) -> dict[Key, Run]:
+    """One run without inputs for every chip that must be trimmed; none for a manifest without [[trim]]."""
+    chips = [run for run in runs if manifest.trim and run.trim and run.operating.chip is not None]
+    bare = {
+        "plan": "trim",
+        "trial": 0,
+        "times_s": (),
+        "weights": (),
+        "weight_errors": (),
+        "noise_seed": -1,
+        "current_a": 0.0,
+    }
+    return {key_of(run): replace(run, **bare, again_s=math.nan) for run in chips}
+
+
+def most_counts(manifest: Manifest, chips: int) -> int:
+    """No more simulations than this are made to trim so many chips, the goals aside."""
+    return chips * sum(step.rounds for step in manifest.trim)
+
+
+def trim(
+    manifest: Manifest,
+    netlist: Netlist,
+    runs: Mapping[Key, Run],
+    *,
+    transistors: Callable[[Run], tuple[Transistor, ...]],
+    simulate: Callable[[list[Task]], list[Result]],
+) -> dict[Key, Trimming]:
+    """Trim the chips of :func:`trim_runs`, each of which has its entry in the result, trimmed or not."""
+    found = {key: Trimming(run=run) for key, run in runs.items()}
+
+    def counted(chips: list[Trimming], step: TrimStep, *, goal: bool) -> list[Outcome]:
+        tasks = []
+        for chip in chips:
+            at = chip.run.operating
+            if goal:
+                run, of_run = replace(chip.run, operating=at.model_copy(update={"chip": None})), ()
+            else:
+                run, of_run = replace(chip.run, parameters=chip.parameters), transistors(chip.run)
+            job = build_count(manifest, netlist, run, step, transistors=of_run)
+            tasks.append(Task(job=job, safer=lambda job=job: job))
+        return [result.outcome for result in simulate(tasks)]
+
+    for number, step in enumerate(manifest.trim):
+        left = [chip for chip in found.values() if not chip.message]
+        goals = dict(zip(map(id, left), counted(left, step, goal=True), strict=True))
+        for chip in left:
+            start = manifest.checked(chip.parameters)
+            trims = [Trim(step=number, name=n, tolerance=step.tolerance, values=[start[n]]) for n in step.count]
+            chip.trims += trims
+        for last in [False] * (step.rounds - 1) + [True]:
+            for chip, outcome in zip(left, counted(left, step, goal=False) if left else [], strict=True):
+                own = chip.trims[-len(step.count) :]
+                chip.message = _count(step, own, outcome, goals[id(chip)])
+                if not chip.message and not all(trim.good for trim in own):
+                    chip.message = _used_up(step, own) if last else _correct(manifest, own)
+            left = [c for c in left if not c.message and not all(trim.good for trim in c.trims[-len(step.count) :])]
+    return found
+
+
+def _value(step: TrimStep, outcome: Outcome, node: str) -> tuple[float, float]:
+    """Frequency of a node (Hz), and what is compared: itself, or its ratio to the step's other node."""
+    of = dict(zip(step.nodes, outcome.frequencies_hz.values(), strict=True))
+    return of[node], of[node] / of[step.against] if step.against else of[node]
+
+
+def _count(step: TrimStep, trims: list[Trim], outcome: Outcome, goal: Outcome) -> str:
+    """Enter what was counted; why it is of no use, or nothing."""
+    for who, said in (("the circuit without mismatch", goal), ("the chip", outcome)):
+        if said.reason:
+            return f"{who} could not be counted: {said.reason} {said.message}".strip()
+    for trim in trims:
+        node = step.count[trim.name]
+        hz, value = _value(step, outcome, node)
+        wanted = _value(step, goal, node)[1]
+        if not (math.isfinite(value) and math.isfinite(wanted)):
+            return f"{node}, which {trim.name} trims, does not oscillate"
+        trim.frequencies_hz.append(hz)
+        trim.errors.append(value / wanted - 1)
+    return ""
+
+
+def _correct(manifest: Manifest, trims: list[Trim]) -> str:
+    for trim in trims:
+        value = next_value(trim.values, trim.errors)
+        problem = manifest.parameters[trim.name].problem(value)
+        if problem:
+            return f"{trim.name} = {value:.4g} {problem}"
+        trim.values.append(value)
+    return ""
+
+
+def _used_up(step: TrimStep, trims: list[Trim]) -> str:
+    worst = max(trims, key=lambda trim: abs(trim.errors[-1]))
+    return (
+        f"after {step.rounds} rounds {worst.name} leaves {step.count[worst.name]} {worst.errors[-1]:+.2g} off, "
+        f"tolerance {step.tolerance:g}"
+    )
+
+
+def columns_of(manifest: Manifest, trimmed: Sequence[Trimming]) -> dict[str, tuple]:
+    """Variables of the dataset: ``trim_<column>`` over the dimension trim, one row per chip, step and trim."""
+    table: dict[str, list] = {}
+    for chip in trimmed:
+        at = chip.run.operating
+        values = at.supply_values(manifest, manifest.checked(chip.run.parameters))
+        supply = next(iter(manifest.energy.supplies.values())) if manifest.energy else ""
+        for trim in chip.trims:
+            row = {
+                "status": "failed" if chip.message else "ok",
+                "reason": REASON if chip.message else "",
+                "message": chip.message,
+                "chip": at.chip.number if at.chip else -1,
+                "chip_seed": at.chip.seed if at.chip else -1,
+                "corner": at.corner or "",
+                "temperature_c": at.temperature_c,
+                "supply_v": values.get(supply, math.nan),
+                "fine": chip.run.fine,
+                "step": trim.step,
+                "name": trim.name,
+                "value": trim.values[len(trim.errors) - 1] if trim.errors else math.nan,
+                "frequency_before_hz": trim.frequencies_hz[0] if trim.errors else math.nan,
+                "frequency_after_hz": trim.frequencies_hz[-1] if trim.errors else math.nan,
+                "error_before": trim.errors[0] if trim.errors else math.nan,
+                "error_after": trim.errors[-1] if trim.errors else math.nan,
+                "rounds": len(trim.errors),
+            }
+            for name, value in row.items():
+                table.setdefault(name, []).append(value)
+    return {f"trim_{name}": (("trim",), np.array(values)) for name, values in table.items()}
