@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2, norm, t
+from scipy.stats import chi2, t
 
 from .card import Estimate
 
@@ -73,17 +73,6 @@ def sigma_estimate(variance: float, standard_error: float, freedom: float, confi
     low, high = variance_bounds(variance, standard_error, freedom, confidence)
     value = math.sqrt(max(variance, 0.0))
     return Estimate(value=value, low=min(math.sqrt(low), value), high=max(math.sqrt(high), value))
-
-
-def proportion(successes: float, trials: float, confidence: float) -> Estimate:
-    """Fraction with its Wilson score interval; (0, 0, 1) without trials."""
-    if trials == 0:
-        return Estimate(value=0.0, low=0.0, high=1.0)
-    z = float(norm.ppf(0.5 + confidence / 2))
-    p = successes / trials
-    center = (p + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z / (1 + z * z / trials) * math.sqrt(p * (1 - p) / trials + z * z / (4 * trials * trials))
-    return Estimate(value=p, low=min(max(center - half, 0.0), p), high=max(min(center + half, 1.0), p))
 
 
 def rms_estimate(values: NDArray[np.float64], rng: np.random.Generator, confidence: float) -> Estimate:

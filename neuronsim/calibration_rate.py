@@ -110,9 +110,12 @@ def _curve(dataset: xr.Dataset) -> tuple[NDArray[np.float64], NDArray[np.float64
         )
     if firing < MIN_FIRING:
         meant = int((dataset["plan"].values == "fi").sum())
+        silent = current[hertz == 0]
+        quiet = f" {silent.size} were silent, at currents up to {silent.max():.3g} A." if silent.size else ""
+        more = ", or the lower end of current_a in the manifest" if silent.size else ""
         raise DataError(
-            f"plan 'fi' has {firing} runs with a rate (of {meant}): at least {MIN_FIRING} are needed; sweep more "
-            "currents"
+            f"plan 'fi' has {firing} runs with a rate (of {meant}): at least {MIN_FIRING} are needed.{quiet} Raise "
+            f"'points' of plan 'fi'{more}"
         )
     if np.ptp(current[hertz > 0]) < 0.1 * current.max():
         raise DataError(

@@ -40,7 +40,8 @@ def calibrate_ttfs(
     kernel = fit_kernel(fit_rows, tau_guess=defaults.get("tau"), seed=seed, confidence=confidence)
     not_fitted = dict(kernel.not_fitted)
     resolution = fit_resolution(fit_rows.out, kernel.tau, confidence=confidence)
-    quality, errors = _quality(fit_rows, test_rows, kernel, 0.0 if resolution is None else resolution.value)
+    grid = 0.0 if resolution is None else resolution.value
+    quality, errors = _quality(fit_rows, test_rows, kernel, grid)
     floor = rms_estimate(errors * test_rows.out[_both(test_rows, kernel)], np.random.default_rng(seed), confidence)
 
     zero = Estimate.exact(0.0)
@@ -56,12 +57,11 @@ def calibrate_ttfs(
                 seed=seed,
                 confidence=confidence,
                 in_loop="noise_memory" in dataset.attrs,
-                resolution_s=0.0 if resolution is None else resolution.value,
+                resolution_s=grid,
             )
             not_fitted |= noise.not_fitted
             if unseen is not None:
                 noisy_rows = unseen[unseen.noise_seed >= 0]
-                grid = 0.0 if resolution is None else resolution.value
                 ratio = sigma_over_predicted(unseen, kernel, noise, resolution_s=grid, confidence=confidence)
                 quality = quality.model_copy(update={"sigma_over_predicted": ratio})
     names = ("frozen.gain_sigma", "frozen.ramp_sigma_per_tau", "weights.mismatch_sigma")

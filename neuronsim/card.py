@@ -108,7 +108,7 @@ def _check(name: str, value: float, low: float, high: float, what: str) -> None:
 class Kernel(_Part):
     """The deterministic synaptic kernel and threshold of a TTFS neuron."""
 
-    tau_s: Estimate
+    tau_s: Estimate = Field(description="time constant of the exponential in equation 4, in seconds")
     second_pole_ratio: Estimate | None = Field(
         description="r = w_lf * tau; null: not resolved by the data, ideal kernel"
     )
@@ -133,14 +133,24 @@ class Kernel(_Part):
 class WeightResponse(_Part):
     """Effective weight = gain * w; relative frozen error per synapse ``mismatch_sigma`` (one draw per chip)."""
 
-    gain: Estimate
-    mismatch_sigma: Estimate
+    gain: Estimate = Field(description="effective weight per programmed weight")
+    mismatch_sigma: Estimate = Field(description="relative frozen error of a synapse, one standard deviation")
 
     @model_validator(mode="after")
     def _ranges(self) -> Self:
         _check("weights.gain", self.gain.value, 1e-3, 1e3, "effective weight per programmed weight")
         _check("weights.mismatch_sigma", self.mismatch_sigma.value, 0, 1, "a fraction, not percent")
         return self
+
+
+def variance_v(
+    late: Any, *, sigma_v: float, diffusion_v: float, loop_v: float, expm1: Callable[[Any], Any] = np.expm1
+) -> Any:
+    """V = sigma_v^2 + diffusion_v^2 t + loop_v^2 (t - 1 + e^{-t}) in thresholds squared, t = ``late`` in tau.
+
+    ``late``: array or tensor; ``expm1`` of its library.
+    """
+    return sigma_v**2 + diffusion_v**2 * late + loop_v**2 * (late + expm1(-late))
 
 
 class TimingNoise(_Part):
@@ -165,8 +175,10 @@ class TimingNoise(_Part):
 
         ``late``: array or tensor; ``expm1`` of its library.
         """
-        variance = self.sigma_v.value**2 + self.diffusion_v.value**2 * late
-        return variance if self.loop_v is None else variance + self.loop_v.value**2 * (late + expm1(-late))
+        loop_v = 0.0 if self.loop_v is None else self.loop_v.value
+        return variance_v(
+            late, sigma_v=self.sigma_v.value, diffusion_v=self.diffusion_v.value, loop_v=loop_v, expm1=expm1
+        )
 
     @property
     def rest_s(self) -> float:
@@ -189,8 +201,10 @@ class TimingNoise(_Part):
 class Frozen(_Part):
     """Neuron-to-neuron spread, drawn once per chip: relative gain and absolute ramp, both Gaussian."""
 
-    gain_sigma: Estimate
-    ramp_sigma_per_tau: Estimate
+    gain_sigma: Estimate = Field(
+        description="relative spread of the gain from neuron to neuron, one standard deviation"
+    )
+    ramp_sigma_per_tau: Estimate = Field(description="spread of the threshold ramp, in thresholds per tau")
 
     @model_validator(mode="after")
     def _ranges(self) -> Self:
@@ -202,8 +216,8 @@ class Frozen(_Part):
 class Energy(_Part):
     """Energy drawn from the supplies named in the manifest."""
 
-    per_spike_j: Estimate
-    static_w: Estimate
+    per_spike_j: Estimate = Field(description="drawn for a spike on top of static_w, in joules")
+    static_w: Estimate = Field(description="drawn whether it spikes or not, in watts")
 
 
 class Quality(_Part):
@@ -405,9 +419,9 @@ class RateCard(ModelCard):
     """
 
     code: Literal["rate"] = "rate"
-    charge_per_spike_c: Estimate
+    charge_per_spike_c: Estimate = Field(description="C V_th, in coulombs")
     rheobase_a: Estimate = Field(description="0 for a neuron without leak")
-    refractory_s: Estimate
+    refractory_s: Estimate = Field(description="dead time after a spike, in seconds")
     isi_jitter: Estimate = Field(
         description="coefficient of variation of the inter-spike interval at the reference current, the geometric mean of "
         "valid_current_a above the rheobase; white membrane noise gives that at other currents (neuronsim.interval_noise)"

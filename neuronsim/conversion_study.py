@@ -32,27 +32,31 @@ class Converted(_Part):
 
 
 class Mean(_Part):
-    """Mean accuracy over the seeds with its 95 % t interval. ``time`` None: the quantized ANN (epsilon = 0)."""
+    """Mean accuracy over the seeds with its 95 % t interval. ``time`` None: the quantized ANN (epsilon = 0).
+
+    ``low``, ``high`` None: a single seed has no interval.
+    """
 
     levels: int
     adaptor: bool
     correction: str
     time: int | None
     mean: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     n: int
 
 
 class Difference(_Part):
-    """Accuracy with the adaptor minus that without, paired by seed (same pretrained network), with its 95 % t interval."""
+    """Accuracy with the adaptor minus that without, paired by seed (same pretrained network), with its 95 % t
+    interval (None: one seed)."""
 
     levels: int
     correction: str
     time: int | None
     mean: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     n: int
 
 

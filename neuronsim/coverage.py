@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .bootstrap import proportion
 from .card import Estimate, TTFSCard
 from .prediction import spike_time_interval
+from .proportions import proportion
 from .stimulus_rows import StimulusRows
 
 LEVEL = 0.9

@@ -24,6 +24,11 @@ each with measurement, status, reason, message, corner, temperature_c, supply_v 
     synapse: code, current_a, idle_a, inl_steps, dnl_steps (from this code to the next)
     thermal: oscillator, cycle, edge_s (rising edges), kappa_theory; power (factor on the noise, 0: floor), seed, step_s
 
+Chips that were trimmed (circuits.trim) have a table trim_<column> over the dimension trim, one row per chip, step and trim: chip,
+chip_seed, corner, temperature_c, supply_v, fine, step, name, value, frequency_before_hz, frequency_after_hz, error_before,
+error_after (relative, against the circuit without mismatch), rounds, status, reason, message. The runs' parameter_<name> hold the
+trims. Runs on a chip that could not be trimmed have failed with reason "not_trimmed".
+
 ``noise_seed`` is -1 in noise-free runs; ``chip`` is -1 where no frozen mismatch was drawn, ``chip_seed`` where none was
 drawn transistor by transistor. Attributes hold units and
 provenance; there is no date in it, so the same command gives the same file.
@@ -33,6 +38,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +124,12 @@ def cells(dataset: xr.Dataset, plan: str, *, ok: bool = True) -> xr.Dataset:
     ]
     table = dataset[own].rename({name: name.removeprefix(f"{plan}_") for name in own}).rename_dims({plan: "row"})
     return table.isel(row=np.flatnonzero(table["status"].values == "ok")) if ok else table
+
+
+def measurements_of(table: xr.Dataset) -> Iterator[xr.Dataset]:
+    """The measurements in a table of :func:`cells`, one after the other."""
+    for number in np.unique(table["measurement"].values):
+        yield table.isel(row=np.flatnonzero(table["measurement"].values == number))
 
 
 def content_sha256(dataset: xr.Dataset) -> str:

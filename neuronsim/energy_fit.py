@@ -23,7 +23,8 @@ def fit_energy(
     seed: int,
     confidence: float = 0.95,
 ) -> tuple[Energy | None, str]:
-    """(Energy, "") or (None, reason); (Energy, reason) where the two cannot be told apart and one is kept at 0.
+    """(Energy, "") or (None, reason); (Energy, reason) where the two cannot be told apart and one is kept at 0, or where the
+    energy per spike comes out at its bound 0.
 
     Joules, counts, seconds per run.
     """
@@ -57,6 +58,11 @@ def fit_energy(
 
     best = solve(np.arange(energy.size))
     low, high = np.quantile([solve(rows) for rows in resamples], [0.5 - confidence / 2, 0.5 + confidence / 2], axis=0)
+    if not reason and best[0] == 0:
+        reason = (
+            "comes out at its bound 0: the energies of the runs do not rise with their spikes, so it cannot be told from the "
+            f"static power (upper end of its interval: {high[0]:.3g} J)"
+        )
     estimates = [Estimate(value=b, low=min(lo, b), high=max(hi, b)) for b, lo, hi in zip(best, low, high, strict=True)]
     return Energy(per_spike_j=estimates[0], static_w=estimates[1]), reason
 

@@ -20,9 +20,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from .bootstrap import proportion
 from .errors import DataError, InputError
 from .netcdf import read_netcdf, write_netcdf
+from .proportions import proportion
 from .resolution_fit import fit_resolution
 
 SCHEMA_VERSION = 1

@@ -27,10 +27,11 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 from scipy.stats import norm, t
 
-from .bootstrap import newton_replicates, proportion, sigma_estimate, spread
-from .card import Estimate
+from .bootstrap import newton_replicates, sigma_estimate, spread
+from .card import Estimate, variance_v
 from .errors import DataError
 from .kernel_fit import KernelFit
+from .proportions import proportion
 from .solver import membrane, slope
 from .stimulus_rows import StimulusRows, split
 
@@ -54,16 +55,18 @@ class NoiseFit:
 def deviations(rows: StimulusRows, reference: NDArray[np.float64], kernel: KernelFit) -> NDArray[np.float64]:
     """n of each row (NaN where it or its reference is silent)."""
     both = rows.fired & np.isfinite(reference)
-    n = np.full(len(rows), np.nan)
-
-    def above_threshold(at: NDArray[np.float64]) -> NDArray[np.float64]:
-        part = rows[both]
-        at = at[both] - kernel.delay
-        v = membrane(part.times, part.weights, at, tau=kernel.tau, second_pole_ratio=kernel.ratio, gain=kernel.gain)
-        return v - kernel.ramp * at / kernel.tau
-
-    n[both] = above_threshold(rows.out) - above_threshold(reference)
+    n, part = np.full(len(rows), np.nan), rows[both]
+    spike, quiet = (_above(part.times, part.weights, at[both] - kernel.delay, kernel) for at in (rows.out, reference))
+    n[both] = spike - quiet
     return n
+
+
+def _above(
+    times: NDArray[np.float64], weights: NDArray[np.float64], at: NDArray[np.float64], kernel: KernelFit
+) -> NDArray[np.float64]:
+    """v - ramp t/tau at ``at``, which broadcasts against all but the last axis of ``times`` and ``weights``."""
+    v = membrane(times, weights, at, tau=kernel.tau, second_pole_ratio=kernel.ratio, gain=kernel.gain)
+    return v - kernel.ramp * at / kernel.tau
 
 
 def references(rows: StimulusRows) -> tuple[StimulusRows, NDArray[np.float64]]:
@@ -84,15 +87,7 @@ def highest(rows: StimulusRows, reference: NDArray[np.float64], kernel: KernelFi
     on = np.isfinite(reference)
     part, start = rows[on], reference[on] - kernel.delay
     at = start[:, None] + np.linspace(0, 1, 65) * np.maximum(part.window - kernel.delay - start, 0.0)[:, None]
-    v = membrane(
-        part.times[:, None, :],
-        part.weights[:, None, :],
-        at,
-        tau=kernel.tau,
-        second_pole_ratio=kernel.ratio,
-        gain=kernel.gain,
-    )
-    above = v - kernel.ramp * at / kernel.tau
+    above = _above(part.times[:, None, :], part.weights[:, None, :], at, kernel)
     c[on] = (above - above[:, :1]).max(axis=1)
     return c
 
@@ -144,7 +139,7 @@ def fit_noise(
     if square.max() == 0.0:
         exact = Estimate.exact(0.0)
         return NoiseFit(sigma_v=exact, diffusion_v=exact, missing=missing, not_fitted=not_fitted)
-    grown = late + np.expm1(-late) if in_loop else late
+    grown = variance_v(late, sigma_v=0.0, diffusion_v=float(not in_loop), loop_v=float(in_loop))
     design = np.stack([np.ones_like(late), grown], axis=1)
     columns = [1] if in_loop else [0, 1]
     if in_loop:
@@ -232,8 +227,8 @@ def sigma_over_predicted(
     noisy, reference = references(rows)
     there = np.where(np.isfinite(reference), reference, np.nan)
     late = np.maximum((there - kernel.delay) / kernel.tau, 0.0)
-    loop = 0.0 if noise.loop_v is None else noise.loop_v.value
-    predicted = noise.sigma_v.value**2 + noise.diffusion_v.value**2 * late + loop**2 * (late + np.expm1(-late))
+    loop_v = 0.0 if noise.loop_v is None else noise.loop_v.value
+    predicted = variance_v(late, sigma_v=noise.sigma_v.value, diffusion_v=noise.diffusion_v.value, loop_v=loop_v)
     due = _due(noisy, reference, kernel, float(np.sqrt(np.nanmax(predicted, initial=0.0))))
     used = np.isfinite(reference) & (noisy.fired | ~due)  # silent though due: a missing spike, no noise
     if used.sum() < MIN_REPEATS or predicted[used].min() <= 0:

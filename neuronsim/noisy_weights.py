@@ -22,15 +22,43 @@ class _Part(BaseModel):
 
 
 class Spread(_Part):
-    """Mean of ``n`` trials with the 95 % t interval of the mean, their standard deviation, and the extremes."""
+    """Mean of ``n`` trials with the 95 % interval of the mean, their standard deviation, and the extremes.
+
+    ``over``: "draws", t over the trials of one network; "networks", t over the means of several networks, whose trials share the
+    network's own level; "images", a single trial, an accuracy's Wilson interval (times then have none).
+    ``low``, ``high`` None: no interval.
+    """
 
     n: int
     mean: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     std: float
     least: float
     most: float
+    over: Literal["draws", "networks", "images"] = "draws"
+
+
+class Shorter(_Part):
+    """Convergence of the curve averaged over all trials, cut to its first ``steps`` steps; null: none in them."""
+
+    steps: int
+    accuracy: float
+    convergence: int | None
+    near: int | None
+    within_1: int | None
+
+
+class ChipDifference(_Part):
+    """SNN minus ANN accuracy under the same frozen draws: t interval over ``n`` chips, paired."""
+
+    architecture: Architecture
+    level: float
+    n: int
+    mean: float
+    low: float | None
+    high: float | None
+    over: Literal["draws", "networks"] = "draws"
 
 
 class Published(_Part):
@@ -58,7 +86,11 @@ class Row(_Part):
     convergence: Spread | None = None
     within_1: Spread | None = Field(default=None, description="first step within 1 % of the final accuracy")
     within_05: Spread | None = Field(default=None, description="first step within 0.5 % of the final accuracy")
-    near: Spread | None = Field(default=None, description="from this step on within +-0.1 % of the final accuracy")
+    near: Spread | None = Field(
+        default=None, description="from this step on within +-0.1 % (at least an image) of the final accuracy"
+    )
+    by_length: list[Shorter] = Field(default_factory=list, description="convergence as shorter runs would show it")
+    n_images: int | None = Field(default=None, description="images of this row; null: the study's")
     not_converged: int = 0
     spikes: float | None = Field(default=None, description="spikes of all neurons per inference")
     events: float | None = Field(default=None, description="synaptic events per inference, inputs included")
@@ -116,6 +148,10 @@ class NoisyWeights(_Part):
     networks: list[Trained]
     rows: list[Row]
     snr: list[SnrPoint]
+    frozen: list[ChipDifference] = Field(default_factory=list)
+    law: str = Field(default="proportional", description="standard deviation of the noise: of the weight")
+    kernels: str = Field(default="unrolled", description="synapses of a convolution where the row does not say")
+    jitter: str = Field(default="membrane", description="what the card's interval jitter acts on")
 
     def save(self, path: Path | str) -> Path:
         """Write as JSON, whole or not at all."""
@@ -148,7 +184,9 @@ CARD_CONDITIONS = (
     ("card, no noise", False, False),
 )
 ANN_PAPER = "one draw per trial"
+ANN_UNROLLED = "one draw per trial, unrolled"
 ANN_SAMPLE = "one draw per inference"
+SNN_SHARED = "temporal, shared kernel"
 # Tables II and III: level -> convergence time, its standard deviation, time within 1 %, its standard deviation (ms)
 _TABLE_2 = {
     0.0: (30.8, 4.6, 16, 0.0),

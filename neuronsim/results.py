@@ -16,22 +16,25 @@ class _Part(BaseModel):
 
 
 class Condition(_Part):
-    """Accuracy under one condition. ``per_chip`` has one accuracy per frozen draw; interval: 95 %, of the mean over chips
-    (for a single network without chips: Wilson interval over the images)."""
+    """Accuracy under one condition. ``per_chip`` has one accuracy per frozen draw; interval: 95 %, of the mean over
+    chips, chips and images both taken as samples (``training.crossed``; in older files the t interval over the
+    chips), without chips the Wilson interval over the images. ``low``, ``high`` None: a single chip has no interval."""
 
     name: str = Field(description="clean | quantized | card | any label of a sweep")
     bits: int | None
     noise_scale: float
     frozen: bool
     accuracy: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     worst: float
     per_chip: list[float]
     silent_outputs: float = Field(description="fraction of images without any output spike")
     sparsity: list[float] = Field(description="fraction of neurons that fired, per layer")
     energy_per_inference_j: float | None
-    out_of_range: float = Field(description="fraction of neuron evaluations outside the card's detector range")
+    out_of_range: float | None = Field(
+        description="fraction of neuron evaluations outside the card's detector range; null: no detector, or limit not known"
+    )
 
 
 class Evaluation(_Part):

@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import checks
 from .crossing import first_rise
 from .kernel import coefficients
-from .solver import sorted_rows
+from .solver import sorted_rows, threshold_at_first_input
 
 _MAX_SWITCHES = 100_000
 
@@ -156,4 +156,5 @@ def first_crossing_saturated(
         delay=delay,
     )
     *parameters, delay_ = rows
+    threshold_at_first_input(t, parameters[0], parameters[2])
     return (_crossings(t, w, *parameters) + delay_).reshape(shape)

@@ -98,6 +98,16 @@ def sorted_rows(
     return np.take_along_axis(t, order, axis=-1), np.take_along_axis(w, order, axis=-1), rows, shape
 
 
+def threshold_at_first_input(t: NDArray[np.float64], tau: NDArray[np.float64], ramp: NDArray[np.float64]) -> None:
+    """Raises InputError for rows of :func:`sorted_rows` whose threshold is not positive yet where their inputs begin."""
+    first = np.minimum(t[:, 0], 0.0) if t.shape[1] else np.zeros(len(t))
+    if np.any(1.0 + ramp * first / tau <= 0.0):
+        raise InputError(
+            f"ramp = {ramp.max():g} per tau puts the threshold below zero at the first input, {first.min():g}: "
+            "times count from the release of reset"
+        )
+
+
 def first_crossing(
     times: ArrayLike,
     weights: ArrayLike,
@@ -129,13 +139,7 @@ def first_crossing(
         times, weights, tau=tau, second_pole_ratio=r, ramp=ramp, gain=gain, threshold=threshold, delay=delay
     )
     tau_, r_, ramp_, gain_, threshold_, delay_ = rows
-    if t.shape[1]:
-        first = np.minimum(t[:, 0], 0.0)
-        if np.any(1.0 + ramp_ * first / tau_ <= 0.0):
-            raise InputError(
-                f"ramp = {ramp_.max():g} per tau puts the threshold below zero at the first input, {first.min():g}: "
-                "times count from the release of reset"
-            )
+    threshold_at_first_input(t, tau_, ramp_)
     return (_crossings(t, w, tau_, r_, ramp_, gain_, threshold_) + delay_).reshape(shape)
 
 

@@ -12,6 +12,8 @@ from .files import write_text
 from .quantizer import FullScale
 
 Kind = Literal["quantization", "snr", "jitter", "card", "energy"]
+TEMPORAL_ONLY = "temporal only"
+"""Condition of a card study without mismatch: its draws are no chips."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -36,8 +38,11 @@ class Origin(_Part):
 class Point(_Part):
     """Accuracy of one network at one level of one series.
 
-    ``interval`` "images": [low, high] is the 95 % Wilson interval over the images; "draws": the 95 % t interval of the mean over
-    ``draws``, the accuracies of the single draws (chips, noise draws). ``level``: bits, dB, or jitter, see ``Study.definition``.
+    ``interval``, all 95 %: "images": Wilson interval over the images; "draws and images": of the mean over ``draws``, the
+    accuracies of the single draws (chips, noise draws), draws and images both taken as samples (``training.crossed``); "draws",
+    in older files: t interval of the mean over the draws, on these images.
+
+    ``level``: bits, dB, or jitter, see ``Study.definition``.
     """
 
     network: str
@@ -46,32 +51,35 @@ class Point(_Part):
     bits: int | None = Field(description="weight resolution; null: full precision")
     full_scale: FullScale
     accuracy: float
-    low: float
-    high: float
+    low: float | None = Field(description="null: a single draw")
+    high: float | None
     worst: float
     draws: list[float]
-    interval: Literal["images", "draws"]
+    interval: Literal["images", "draws", "draws and images"]
     silent_outputs: float = Field(description="fraction of images without any output spike")
     weight_snr_db: float | None = Field(default=None, description="10 log10(sum w^2 / sum (w' - w)^2) over all weights")
     out_of_range: float | None = Field(
-        default=None, description="fraction of neuron evaluations outside the card's detector range"
+        default=None,
+        description="fraction of neuron evaluations outside the card's detector range; null: no detector, or limit not known",
     )
 
 
 class Gain(_Part):
-    """Mean accuracy of ``network`` minus that of ``reference`` under the same card, with its 95 % t interval.
+    """Mean accuracy of ``network`` minus that of ``reference`` under the same card, with its 95 % interval.
 
-    ``paired``: over the same chips, draw by draw (networks of equal layers); else Welch's interval.
+    ``paired``: over the same chips, chip by chip (networks of equal layers). ``interval`` "chips and images": both taken as
+    samples (``training.crossed``); "chips", in older files: t interval over the chips (not paired: Welch's), on these images.
     """
 
     network: str
     reference: str
     condition: str
     mean: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     chips: int
     paired: bool
+    interval: Literal["chips", "chips and images"] = "chips"
 
 
 class EnergyUse(_Part):
@@ -96,6 +104,11 @@ class EnergyUse(_Part):
     card_window_tau: float | None = None
     card_active_j: float | None = None
     card_always_on_j: float | None = None
+    card_chips: int = Field(default=1, description="chips that the means on the card are over")
+    card_active_low_j: float | None = Field(default=None, description="95 % t interval of the mean over the chips")
+    card_active_high_j: float | None = None
+    card_always_on_low_j: float | None = None
+    card_always_on_high_j: float | None = None
     card_static_share: float | None = Field(default=None, description="share of static power in card_active_j")
 
 
@@ -131,6 +144,12 @@ class Study(_Part):
             return cls.model_validate_json(path.read_text(encoding="utf-8"))
         except (ValidationError, UnicodeDecodeError) as error:
             raise DataError(f"{path} is not a study file: {error}") from None
+
+    def repeats(self, point: Point) -> str:
+        """What the draws of a point are: "chips", "temporal draws" (of one chip without mismatch), "noise draws"."""
+        if self.kind == "card":
+            return "temporal draws" if point.series == TEMPORAL_ONLY else "chips"
+        return "temporal draws" if self.kind == "jitter" else "noise draws"
 
     def series(self, network: str, series: str, bits: int | Literal["any"] | None = "any") -> list[Point]:
         """The points of one curve in rising order of level (those without a level first)."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from .common import Engine, Jobs, Quiet, Seed, Trust, console, output_file, saved, settings
 
@@ -58,6 +60,7 @@ def run_bench(
             progress=shown.move,
         )
     saved("dataset", out)
+    _warn_of_old_card(out, manifest.name)
     reasons = Counter(str(reason) for reason in data["reason"].values if reason)
     total = data.sizes["run"]
     for kind in cell_plans(data):
@@ -77,6 +80,22 @@ def run_bench(
     levels = levels_near(out, manifest.name)
     saved("datasheet", write_datasheet(out, out.with_suffix(".html"), levels=levels))
     return out
+
+
+def _warn_of_old_card(dataset: Path, neuron: str) -> None:
+    """Say that the card beside ``dataset`` was calibrated from another dataset of this neuron."""
+    from neuronsim.files import sha256_file
+
+    try:
+        card = json.loads(dataset.with_name("card.json").read_text(encoding="utf-8"))
+        stale = card["neuron"] == neuron and card["provenance"]["dataset_sha256"] != sha256_file(dataset)
+    except (OSError, ValueError, KeyError, TypeError):  # none, or no card: its reader says what is wrong with it
+        return
+    if stale:
+        console.print(
+            f"[yellow]card.json is of an earlier dataset[/]: run 'neuronsim calibrate {escape(str(dataset))}'",
+            soft_wrap=True,
+        )
 
 
 def characterize_command(

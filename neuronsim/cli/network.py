@@ -11,18 +11,20 @@ import typer
 from .common import DataDir, Jobs, Quiet, Seed, console, output_file, saved, show_tables
 
 
+def _interval(low: float | None, high: float | None) -> str:
+    return "none: one chip" if low is None or high is None else f"{low:.2%} to {high:.2%}"
+
+
 def show_evaluation(path: Path) -> None:
     """Print the accuracies of an evaluation file."""
     from rich.table import Table
 
     from neuronsim.results import Evaluation
 
-    table = Table("condition", "accuracy", "95 % interval", "worst chip", "chips", box=None, pad_edge=False)
+    table = Table("condition", "accuracy", "95 % interval", "worst", "chips or draws", box=None, pad_edge=False)
     for c in Evaluation.load(path).conditions:
         chips = str(len(c.per_chip)) if len(c.per_chip) > 1 else ""
-        table.add_row(
-            c.name, f"{c.accuracy:.2%}", f"{c.low:.2%} to {c.high:.2%}", f"{c.worst:.2%}" if chips else "", chips
-        )
+        table.add_row(c.name, f"{c.accuracy:.2%}", _interval(c.low, c.high), f"{c.worst:.2%}" if chips else "", chips)
     console.print(table)
 
 

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
-from neuronsim.errors import MissingToolError, NeuronsimError
+from neuronsim.errors import InputError, MissingToolError, NeuronsimError
 
 from .bench import run_bench, run_calibration
 from .common import DataDir, Jobs, Quiet, Seed, console, output_file, saved
 from .network import show_evaluation
+from .plan_fields import fields_of
 
 
 class What(StrEnum):
@@ -28,6 +30,7 @@ class What(StrEnum):
     neurons = "neurons"
     plans = "plans"
     experiments = "experiments"
+    networks = "networks"
     conversions = "conversions"
     data = "data"
 
@@ -39,9 +42,23 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def list_command(
-    what: Annotated[What, typer.Argument(help="neurons, plans, experiments, conversions, data or all.")] = What.all,
+    what: Annotated[
+        What, typer.Argument(help="neurons, plans, experiments, networks, conversions, data or all.")
+    ] = What.all,
+    name: Annotated[
+        str | None, typer.Argument(help="With 'plans': a plan or group, whose fields are listed.", show_default=False)
+    ] = None,
 ) -> None:
-    """List neurons, plans, experiments ('neuronsim train'), experiments of conversion ('neuronsim reproduce') and data sets."""
+    """List neurons, plans, experiments ('neuronsim train') and their networks, experiments of conversion ('neuronsim
+    reproduce') and data sets.
+
+    'neuronsim list plans NAME' lists the fields of a plan: what a TOML file for --plan may set.
+    """
+    if name is not None:
+        if what is not What.plans:
+            raise InputError(f"only plans have fields to list: neuronsim list plans {name}")
+        _list_fields(name)
+        return
     if what in (What.all, What.neurons):
         from circuits import load_manifest, neurons
 
@@ -59,6 +76,7 @@ def list_command(
         for name, members in GROUPS.items():
             table.add_row(name, "", f"group: {', '.join(members)}")
         console.print(table)
+        console.print("'neuronsim list plans NAME' has the fields of each", markup=False)
     if what in (What.all, What.experiments):
         from training import load_experiment, shipped_experiments
 
@@ -66,6 +84,14 @@ def list_command(
         for name in shipped_experiments():
             experiment = load_experiment(name)
             table.add_row(name, experiment.data, experiment.description)
+        console.print(table)
+    if what in (What.all, What.networks):
+        from training.declared import declared_network, declared_networks
+
+        table = _table("networks (in an experiment: network = NAME)", "name", "input", "description")
+        for name in declared_networks():
+            network = declared_network(name)
+            table.add_row(name, " x ".join(map(str, network.input_shape)), network.description)
         console.print(table)
     if what in (What.all, What.conversions):
         from training.rate.conversion_experiment import conversion_experiment, conversion_experiments
@@ -77,6 +103,14 @@ def list_command(
         console.print(table)
     if what in (What.all, What.data):
         console.print(_data_table(None))
+
+
+def _list_fields(name: str) -> None:
+    for kind, summary, rows in fields_of(name):
+        table = _table(f"\\[{kind}]  # {summary}", "field", "default", "type", "meaning")
+        for row in rows:
+            table.add_row(*map(escape, row))
+        console.print(table)
 
 
 def _data_table(data_dir: Path | None) -> Table:

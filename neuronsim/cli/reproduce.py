@@ -39,6 +39,35 @@ class InputTrains(StrEnum):
     constant = "constant"
 
 
+class NoiseLaw(StrEnum):
+    """What the standard deviation of a weight's noise follows."""
+
+    proportional = "proportional"
+    fixed = "fixed"
+    sqrt = "sqrt"
+
+
+class KernelNoise(StrEnum):
+    """Whether positions of a convolution share their noise."""
+
+    unrolled = "unrolled"
+    shared = "shared"
+
+
+class ResetMode(StrEnum):
+    """What a spike leaves on the membrane."""
+
+    rest = "rest"
+    subtract = "subtract"
+
+
+class CardJitter(StrEnum):
+    """What the interval jitter of a card acts on."""
+
+    membrane = "membrane"
+    interval = "interval"
+
+
 _QUICK_IMAGES, _QUICK_EPOCHS, _QUICK_STEPS = 200, 3, 300
 
 
@@ -64,7 +93,38 @@ def noisy_weights_command(
         int, typer.Option(min=0, help="Inferences per image for the signal-to-noise ratio; 0: none.")
     ] = 32,
     card: Annotated[Path | None, typer.Option(help="Rate card on whose neurons the networks are put besides.")] = None,
-    chips: Annotated[int, typer.Option(min=1, help="Chips of the card: frozen mismatch draws.")] = 20,
+    chips: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Chips: draws of frozen noisy weights for each network, the same on both sides, "
+            "and of the card's mismatch.",
+        ),
+    ] = 20,
+    chip_images: Annotated[
+        int, typer.Option(min=1, help="Images that a chip with frozen noise is asked about.")
+    ] = 1000,
+    law: Annotated[
+        NoiseLaw,
+        typer.Option(help="Standard deviation of the noise: proportional to w, fixed (rms of w), sqrt of |w|."),
+    ] = NoiseLaw.proportional,
+    kernels: Annotated[
+        KernelNoise,
+        typer.Option(
+            help="Synapses of a convolution: one set for each position, or one that all share (temporal noise: minutes per 100 "
+            "images)."
+        ),
+    ] = KernelNoise.unrolled,
+    reset: Annotated[ResetMode, typer.Option(help="After a spike: to rest (the paper), or less the threshold.")] = (
+        ResetMode.rest
+    ),
+    precharge: Annotated[
+        float, typer.Option(min=0, max=0.99, help="Membrane at the start, as a fraction of the threshold.")
+    ] = 0.0,
+    jitter: Annotated[
+        CardJitter,
+        typer.Option(help="The card's interval jitter: as noise of the membrane, or of each interval."),
+    ] = CardJitter.membrane,
     quick: Annotated[
         bool,
         typer.Option(
@@ -114,6 +174,12 @@ def noisy_weights_command(
         repeats=repeats,
         card=card,
         chips=min(chips, 3) if quick else chips,
+        chip_images=chip_images,
+        law=law.value,
+        kernels=kernels.value,
+        reset=reset.value,
+        precharge=precharge,
+        jitter=jitter.value,
         seed=seed,
         data_dir=data_dir,
         progress=not quiet,

@@ -110,10 +110,11 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """A whole document. ``facts`` are label-value pairs shown under the title."""
+    """A whole document. ``facts`` are label-value pairs shown under the title; ``made_from``: see :mod:`.unchanged`."""
 
     title: str
     kicker: str
     lead: str
     facts: Sequence[tuple[str, str]] = field(default_factory=tuple)
     sections: Sequence[Section] = field(default_factory=tuple)
+    made_from: str = ""

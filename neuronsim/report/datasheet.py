@@ -23,6 +23,7 @@ from .sections_points import corners_section, energy_plan_section
 from .sections_rate import fi_section, interval_jitter_section
 from .sections_sweeps import energy_section, phase_noise_section, ramp_section, saturation_section
 from .sections_ttfs import table3_section, transfer_section
+from .unchanged import digest_of, is_made_from
 
 
 def measured_sections(dataset: xr.Dataset, source: str, card: ModelCard | None = None) -> list[Section]:
@@ -73,20 +74,26 @@ def write_datasheet(
     """Write the datasheet of ``dataset`` (a dataset in memory or its netCDF file) as self-contained HTML to ``out``.
 
     ``card``: its model card, drawn over the measured values where both speak of the same thing, and listed.
-    ``levels``: a levels file ('neuronsim compare'), shown as a section. Returns ``out``. The same input gives the same bytes.
+    ``levels``: a levels file ('neuronsim compare'), shown as a section. Returns ``out``. The same input gives the same bytes;
+    a page at ``out`` that was made from the same files is left as it is.
 
     Raises InputError when there is no such file or the card is of another neuron or code, DataError when the dataset is
     corrupt or of another schema, OutputError when ``out`` cannot be written.
     """
     out = Path(out)
-    source, digest = "", ""
+    source, digest, made_from = "", "", ""
     if isinstance(dataset, xr.Dataset):
         data = schema.check(dataset)
     else:
         path = Path(dataset)
+        if path.is_file():
+            origin = Source.of(path, out.parent)
+            source, digest = str(origin), origin.sha256
+            above = "" if levels is None else str(Source.of(Path(levels), out.parent))
+            made_from = digest_of([source, digest, above, "" if card is None else card.model_dump_json()])
+            if is_made_from(out, made_from):
+                return out
         data = schema.load(path)
-        origin = Source.of(path, out.parent)
-        source, digest = str(origin), origin.sha256
     if card is not None:
         check_card(card, data)
     sections = [
@@ -100,7 +107,7 @@ def write_datasheet(
     if isinstance(card, TTFSCard | RateCard):
         sections.append(card_section(card, f"model card with digest {card.digest[:12] or 'none'}"))
     sections.append(provenance(data, source, digest))
-    return write_page(_page(data, sections), out)
+    return write_page(_page(data, sections, made_from), out)
 
 
 def check_card(card: ModelCard, dataset: xr.Dataset) -> None:
@@ -113,7 +120,7 @@ def check_card(card: ModelCard, dataset: xr.Dataset) -> None:
         )
 
 
-def _page(data: xr.Dataset, sections: list[Section]) -> Page:
+def _page(data: xr.Dataset, sections: list[Section], made_from: str) -> Page:
     attrs = data.attrs
     plans = [*dict.fromkeys(str(name) for name in data["plan"].values), *schema.cell_plans(data)]
     failed = int((data["status"].values != "ok").sum())
@@ -132,4 +139,11 @@ def _page(data: xr.Dataset, sections: list[Section]) -> Page:
             attrs.get("title", "Measured in SPICE; every figure below is computed from the dataset named under it."),
         )
     )
-    return Page(title=str(attrs["neuron"]), kicker="neuron datasheet", lead=lead, facts=facts, sections=sections)
+    return Page(
+        title=str(attrs["neuron"]),
+        kicker="neuron datasheet",
+        lead=lead,
+        facts=facts,
+        sections=sections,
+        made_from=made_from,
+    )

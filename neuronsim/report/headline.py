@@ -10,7 +10,7 @@ from ..card import RateCard, TTFSCard
 from ..errors import InputError
 from ..results import Condition, Evaluation
 from .blocks import Note, Tiles
-from .units import accuracy, percent, quantity
+from .units import accuracies, accuracy, percent, quantity
 
 Tile = tuple[str, str, str]
 
@@ -65,6 +65,8 @@ def _accuracy(evaluation: Evaluation, name: str) -> Tile | None:
 
 
 def _interval(condition: Condition) -> str:
-    text = f"95 % interval {100 * condition.low:.2f} … {accuracy(condition.high)}"
+    if condition.low is None:
+        return "one chip: no interval"
+    text = f"95 % interval {accuracies(condition.low, condition.high)}"
     chips = len(condition.per_chip)
     return f"{text}; {chips} chips, worst {accuracy(condition.worst)}" if chips > 1 else text

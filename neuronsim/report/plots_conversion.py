@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from ..conversion_study import ConversionStudy, Mean
 from . import paper003
-from .style import INK, MUTED, SERIES, VERMILION, drawn, figure, legend_above, plain_ticks
+from .style import INK, MUTED, SERIES, VERMILION, drawn, error_bars, figure, legend_above, plain_ticks
 
 _DASHED: Any = (0, (4, 2))
 
@@ -43,7 +43,7 @@ def conversion_plot(study: ConversionStudy) -> Figure:
 def _errorbar(place: Axes, curve: list[Mean], color: str, line: Any, marker: str, label: str) -> None:
     if curve:
         y = np.array([m.mean for m in curve])
-        bars = 100 * np.maximum([y - [m.low for m in curve], np.array([m.high for m in curve]) - y], 0)
+        bars = 100 * error_bars(list(y), [m.low for m in curve], [m.high for m in curve])
         place.errorbar(
             [m.time or 0 for m in curve], 100 * y, yerr=bars, color=color, linestyle=line, marker=marker,
             markersize=4, capsize=2, elinewidth=0.8, label=label,
@@ -60,7 +60,7 @@ def _gain(place: Axes, study: ConversionStudy, levels: int, color: str, number: 
         return
     shift = 1 + 0.06 * number  # bars of several p beside each other
     y = np.array([d.mean for d in found])
-    bars = 100 * np.array([y - [d.low for d in found], np.array([d.high for d in found]) - y])
+    bars = 100 * error_bars(list(y), [d.low for d in found], [d.high for d in found])
     times = [shift * (d.time or 0) for d in found]
     place.errorbar(times, 100 * y, yerr=bars, color=color, marker="o", markersize=4, capsize=2, elinewidth=0.8,
                    label=f"p = {levels}")  # fmt: skip

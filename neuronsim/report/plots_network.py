@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from ..results import Condition
 from .runs import Epoch
-from .style import BLUE, GREEN, INK, MUTED, SKY, VERMILION, drawn, figure, legend_above
+from .style import BLUE, GREEN, INK, MUTED, SKY, VERMILION, drawn, error_bars, figure, legend_above
 
 
 @drawn
@@ -71,7 +71,7 @@ def accuracy_by_condition(conditions: Sequence[Condition]) -> Figure:
             place.plot(chips, row + spread, ".", color=SKY, markersize=5, alpha=0.8)
             place.plot([100 * condition.worst], [row], "v", color=VERMILION, markersize=6)
         mean = 100 * condition.accuracy
-        bars = np.maximum([[mean - 100 * condition.low], [100 * condition.high - mean]], 0)
+        bars = 100 * error_bars([condition.accuracy], [condition.low], [condition.high])
         place.errorbar(
             [mean], [row], xerr=bars, fmt="o", color=INK, markersize=5, capsize=3.5, elinewidth=1.4, zorder=4
         )
@@ -80,8 +80,8 @@ def accuracy_by_condition(conditions: Sequence[Condition]) -> Figure:
     place.grid(axis="y", visible=False)
     handles = [Line2D([], [], marker="o", color=INK, markersize=5, label="mean, 95 % interval")]
     if any(len(condition.per_chip) > 1 for condition in conditions):
-        handles.append(Line2D([], [], marker=".", linestyle="none", color=SKY, label="one chip"))
-        handles.append(Line2D([], [], marker="v", linestyle="none", color=VERMILION, label="worst chip"))
+        handles.append(Line2D([], [], marker=".", linestyle="none", color=SKY, label="one chip or draw"))
+        handles.append(Line2D([], [], marker="v", linestyle="none", color=VERMILION, label="worst of them"))
     place.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, borderaxespad=0.3)
     place.set_xlabel("accuracy (%)")
     return drawing

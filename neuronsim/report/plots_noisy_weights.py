@@ -9,7 +9,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..noisy_weights import ANN_PAPER, ANN_SAMPLE, NAMES, NoisyWeights, Row
-from .style import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SERIES, VERMILION, drawn, figure, legend_above, plain_ticks
+from .style import (
+    BLUE,
+    GREEN,
+    INK,
+    MUTED,
+    ORANGE,
+    PURPLE,
+    SERIES,
+    VERMILION,
+    drawn,
+    error_bars,
+    figure,
+    legend_above,
+    plain_ticks,
+)
 
 _CURVES = (
     ("ann", ANN_PAPER, "ANN, one draw per trial", VERMILION, "-"),
@@ -26,8 +40,9 @@ def _architectures(study: NoisyWeights) -> list[str]:
 
 def _error_bars(rows: list[Row], place: Axes, **style: Any) -> None:
     y = 100 * np.array([row.accuracy.mean for row in rows])
-    low, high = (100 * np.array([getattr(row.accuracy, end) for row in rows]) for end in ("low", "high"))
-    bars = np.maximum([y - low, high - y], 0)
+    bars = 100 * error_bars(
+        [row.accuracy.mean for row in rows], [row.accuracy.low for row in rows], [row.accuracy.high for row in rows]
+    )
     place.errorbar([100 * row.level for row in rows], y, yerr=bars, capsize=2.5, markersize=4, marker="o", **style)
 
 

@@ -47,7 +47,7 @@ def corners(
                     markersize=6,
                     transform=place.get_xaxis_transform(),
                 )
-        place.set(ylabel=f"{label} ({shown})")
+        place.set(ylabel="\n".join(f"{label} ({shown})".split(", ")))
     legend_above(axes[0])
     axes[-1].set_xticks(range(len(order)), order, rotation=45, ha="right", fontsize=7.5)
     return drawing

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from ..studies import Point, Study
 from .plots_energy import energy_plot, legend_height, series_color
-from .style import INK, MUTED, VERMILION, drawn, figure, legend_above, plain_ticks
+from .style import INK, MUTED, VERMILION, drawn, error_bars, figure, legend_above, plain_ticks
 from .table4 import BITS_TO_DB, CITATION, paper_row
 from .units import trimmed
 
@@ -159,8 +159,8 @@ def card_plot(study: Study) -> Figure:
         )
         for i, name in enumerate(networks)
     ]
-    handles.append(Line2D([], [], marker=".", linestyle="none", color=MUTED, label="one chip"))
-    handles.append(Line2D([], [], marker="v", linestyle="none", color=VERMILION, label="worst chip"))
+    handles.append(Line2D([], [], marker=".", linestyle="none", color=MUTED, label="one chip or draw"))
+    handles.append(Line2D([], [], marker="v", linestyle="none", color=VERMILION, label="worst of them"))
     place.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, borderaxespad=0.3)
     place.set_xlabel("accuracy (%)")
     return drawing
@@ -185,9 +185,7 @@ def _words(condition: str, card: str | None) -> str:
 
 
 def _bars(found: Sequence[Point]) -> np.ndarray:
-    mean = np.array([p.accuracy for p in found])
-    low, high = np.array([p.low for p in found]), np.array([p.high for p in found])
-    return 100 * np.maximum([mean - low, high - mean], 0)
+    return 100 * error_bars([p.accuracy for p in found], [p.low for p in found], [p.high for p in found])
 
 
 def _curve(

@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .style import BLUE, GREEN, INK, MUTED, SERIES, VERMILION, drawn, figure
+from .style import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SERIES, VERMILION, drawn, figure
 from .units import prefix_for, quantity
 
 _PANELS = (
@@ -18,6 +18,7 @@ _PANELS = (
     ("phase", ("err", "error", "phase_error", "pd", "lf", "phi")),
     ("logic", ("out", "spike", "q", "up", "set", "xor")),
 )
+_LOGIC = (GREEN, PURPLE, ORANGE)  # apart from the first ones of SERIES, which the panels above have
 _NAMES = {
     "mem": "membrane potential",
     "membrane": "membrane potential",
@@ -82,7 +83,8 @@ def waveform(dataset: xr.Dataset, trace: int) -> Figure:
             node = name.removesuffix("_v")
             threshold = node in ("thr", "threshold", "vth")
             label = _short(str(variable.attrs.get("long_name", "")), node)
-            color = MUTED if threshold else GREEN if kind == "logic" else SERIES[index % len(SERIES)]
+            series = _LOGIC if kind == "logic" else SERIES
+            color = MUTED if threshold else series[index % len(series)]
             place.plot(
                 time[keep] / scale, variable.values[trace][keep], "--" if threshold else "-", color=color, label=label
             )

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from ..card import Estimate, ModelCard, Quality, Range, RateCard, TTFSCard
 from .blocks import Block, Note, Section, Table, Text
 from .sections_bench import toml_text
-from .units import percent, percents, prefix_for, pretty, quantity, trimmed, unit_of
+from .units import percent, percents, prefix_for, pretty, quantity, significant, trimmed, unit_of
 
 _FRACTIONS = {"mismatch_sigma", "gain_sigma", "isi_jitter", "threshold_mismatch", "missing_probability"}
 _UNITS = {
@@ -34,6 +34,12 @@ _GROUPS = {
     "timing_noise": "Temporal noise (one draw per spike)",
     "frozen": "Frozen spread (one draw per chip)",
     "energy": "Energy",
+}
+_JUDGED = {
+    "ttfs": "Held-out runs against the targets, and the predicted distribution. Over target: |t_card − t_circuit| in units of "
+    "what is allowed, so at most 1.",
+    "rate": "Held-out runs: the error of the rate, f_card / f_circuit − 1, and how the spreads hold at currents that they were "
+    "not fitted at.",
 }
 
 
@@ -94,8 +100,7 @@ def card_section(card: TTFSCard | RateCard, source: str, anchor: str = "card") -
     if judged:
         blocks.append(
             Table(
-                caption="Held-out runs against the targets, and the predicted distribution. Over target: |t_card − t_circuit| in "
-                "units of what is allowed, so at most 1.",
+                caption=_JUDGED[card.code],
                 header=("what", "value", "95 % interval", "runs"),
                 rows=judged,
                 source=source,
@@ -176,8 +181,8 @@ def _judged(q: Quality) -> list[tuple[str, str, str, str]]:
         )
     if q.sigma_over_predicted is not None:
         s = q.sigma_over_predicted
-        ends = f"{trimmed(s.low, 3)} … {trimmed(s.high, 3)}"
-        rows.append(("spread under temporal noise, simulated over predicted", trimmed(s.value, 3), ends, ""))
+        ends = f"{significant(s.low, 3)} … {significant(s.high, 3)}"
+        rows.append(("spread under temporal noise, simulated over predicted", significant(s.value, 3), ends, ""))
     return rows
 
 
@@ -193,7 +198,7 @@ def shown_range(name: str, low: float, high: float, digits: int = 4) -> str:
 
 def _estimate(name: str, value: Estimate, fitted: bool) -> tuple[str, str, str]:
     if not fitted:
-        return _label(name), shown(name, value.value), "not fitted"
+        return _label(name), shown(name, value.value) if value.value else "–", "not fitted"
     exact = value.low == value.high
     digits = 4
     if not exact:  # enough for the ends of a narrow interval to differ

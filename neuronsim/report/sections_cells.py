@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import xarray as xr
 
-from ..dataset import cells
-from ..jitter import accumulated, jitter_law, mean_period, phase_noise_dbc_hz
+from ..dataset import cells, measurements_of
+from ..jitter import phase_noise_dbc_hz
+from ..thermal import same_noise_difference, thermal_of
 from .blocks import Block, Note, Picture, Section, Table
 from .plots_cells import accumulated_jitter, levels, tuning
-from .statistics import Array
 from .units import percent, quantity, significant, trimmed
 
 OFFSET_HZ = 1e6
@@ -22,17 +20,12 @@ def _condition(row: xr.Dataset) -> str:
     return f"{first['corner'].item()} {trimmed(first['temperature_c'].item())} °C {trimmed(first['supply_v'].item())} V"
 
 
-def _measurements(table: xr.Dataset) -> Iterator[xr.Dataset]:
-    for number in np.unique(table["measurement"].values):
-        yield table.isel(row=np.flatnonzero(table["measurement"].values == number))
-
-
 def _lost(dataset: xr.Dataset, plan: str, source: str) -> list[Block]:
     every = cells(dataset, plan, ok=False)
     bad = every.isel(row=np.flatnonzero(every["status"].values != "ok"))
     if not bad.sizes["row"]:
         return []
-    rows = [(_condition(m), str(m["reason"].values[0]), str(m["message"].values[0])) for m in _measurements(bad)]
+    rows = [(_condition(m), str(m["reason"].values[0]), str(m["message"].values[0])) for m in measurements_of(bad)]
     return [Table(caption="Failed measurements.", header=("point", "reason", "message"), rows=rows, source=source)]
 
 
@@ -43,7 +36,7 @@ def oscillator_section(dataset: xr.Dataset, source: str) -> Section | None:
         return None
     blocks = _lost(dataset, "oscillator", source)
     rows, curves, spread = [], [], []
-    for one in _measurements(table):
+    for one in measurements_of(table):
         current, frequency = one["current_a"].values, one["frequency_hz"].values
         rest, reach = float(one["rest_a"].values[0]), float(one["reach_a"].values[0])
         low, f0, high = np.interp([rest - reach, rest, rest + reach], current, frequency)
@@ -68,7 +61,7 @@ def oscillator_section(dataset: xr.Dataset, source: str) -> Section | None:
         if one["temperature_c"].values[0] == 27.0:
             curves.append((_condition(one), current, frequency))
     if curves:
-        first = next(_measurements(table))
+        first = next(measurements_of(table))
         blocks.append(
             Picture(
                 svg=tuning(curves, float(first["rest_a"].values[0]), float(first["reach_a"].values[0])),
@@ -102,7 +95,7 @@ def oscillator_section(dataset: xr.Dataset, source: str) -> Section | None:
 
 
 def _typical(table: xr.Dataset) -> int:
-    firsts = [one.isel(row=0) for one in _measurements(table)]
+    firsts = [one.isel(row=0) for one in measurements_of(table)]
     volts = float(np.median([one["supply_v"].item() for one in firsts]))
     distance = [
         (one["corner"].item() != "tt", abs(one["temperature_c"].item() - 27), abs(one["supply_v"].item() - volts))
@@ -116,7 +109,7 @@ def synapse_section(dataset: xr.Dataset, source: str) -> Section | None:
     table = cells(dataset, "synapse")
     if not table:
         return None
-    every = list(_measurements(table))
+    every = list(measurements_of(table))
     shown = every[_typical(table)]
     columns = [shown[name].values for name in ("code", "current_a", "inl_steps", "dnl_steps")]
     rows = []
@@ -148,46 +141,35 @@ def synapse_section(dataset: xr.Dataset, source: str) -> Section | None:
 
 def thermal_section(dataset: xr.Dataset, source: str) -> Section | None:
     """Accumulated jitter with its law, against the theory, the numerical floor, and the run with half the time step."""
-    table = cells(dataset, "thermal")
-    if not table:
+    found = thermal_of(dataset)
+    if found is None:
         return None
-    groups: dict[tuple[float, float, float], list[xr.Dataset]] = {}
-    for one in _measurements(table):
-        first = one.isel(row=0)
-        key = (first["temperature_c"].item(), first["power"].item(), first["step_s"].item())
-        groups.setdefault(key, []).append(one)
-    step = max(key[2] for key in groups)
-    room, noisy = 27.0, (27.0, 1.0, step)
-    floor_law = groups.get((room, 0.0, step))
     blocks = _lost(dataset, "thermal", source)
-    rows, curves, laws = [], [], {}
-    floor = _floor(floor_law, 2) if floor_law else float("nan")
-    for key, found in sorted(groups.items(), key=lambda item: (item[0] != noisy, item[0])):
-        if key[1] == 0:
-            continue
-        law = jitter_law([e for one in found for e in series(one)])
-        laws[key] = law
-        theory = float(found[0]["kappa_theory"].values[0]) * np.sqrt(key[1])
+    rows, curves = [], []
+    usual, still = found.case(), found.case(power=0.0)
+    for case in found.noisy:
+        law = case.law
+        over = found.over_floor(law)
         rows.append(
             (
-                f"{trimmed(key[0])} °C, noise ×{trimmed(key[1])}" + ("" if key[2] == step else ", half the step"),
-                f"{sum(len(series(one)) for one in found)}",
-                quantity(_period_jitter(found), "s", 3),
+                f"{trimmed(case.temperature_c)} °C, noise ×{trimmed(case.power)}"
+                + ("" if case.step_s == found.step_s else ", half the step"),
+                f"{len(case.edges_s)}",
+                quantity(case.period_jitter_s, "s", 3),
                 f"{_root(law.kappa.value)} [{_root(law.kappa.low)}, {_root(law.kappa.high)}]",
-                _root(theory),
-                significant(law.kappa.value / theory, 3),
+                _root(case.kappa_theory),
+                significant(law.kappa.value / case.kappa_theory, 3),
                 f"{significant(law.exponent.value, 3)} [{significant(law.exponent.low, 3)}, {significant(law.exponent.high, 3)}]",
-                significant(float(law.sigma_s[0]) / floor, 3) if floor > 0 else "–",
+                significant(over, 3) if over > 0 else "–",
             )
         )
         curves.append((rows[-1][0], law.lag * law.period_s, law.sigma_s))
-    if noisy in laws:
-        law = laws[noisy]
-        if floor_law:
-            lag = law.lag
-            still = np.array([_floor(floor_law, int(m)) for m in lag])
-            curves.append(("without noise (numerical floor)", lag * law.period_s, still))
-        theory = float(groups[noisy][0]["kappa_theory"].values[0])
+    if usual:
+        if still:
+            law = usual.law
+            floor = np.array([still.floor_s(int(m)) for m in law.lag])
+            curves.append(("without noise (numerical floor)", law.lag * law.period_s, floor))
+        theory = usual.kappa_theory
         blocks.append(
             Picture(
                 svg=accumulated_jitter(curves, theory, f"κ√t, κ = {_root(theory)} √s from the bias currents"),
@@ -213,43 +195,15 @@ def thermal_section(dataset: xr.Dataset, source: str) -> Section | None:
             source=source,
         )
     )
-    halved = groups.get((room, 1.0, step / 2))
-    if halved and noisy in groups:
-        difference, jitter = same_noise_difference(groups[noisy][0], halved[0])
+    halved = found.case(step_s=found.step_s / 2)
+    if halved and usual:
+        difference, jitter = same_noise_difference(usual.measurements[0], halved.measurements[0])
         text = (
             f"Halved step, same noise: the periods differ by {quantity(difference, 's', 3)} rms, "
             f"{percent(difference / jitter)} of the period jitter."
         )
         blocks.append(Note(text=text, warning=difference > 0.3 * jitter))
     return Section(title="Thermal jitter", anchor="thermal", blocks=blocks)
-
-
-def series(measurement: xr.Dataset) -> list[Array]:
-    """Rising edges in seconds of each oscillator of one thermal measurement."""
-    which = measurement["oscillator"].values
-    return [measurement["edge_s"].values[which == i] for i in np.unique(which)]
-
-
-def same_noise_difference(one: xr.Dataset, other: xr.Dataset) -> tuple[float, float]:
-    """Rms difference in seconds of the periods of two measurements under the same noise, and the period jitter of the first."""
-    pairs = list(zip(series(one), series(other), strict=True))
-    n = min(e.size for pair in pairs for e in pair)
-    first = np.array([np.diff(a[:n]) for a, _ in pairs])
-    second = np.array([np.diff(b[:n]) for _, b in pairs])
-    return float(np.std(first - second)), float(np.std(first))
-
-
-def _period_jitter(found: list[xr.Dataset]) -> float:
-    every = [e for one in found for e in series(one)]
-    one = np.array([1])
-    return float(np.sqrt(np.mean(accumulated(every, one, mean_period(every)) ** 2)))
-
-
-def _floor(found: list[xr.Dataset], lag: int) -> float:
-    """Sigma over ``lag`` periods without noise, each oscillator against its own mean period."""
-    every = [e for one in found for e in series(one) if e.size > lag + 1]
-    squares = [accumulated([e], np.array([lag]), mean_period([e]))[0, 0] ** 2 for e in every]
-    return float(np.sqrt(np.mean(squares))) if squares else float("nan")
 
 
 def _root(kappa: float) -> str:

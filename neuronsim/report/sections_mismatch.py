@@ -6,23 +6,26 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..bootstrap import proportion
-from ..dataset import plans, select, verdict
+from ..dataset import cells, plans, select, verdict
+from ..proportions import proportion
 from .blocks import Block, Note, Picture, Section, Table
 from .plots_sweeps import mismatch
 from .statistics import Array
 from .units import mean_with_interval, percent
 
 TOLERANCE = 0.1
+#: what a chip and its operating point are called in the table of trims
+_POINT = ("chip", "chip_seed", "corner", "temperature_c", "supply_v")
 
 
 def chip_shifts(rows: xr.Dataset) -> tuple[NDArray[np.int64], Array, NDArray[np.str_], str]:
     """Rows of drawn chips: chip, relative shift against nominal (NaN where unknown), verdict; and what nominal is.
 
-    The shift is that of the spike time, or of the rate for a rate neuron. All of shape (rows,).
+    The shift is that of the spike time, or of the rate for a rate neuron. All of shape (rows,). A chip that could not be
+    trimmed is a bad chip, not a failure of the simulator: its rows say "not trimmed".
     """
     value = rows["spike_time_s" if "spike_time_s" in rows else "rate_hz"].values.astype(np.float64)
-    came_to = verdict(rows)
+    came_to = np.where(rows["reason"].values == "not_trimmed", "not trimmed", verdict(rows))
     value = np.where(came_to == "fired", value, np.nan)
     chip, trial = rows["chip"].values.astype(np.int64), rows["trial"].values
     nominal = {int(t): float(v) for t, v, c in zip(trial, value, chip, strict=True) if c < 0 and np.isfinite(v)}
@@ -35,6 +38,19 @@ def chip_shifts(rows: xr.Dataset) -> tuple[NDArray[np.int64], Array, NDArray[np.
     return chip[drawn], (value / reference - 1)[drawn], came_to[drawn], against
 
 
+def chip_yield(
+    chip: NDArray[np.int64], shift: Array, came_to: NDArray[np.str_], tolerance: float
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Of rows as :func:`chip_shifts` gives them: which chips fire at every stimulus, and which besides within ``tolerance``.
+
+    Both of shape (chips,). Rows whose run failed in the simulator make no chip of their own.
+    """
+    chips = np.unique(chip[came_to != "failed"])
+    fires = np.array([bool((came_to[chip == c] == "fired").all()) for c in chips], dtype=bool)
+    near = np.array([bool((np.abs(shift[chip == c]) <= tolerance).all()) for c in chips], dtype=bool)
+    return fires, fires & near
+
+
 def mismatch_section(dataset: xr.Dataset, source: str) -> Section | None:
     """Spread of the spike time (or rate) from chip to chip, and the yield with its Wilson interval."""
     rows = select(dataset, "mismatch", ok=False)
@@ -42,7 +58,6 @@ def mismatch_section(dataset: xr.Dataset, source: str) -> Section | None:
         return None
     what = "spike-time" if "spike_time_s" in rows else "rate"
     chip, shift, came_to, against = chip_shifts(rows)
-    chips = np.unique(chip[came_to != "failed"])
     known = np.isfinite(shift)
     means = np.array([shift[known & (chip == c)].mean() for c in np.unique(chip[known])])
     tolerance = float(plans(dataset).get("mismatch", {}).get("tolerance", TOLERANCE))
@@ -71,10 +86,7 @@ def mismatch_section(dataset: xr.Dataset, source: str) -> Section | None:
         ]
     else:
         blocks.append(Note(text="No chip has a spike to compare.", warning=True))
-    fires = np.array([bool((came_to[chip == c] == "fired").all()) for c in chips], dtype=bool)
-    good = np.array(
-        [f and bool((np.abs(shift[chip == c]) <= tolerance).all()) for c, f in zip(chips, fires, strict=True)]
-    )
+    fires, good = chip_yield(chip, shift, came_to, tolerance)
     yields = []
     for name, passed in (("fires at every stimulus", fires), (f"and within ±{percent(tolerance)} at each", good)):
         share = proportion(float(passed.sum()), float(passed.size), 0.95)
@@ -96,4 +108,59 @@ def mismatch_section(dataset: xr.Dataset, source: str) -> Section | None:
         else "Drawn from the sigmas of the manifest's parameters."
     )
     blocks.append(Note(text=drawn_by))
+    blocks += _trims(dataset, source)
     return Section(title="Mismatch", anchor="mismatch", blocks=blocks)
+
+
+def _trims(dataset: xr.Dataset, source: str) -> list[Block]:
+    """Whether the chips were trimmed, and what that took and left; nothing where the neuron has no trims."""
+    table = cells(dataset, "trim", ok=False)
+    if "row" not in table.dims:
+        known = plans(dataset).get("mismatch", {}).get("trim") is False
+        return [Note(text="The chips are as they are made: they were not trimmed.")] if known else []
+    of_chip = np.array(
+        [f"{a} {b} {c} {d} {e}" for a, b, c, d, e in zip(*(table[n].values for n in _POINT), strict=True)]
+    )
+    bad = {str(chip): str(said) for chip, said in zip(of_chip, table["message"].values, strict=True) if said}
+    rows = []
+    for step in np.unique(table["step"].values):
+        of_step = (table["step"].values == step) & np.isfinite(table["error_after"].values)
+        for name in np.unique(table["name"].values[of_step]):
+            own = table.isel(row=np.flatnonzero(of_step & (table["name"].values == name)))
+            value, before, after = (own[n].values.astype(float) for n in ("value", "error_before", "error_after"))
+            many = value.size > 1
+            rows.append(
+                (
+                    str(int(step) + 1),
+                    str(name),
+                    str(value.size),
+                    f"{value.min():.3f} … {value.max():.3f}",
+                    f"{value.std(ddof=1):.3f}" if many else "–",
+                    percent(float(before.std(ddof=1))) if many else "–",
+                    f"{1e6 * np.abs(after).max():.0f}",
+                    f"{own['rounds'].values.max():.0f}",
+                )
+            )
+    blocks: list[Block] = [
+        Note(
+            text=f"Each chip was trimmed before its runs, {np.unique(of_chip).size - len(bad)} of {np.unique(of_chip).size} with "
+            "success; all runs of a chip use its trims. Continuous values: a real chip has steps."
+        )
+    ]
+    if rows:
+        header = (
+            "step",
+            "trim",
+            "chips",
+            "values",
+            "σ",
+            "σ of the frequency before",
+            "largest error after (ppm)",
+            "rounds",
+        )
+        caption = "Trims, and the frequencies they set right, against the circuit without mismatch."
+        blocks.append(Table(caption=caption, header=header, rows=rows, source=source))
+    if bad:
+        said = "; ".join(f"chip {chip.split()[0]}: {text}" for chip, text in bad.items())
+        blocks.append(Note(text=f"Not trimmed: {said}.", warning=True))
+    return blocks

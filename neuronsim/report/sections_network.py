@@ -11,7 +11,7 @@ from .blocks import Block, Note, Picture, Section, Table, Text
 from .plots_network import accuracy_by_condition, decision_times, training_curves
 from .runs import Run
 from .sections_bench import toml_text
-from .units import accuracy, percent, quantity, trimmed
+from .units import accuracies, accuracy, percent, quantity, trimmed
 
 
 def training_section(run: Run, name: str, source: str, anchor: str) -> Section:
@@ -83,8 +83,9 @@ def evaluation_section(evaluation: Evaluation, source: str, anchor: str) -> Sect
         )
     if e.conditions:
         caption = (
-            f"Accuracy on {e.n_images} images of {e.data}. The interval is that of the mean over chips, without chips "
-            "the Wilson interval over the images."
+            f"Accuracy on {e.n_images} images of {e.data}. The interval is that of the mean over chips and images (both "
+            "taken as samples), without chips the Wilson interval over the images. A single chip has none. Without frozen noise "
+            "every repeat is another draw of the temporal noise on the nominal chip."
         )
         blocks.append(Picture(svg=accuracy_by_condition(e.conditions), caption=caption, source=source))
         header = (
@@ -92,17 +93,17 @@ def evaluation_section(evaluation: Evaluation, source: str, anchor: str) -> Sect
             "bits",
             "noise",
             "frozen",
-            "chips",
+            "chips or draws",
             "accuracy",
             "95 % interval",
-            "worst chip",
+            "worst of them",
             "silent images",
             "out of range",
         )
         blocks.append(
             Table(
                 caption="Accuracy. Noise: factor on the card's temporal noise. Out of range: neurons driven beyond the "
-                "detector range of the card.",
+                "detector range of the card (–: no detector, or its limit not known).",
                 header=header,
                 rows=[_row(c) for c in e.conditions],
                 source=source,
@@ -163,10 +164,10 @@ def _row(c: Condition) -> tuple[str, ...]:
         "yes" if c.frozen else "no",
         str(chips) if chips else "–",
         accuracy(c.accuracy),
-        f"{accuracy(c.low).removesuffix(' %')} … {accuracy(c.high)}",
+        accuracies(c.low, c.high),
         accuracy(c.worst) if chips > 1 else "–",
         percent(c.silent_outputs),
-        percent(c.out_of_range),
+        "–" if c.out_of_range is None else percent(c.out_of_range),
     )
 
 

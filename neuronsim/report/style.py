@@ -9,12 +9,13 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec
 
 import matplotlib
+import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -22,6 +23,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
+from numpy.typing import NDArray
 
 from ..files import sha256_of, write_atomically
 from .units import trimmed
@@ -124,6 +126,14 @@ def plain_ticks(axis: Axis) -> None:
 def legend_above(axes: Axes, columns: int = 5) -> None:
     """A legend above the axes, where it cannot cover data."""
     axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, borderaxespad=0.3, handlelength=1.6)
+
+
+def error_bars(
+    middle: Sequence[float], low: Sequence[float | None], high: Sequence[float | None]
+) -> NDArray[np.float64]:
+    """Lengths (2, n) of the bars below and above ``middle``; NaN, which draws none, where there is no interval."""
+    ends = np.array([low, high], dtype=np.float64)  # None becomes NaN
+    return np.maximum([[-1.0], [1.0]] * (ends - np.asarray(middle)), 0.0)
 
 
 def _svg(drawing: Figure) -> str:

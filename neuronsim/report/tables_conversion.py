@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 
-from ..conversion_study import ConversionStudy, Mean
+from ..conversion_study import ConversionStudy, Difference, Mean
 from . import paper003
 from .blocks import Table
 
 TITLE = "Accuracy against time, with and without the noise adaptor"
 NONE = "–"
+_EARLY, _LATE = 4, 16
 _NAMES = {"none": "no correction", "negative-spikes": "negative spikes", "offset-spikes": "offset spikes"}
 
 
@@ -37,11 +38,53 @@ def tables(study: ConversionStudy, source: str = "") -> list[Table]:
 def markdown(study: ConversionStudy) -> str:
     """All tables as Markdown, under a title that says what they are about."""
     lines = [f"# {TITLE}", "", about(study), ""]
+    for sentence in findings(study):
+        lines += [f"- {sentence}", ""]
     for table in tables(study):
         lines += [table.markdown(), ""]
     if study.command:
         lines += [f"Made by `{study.command}`.", ""]
     return "\n".join(lines)
+
+
+def findings(study: ConversionStudy) -> list[str]:
+    """What the study shows for each p, as sentences made from its numbers."""
+    found = []
+    for levels in sorted({c.levels for c in study.converted}):
+        bought = {d.time: d for d in study.differences if (d.levels, d.correction) == (levels, "none")}
+        early = [d for time, d in bought.items() if time is not None and time <= _EARLY]
+        if not early:
+            continue
+        parts = [
+            f"with the adaptor the mean is higher at {_at([d.time for d in early if d.mean > 0])} of T <= {_EARLY}"
+        ]
+        known = [d for time, d in bought.items() if time is not None]
+        above = [d.time for d in known if d.low is not None and d.low > 0]
+        below = [d.time for d in known if d.high is not None and d.high < 0]
+        parts.append(
+            f"the 95 % interval of the difference lies above 0 at {_at(above)}, below 0 at "
+            f"{_at(below)} (of {len(known)} times, none corrected for their number)"
+        )
+        late = [time for time in bought if time is not None and time >= _LATE]
+        if len(late) > 1:
+            curves = [{m.time: m.mean for m in study.curve(levels, adaptor)} for adaptor in (False, True)]
+            plain, with_ = (100 * (curve[max(late)] - curve[min(late)]) for curve in curves)
+            parts.append(
+                f"from T = {min(late)} to {max(late)} accuracy changes by {plain:+.2f} points without, {with_:+.2f} with adaptor"
+            )
+        if None in bought:
+            paper = paper003.gain(levels, None)
+            beside = "" if paper is None else f" (paper {100 * paper:+.2f})"
+            parts.append(
+                f"the quantized ANN changes by {100 * bought[None].mean:+.2f} points through the adaptor{beside}"
+            )
+        found.append(f"p = {levels}, {len(study.seeds)} seeds: {'; '.join(parts)}.")
+    return found
+
+
+def _at(times_: list[int | None]) -> str:
+    """Times in words."""
+    return "T = " + ", ".join(str(time) for time in times_) if times_ else "no T"
 
 
 def converted_csv(study: ConversionStudy) -> str:
@@ -73,7 +116,7 @@ def _against_time(study: ConversionStudy, levels: int, source: str) -> Table:
     for time in (None, *steps):
         d = bought.get(time)
         row = ["quantized ANN" if time is None else str(time), _cell(without.get(time)), _cell(with_.get(time))]
-        row.append(NONE if d is None else f"{100 * d.mean:+.2f} [{100 * d.low:+.2f}, {100 * d.high:+.2f}]")
+        row.append(_gain(d))
         for adaptor, shown in zip((False, True), papers, strict=True):
             value = paper003.value(levels, adaptor, time)
             row += [] if not shown else [NONE if value is None else f"{100 * value:.2f}"]
@@ -103,11 +146,15 @@ def _corrections(study: ConversionStudy, levels: int, source: str) -> Table:
     for time in (None, *(time for time in times(study) if time <= last)):
         name = "quantized ANN" if time is None else str(time)
         rows.append([name, *(_cell(curve.get(time)) for curve in curves.values())])
+        rows[-1] += [_paper(paper003.TABLE_5[correction].get(time)) for correction in _NAMES]
     caption = (
         f"Corrections during inference, p = {levels} (the paper's tables 4 and 5). Negative spikes take back spikes fired too "
-        "early; offset spikes: the start of each neuron is calibrated on 4 steps before the T that count."
+        "early; offset spikes: the start of each neuron is calibrated on 4 steps before the T that count. "
+        f"Beside them {paper003.CITATION_5}, with adaptor: another network and other images; at T >= 256 "
+        f"{', '.join(_paper(paper003.TABLE_5[correction][256]) for correction in _NAMES)}."
     )
     header = ("T", *(f"{_with(adaptor)}, {_NAMES[correction]}" for adaptor, correction in curves))
+    header += tuple(f"paper: {_NAMES[correction]}" for correction in _NAMES)
     return Table(caption=caption, header=header, rows=rows, source=source)
 
 
@@ -135,7 +182,23 @@ def _by_time(study: ConversionStudy, levels: int, adaptor: bool, correction: str
 
 
 def _cell(mean: Mean | None) -> str:
-    return NONE if mean is None else f"{100 * mean.mean:.2f} ± {50 * (mean.high - mean.low):.2f}"
+    if mean is None:
+        return NONE
+    if mean.low is None or mean.high is None:
+        return f"{100 * mean.mean:.2f}"
+    # An interval that is cut at 0 or 1 has its whole half width on the other side.
+    return f"{100 * mean.mean:.2f} ± {100 * max(mean.high - mean.mean, mean.mean - mean.low):.2f}"
+
+
+def _gain(found: Difference | None) -> str:
+    if found is None:
+        return NONE
+    ends = "" if found.low is None or found.high is None else f" [{100 * found.low:+.2f}, {100 * found.high:+.2f}]"
+    return f"{100 * found.mean:+.2f}{ends}"
+
+
+def _paper(value: float | None) -> str:
+    return NONE if value is None else f"{100 * value:.2f}"
 
 
 def _with(adaptor: bool) -> str:

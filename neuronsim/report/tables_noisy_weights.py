@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 
-from ..noisy_weights import ANN_PAPER, ANN_SAMPLE, CARD_CONDITIONS, NAMES, NoisyWeights, Published, Row, Spread
+from ..noisy_weights import (
+    ANN_PAPER,
+    ANN_SAMPLE,
+    ANN_UNROLLED,
+    CARD_CONDITIONS,
+    NAMES,
+    SNN_SHARED,
+    NoisyWeights,
+    Published,
+    Row,
+    Spread,
+)
+from ..proportions import wilson
 from .blocks import Table
+from .findings_noisy_weights import findings
 from .units import quantity
 
 NONE = "–"
@@ -21,9 +35,22 @@ def about(study: NoisyWeights) -> str:
         f"First {study.n_images} test images of {study.data}, {study.steps} steps, {study.encoding} input spikes, networks "
         f"trained from {_seeds(study)} seed(s), {study.trials} trial(s) of noise each (analog network, one draw for all images: "
         f"{draws}), seed {study.seed}. Noise level: standard deviation over weight. Final accuracy: mean of the range within "
-        f"±{100 * study.band:.3g} %; convergence: its first step (1 step = 1 ms in the paper). Brackets: 95 % t interval of "
-        "the mean over networks and trials."
+        f"±{100 * study.band:.3g} %; convergence: its first step (1 step = 1 ms in the paper).{_changed(study)} Brackets: 95 %, "
+        "of a single trial Wilson's interval over the images; else t, over the means of the networks where there are several, "
+        "over the trials of a single one. Trials share their images, whose own error (the single trials show it) comes on top."
     )
+
+
+def _changed(study: NoisyWeights) -> str:
+    """What was not as in the paper."""
+    laws = {"fixed": "the same for every weight of a layer", "sqrt": "proportional to the root of the weight"}
+    found = [f"Noise {laws[study.law]}." if study.law in laws else ""]
+    found.append("Kernels shared by all positions." if study.kernels == "shared" else "")
+    found.append("Reset by subtraction." if study.neuron.get("reset") == "subtract" else "")
+    precharge = float(study.neuron.get("precharge", 0.0))
+    found.append(f"Membranes start at {precharge:g} of the threshold." if precharge else "")
+    text = " ".join(part for part in found if part)
+    return f" {text}" if text else ""
 
 
 def tables(study: NoisyWeights, source: str = "") -> list[Table]:
@@ -32,8 +59,11 @@ def tables(study: NoisyWeights, source: str = "") -> list[Table]:
     for architecture in dict.fromkeys(network.architecture for network in study.networks):
         found.append(_accuracy(study, architecture, source))
         found.append(_convergence(study, architecture, source))
+        found += _lengths(study, architecture, source)
         if any(row.architecture == architecture and row.scale != 1 for row in study.rows):
             found += _scales(study, architecture, source)
+    if study.frozen:
+        found.append(_frozen(study, source))
     if study.card:
         found.append(_card(study, source))
     if study.snr:
@@ -58,6 +88,8 @@ def tables(study: NoisyWeights, source: str = "") -> list[Table]:
 def markdown(study: NoisyWeights) -> str:
     """All tables as Markdown."""
     lines = [f"# {TITLE}", "", about(study), "", f"Made by `{study.command}`." if study.command else "", ""]
+    for sentence in findings(study):
+        lines += [f"- {sentence}", ""]
     for table in tables(study):
         lines += [table.markdown(), ""]
     return "\n".join(lines)
@@ -68,7 +100,7 @@ def rows_csv(study: NoisyWeights) -> str:
     entries = []
     for row in study.rows:
         entry = {}
-        for name, value in row.model_dump(exclude={"curve"}).items():
+        for name, value in row.model_dump(exclude={"curve", "by_length"}).items():
             if name in ("accuracy", "convergence", "near", "within_1", "within_05"):
                 entry |= {f"{name}_{key}": (value or {}).get(key) for key in Spread.model_fields}
             elif name == "paper":
@@ -93,10 +125,14 @@ def _draws(study: NoisyWeights) -> int:
     return max((row.accuracy.n // _seeds(study) for row in rows), default=study.trials)
 
 
-def _percent(value: Spread | None) -> str:
-    if value is None:
+def _percent(study: NoisyWeights, row: Row | None) -> str:
+    if row is None:
         return NONE
+    value = row.accuracy
     if value.n < 2:
+        low, high = wilson(value.mean, row.n_images or study.n_images)
+        return f"{100 * value.mean:.2f} [{100 * low:.2f}, {100 * high:.2f}]"
+    if value.low is None or value.high is None:
         return f"{100 * value.mean:.2f}"
     return f"{100 * value.mean:.2f} [{100 * value.low:.2f}, {100 * value.high:.2f}] sd {100 * value.std:.2f}"
 
@@ -106,7 +142,7 @@ def _steps(value: Spread | None) -> str:
         return NONE
     return (
         f"{value.mean:.1f}"
-        if value.n < 2
+        if value.low is None or value.high is None
         else f"{value.mean:.1f} [{value.low:.1f}, {value.high:.1f}] sd {value.std:.1f}"
     )
 
@@ -129,33 +165,73 @@ def _at(rows: list[Row], level: float) -> Row | None:
 
 
 def _accuracy(study: NoisyWeights, architecture: str, source: str) -> Table:
-    columns = {
-        "ANN, one draw per trial": study.select(architecture, "ann", ANN_PAPER),
-        "ANN, per inference": study.select(architecture, "ann", ANN_SAMPLE),
-        "ANN, frozen": study.select(architecture, "ann", "frozen"),
-        "SNN, temporal": study.select(architecture, "snn", "temporal"),
-        "SNN, frozen": study.select(architecture, "snn", "frozen"),
-    }
-    levels = sorted({row.level for rows in columns.values() for row in rows})
+    conv = architecture == "cnn"
+    # (header, its rows, whether the paper's value stands beside it)
+    columns = [
+        ("ANN, one draw per trial" + (", shared kernel" if conv else ""), ("ann", ANN_PAPER), True),
+        ("ANN, one draw per trial, unrolled", ("ann", ANN_UNROLLED), False),
+        ("ANN, per inference", ("ann", ANN_SAMPLE), False),
+        ("ANN, frozen", ("ann", "frozen"), False),
+        ("SNN, temporal", ("snn", "temporal"), True),
+        ("SNN, temporal, shared kernel", ("snn", SNN_SHARED), False),
+        ("SNN, frozen", ("snn", "frozen"), False),
+    ]
+    found = [(name, study.select(architecture, *which), said) for name, which, said in columns]
+    found = [column for column in found if column[1] or column[2]]
+    levels = sorted({row.level for _, rows, _ in found for row in rows})
     header = ["noise"]
-    for name in columns:
-        header.append(f"{name} (%)")
-        if name in ("ANN, one draw per trial", "SNN, temporal"):
-            header.append(f"{CITATION} (%)")
-    rows = []
+    for name, rows, said in found:
+        few = {row.n_images for row in rows} - {None}
+        header.append(f"{name}{f', first {few.pop()} images' if few else ''} (%)")
+        header += [f"{CITATION} (%)"] if said else []
+    body = []
     for level in levels:
         cells = [f"{level:.0%}"]
-        for name, found in columns.items():
-            row = _at(found, level)
-            cells.append(_percent(row.accuracy if row else None))
-            if name in ("ANN, one draw per trial", "SNN, temporal"):
-                cells.append(_said(row))
-        rows.append(cells)
+        for _, rows, said in found:
+            row = _at(rows, level)
+            cells.append(_percent(study, row))
+            cells += [_said(row)] if said else []
+        body.append(cells)
     figure = 2 if architecture == "fc" else 3
     caption = (
         f"{NAMES[architecture]}: accuracy under noisy weights ({CITATION}, fig. {figure}; only what its text states)."
     )
-    return Table(caption=caption, header=header, rows=rows, source=source)
+    if conv:
+        caption += (
+            " Shared kernel: all positions of a convolution use one physical kernel and its errors together, as a program that "
+            "adds noise to its weights has it; "
+        )
+        others = (
+            "its synapses are shared too" if study.kernels == "shared" else "every position has synapses of its own"
+        )
+        caption += f"in a column that does not say so {others}."
+    return Table(caption=caption, header=header, rows=body, source=source)
+
+
+def _frozen(study: NoisyWeights, source: str) -> Table:
+    """Both sides on the same chips."""
+    body = []
+    for d in study.frozen:
+        ann, snn = (_at(study.select(d.architecture, side, "frozen"), d.level) for side in ("ann", "snn"))
+        interval = "" if d.low is None or d.high is None else f" [{100 * d.low:+.2f}, {100 * d.high:+.2f}]"
+        body.append(
+            (
+                NAMES[d.architecture],
+                f"{d.level:.0%}",
+                str(d.n),
+                _percent(study, ann),
+                _percent(study, snn),
+                f"{100 * d.mean:+.2f}{interval}",
+            )
+        )
+    header = ("network", "noise", "chips", "ANN (%)", "SNN (%)", "SNN minus ANN (points)")
+    few = {row.n_images for row in study.rows if row.noise == "frozen"} - {None}
+    images = f", first {few.pop()} test images" if few else ""
+    caption = (
+        f"Frozen noise: both networks on the same chips (the same draw of every synapse){images}; difference paired by chip, "
+        "95 % t interval over the chips, or over the networks where there are several."
+    )
+    return Table(caption=caption, header=header, rows=body, source=source)
 
 
 def _convergence(study: NoisyWeights, architecture: str, source: str) -> Table:
@@ -164,7 +240,7 @@ def _convergence(study: NoisyWeights, architecture: str, source: str) -> Table:
         "noise",
         "convergence",
         CITATION,
-        "stays within ±0.1 %",
+        f"stays within ±{_near(study)} %",
         "within 1 %",
         CITATION,
         "within 0.5 %",
@@ -193,14 +269,39 @@ def _convergence(study: NoisyWeights, architecture: str, source: str) -> Table:
     return Table(caption=caption, header=header, rows=rows, source=source)
 
 
+def _lengths(study: NoisyWeights, architecture: str, source: str) -> list[Table]:
+    """Convergence of the averaged curve, as runs of several lengths show it; no table where a result has no such curves."""
+    rows = [row for row in study.select(architecture, "snn", "temporal") if row.by_length]
+    if not rows:
+        return []
+    steps = [entry.steps for entry in rows[0].by_length]
+    body = []
+    for row in rows:
+        cells = [f"{row.level:.0%}"]
+        for entry in row.by_length:
+            cells += [NONE if entry.convergence is None else str(entry.convergence)]
+            cells += [NONE if entry.near is None else str(entry.near)]
+        body.append(cells)
+    header = ["noise"]
+    for n in steps:
+        header += [f"first {n} steps: ±{100 * study.band:.3g} %", f"first {n} steps: ±{_near(study)} %"]
+    caption = (
+        f"{NAMES[architecture]}: convergence in steps of the accuracy averaged over all trials, had the run been that long. "
+        "The range lies around the mean of the run's end, so what counts as converged depends on its length: compare equal ones."
+    )
+    return [Table(caption=caption, header=header, rows=body, source=source)]
+
+
+def _near(study: NoisyWeights) -> str:
+    """The wide range in percent: 0.1, or an image where that is more."""
+    return f"{100 * max(0.001, 1 / study.n_images):.3g}"
+
+
 def _scales(study: NoisyWeights, architecture: str, source: str) -> list[Table]:
     scales = sorted({r.scale for r in study.rows if r.architecture == architecture and r.side == "snn"})
     curves = {scale: study.select(architecture, "snn", "temporal", scale) for scale in scales}
     levels = sorted({row.level for rows in curves.values() for row in rows})
-    rows = [
-        (f"{level:.0%}", *(_percent(row.accuracy if (row := _at(curves[scale], level)) else None) for scale in scales))
-        for level in levels
-    ]
+    rows = [(f"{level:.0%}", *(_percent(study, _at(curves[scale], level)) for scale in scales)) for level in levels]
     header = ("noise", *(f"σ = {scale:g} (%)" for scale in scales))
     found = [
         Table(
@@ -229,26 +330,52 @@ def _card(study: NoisyWeights, source: str) -> Table:
     for name, _, _ in CARD_CONDITIONS:
         for row in study.rows:
             if row.noise == name:
-                spikes, static = row.spike_energy_j, row.static_energy_j
+                spikes, static, within = row.spike_energy_j, row.static_energy_j, row.within_1
                 rows.append(
                     (
                         NAMES[row.architecture],
                         name.removeprefix("card, ").replace("card", "frozen and temporal"),
-                        _percent(row.accuracy),
+                        _percent(study, row),
+                        _with_images(study, row),
                         f"{100 * row.accuracy.least:.2f}",
                         _steps(row.within_1),
                         NONE if row.spikes is None else f"{row.spikes:.0f}",
                         NONE if spikes is None else quantity(spikes, "J"),
                         NONE if static is None else quantity(static, "J"),
+                        NONE if static is None or within is None else quantity(static * within.mean / study.steps, "J"),
                     )
                 )
-    header = ("network", "noise", "accuracy (%)", "worst", "within 1 %", "spikes", "energy of spikes", "static energy")
+    header = (
+        "network", "noise", "accuracy (%)", "with the images' error", "worst", "within 1 %", "spikes", "energy of spikes",
+        "static energy", "static energy until within 1 %",
+    )  # fmt: skip
     edited = ", edited by hand" if study.card_edited else ""
     step = "" if study.step_s is None else f", one step = {quantity(study.step_s, 's')}"
     caption = (
-        f"On the neurons of {study.card}'s rate card{edited} ({(study.card_digest or '')[:12]}{step}), weights exact."
+        f"On the neurons of {study.card}'s rate card{edited} ({(study.card_digest or '')[:12]}{step}), weights exact. "
+        "Brackets beside the accuracy: over chips or draws, all asked about the same images; in the next column the images' own "
+        "error is added (the root of the sum of both squares, never too narrow). The step is the shortest that the card allows: "
+        "whole steps of refractory time, or a refractory time below a twentieth of a step, which is left out. "
+        f"Static energy is proportional to the step and, like the spikes, taken for all {study.steps} steps; "
+        "beside it what it is until within 1 % of the end."
     )
+    if study.jitter == "interval":
+        caption += " Jitter acts on every interval by the same fraction."
     return Table(caption=caption, header=header, rows=rows, source=source)
+
+
+def _with_images(study: NoisyWeights, row: Row) -> str:
+    """Interval of chips and images together.
+
+    The variance of a mean over both is at most that over the chips plus that over the images (whose Wilson interval holds
+    the spread of single answers too): half widths add as squares.
+    """
+    value = row.accuracy
+    low, high = wilson(value.mean, row.n_images or study.n_images)
+    if value.n > 1 and value.low is not None and value.high is not None:
+        low = value.mean - math.hypot(value.mean - low, value.mean - value.low)
+        high = value.mean + math.hypot(high - value.mean, value.high - value.mean)
+    return f"[{100 * max(0.0, low):.2f}, {100 * min(1.0, high):.2f}]"
 
 
 def _snr(study: NoisyWeights, source: str) -> Table:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ..studies import Point, Study
 from .blocks import Table
 from .table4 import CITATION, paper_row
-from .units import accuracy, percent, quantity, significant, trimmed
+from .units import accuracies, accuracy, percent, quantity, significant, trimmed
 
 NONE = "–"
 
@@ -59,9 +59,24 @@ def _spread(point: Point | None) -> str:
     """Accuracy in percent; with draws also the half width of the 95 % interval of the mean."""
     if point is None:
         return NONE
-    if point.interval == "images":
+    if point.interval == "images" or point.low is None or point.high is None:
         return f"{100 * point.accuracy:.2f}"
     return f"{100 * point.accuracy:.2f} ±{50 * (point.high - point.low):.2f}"
+
+
+def interval_words(study: Study) -> str:
+    """What the 95 % intervals of the points of ``study`` are over."""
+    words = {
+        "images": "Wilson over the images where nothing is drawn",
+        "draws and images": "repeats and images both taken as samples",
+        "draws": "t over the repeats, on these images",
+    }
+    return ", ".join(words[kind] for kind in words if any(p.interval == kind for p in study.points))
+
+
+def points_interval(low: float | None, high: float | None) -> str:
+    """Interval of a difference of accuracies in percent points; "–" where there is none."""
+    return NONE if low is None or high is None else f"{100 * low:+.2f} … {100 * high:+.2f}"
 
 
 def _quantization(study: Study, source: str) -> list[Table]:
@@ -114,7 +129,7 @@ def _snr(study: Study, source: str) -> list[Table]:
         found = {p.level: p for p in study.series(network, series)}
         cells = [_spread(found.get(level)) for level in levels]
         columns.append((f"{network}, {series}", [_spread(quiet[0] if quiet else None), *cells]))
-    caption = f"Accuracy (%), mean over {_draws(study)} frozen draws with its 95 % interval."
+    caption = f"Accuracy (%), mean over {_draws(study)} frozen draws. 95 % interval: {interval_words(study)}."
     names = ["no noise", *(f"{trimmed(level)} dB" for level in levels)]
     return [_upright(caption, "weight SNR", names, columns, source)]
 
@@ -133,7 +148,8 @@ def _jitter(study: Study, source: str) -> list[Table]:
             cells = [_spread(point) for point in study.series(network.label, series)]
             columns.append((network.label, [_spread(quiet[0] if quiet else None), *cells]))
         units = [f"{trimmed(100 * level, 3)} %" if series == "inputs" else f"{trimmed(level, 3)} τ" for level in levels]
-        caption = f"Accuracy (%) under jitter {what} (rms): mean over {_draws(study)} temporal draws, 95 % interval."
+        caption = f"Accuracy (%) under jitter {what} (rms): mean over {_draws(study)} temporal draws. 95 % interval: "
+        caption += f"{interval_words(study)}."
         found.append(_upright(caption, "jitter", ["none", *units], columns, source))
     return found
 
@@ -144,37 +160,38 @@ def _card(study: Study, source: str) -> list[Table]:
         for p in (p for p in study.points if p.network == network.label):
             trained = network.trained_card_digest
             under = "no card" if trained is None else "this card" if trained == study.card_digest else "another card"
-            chips = str(len(p.draws)) if p.draws else NONE
+            repeats = f"{len(p.draws)} {study.repeats(p)}" if p.draws else NONE
             rows.append(
                 [
                     network.label,
                     under,
                     p.series,
                     accuracy(p.accuracy),
-                    f"{100 * p.low:.2f} … {100 * p.high:.2f}",
+                    accuracies(p.low, p.high).removesuffix(" %"),
                     accuracy(p.worst) if p.draws else NONE,
-                    chips,
+                    repeats,
                     percent(p.silent_outputs),
                     NONE if p.out_of_range is None else percent(p.out_of_range),
                 ]
             )
     header = (
-        "network", "trained under", "condition", "accuracy", "95 % interval", "worst chip", "chips", "silent images",
+        "network", "trained under", "condition", "accuracy", "95 % interval", "worst of them", "repeats", "silent images",
         "out of range",
     )  # fmt: skip
     caption = (
-        'Accuracy. "card": frozen mismatch and temporal noise. The interval is that of the mean over chips, without chips '
-        "the Wilson interval over the images."
+        'Accuracy. "card": frozen mismatch and temporal noise; temporal draws are of the nominal chip. Interval: '
+        f"{interval_words(study)}. Out of range: – where the card has no limit of the detector, or none is known."
     )
     found = [Table(caption=caption, header=header, rows=rows, source=source)]
     if study.gains:
         gained = [
-            [g.network, g.reference, f"{100 * g.mean:+.2f}", f"{100 * g.low:+.2f} … {100 * g.high:+.2f}", str(g.chips),
+            [g.network, g.reference, f"{100 * g.mean:+.2f}", points_interval(g.low, g.high), str(g.chips),
              "same chips" if g.paired else "different layers"]
             for g in study.gains
         ]  # fmt: skip
         caption = (
-            "What it bought: difference of mean accuracy on the card, in points, with its 95 % interval over chips."
+            "What it bought: difference of mean accuracy on the card, in points, with its 95 % interval over "
+            f"{' / '.join(dict.fromkeys(g.interval for g in study.gains))}."
         )
         header = ("network", "against", "difference", "95 % interval", "chips", "pairs")
         found.append(Table(caption=caption, header=header, rows=gained, source=source))
@@ -184,14 +201,21 @@ def _card(study: Study, source: str) -> list[Table]:
 def _energy(study: Study, source: str) -> list[Table]:
     columns = []
     for e in study.energy:
-        values = (e.rule_spikes_j, e.rule_events_j, e.rule_weights_j, e.card_active_j, e.card_always_on_j)
-        columns.append((e.network, [NONE if value is None else quantity(value, "J", 3) for value in values]))
+        rules = [quantity(value, "J", 3) for value in (e.rule_spikes_j, e.rule_events_j, e.rule_weights_j)]
+        active = _joules(e.card_active_j, e.card_active_low_j, e.card_active_high_j)
+        always = _joules(e.card_always_on_j, e.card_always_on_low_j, e.card_always_on_high_j)
+        columns.append((e.network, [*rules, active, always]))
     names = ["10 pJ per spike", "10 pJ per synaptic event", "weights × sparsity × 10 pJ"]
     names += ["card, active window", "card, always on"]
     caption = (
         "Energy per inference. The third rule is the one behind the paper's 205 nJ (paper 004, section 4.1: 21K weights, "
         "sparsity 0.94). Active window: static power until the decision; always on: for a fixed clock, at least 5 τ."
     )
+    chips = max((e.card_chips for e in study.energy if e.card_active_j is not None), default=0)
+    if chips:
+        caption += (
+            f" Card: mean over {chips} chip{'s with its 95 % t interval over them' if chips > 1 else ', no interval'}."
+        )
     energies = _upright(caption, "rule", names, columns, source)
     columns = []
     for e in study.energy:
@@ -205,6 +229,14 @@ def _energy(study: Study, source: str) -> list[Table]:
     counts = _upright("Counts per inference, mean over the images.", "what", names, columns, source)
     shares = [(e.network, e.mean_sparsity, e.sparsity) for e in study.energy]
     return [energies, counts, _sparsity(shares, source)]
+
+
+def _joules(value: float | None, low: float | None, high: float | None) -> str:
+    if value is None:
+        return NONE
+    if low is None or high is None:
+        return quantity(value, "J", 3)
+    return f"{quantity(value, 'J', 4)} [{quantity(low, 'J', 4)}, {quantity(high, 'J', 4)}]"
 
 
 def _sparsity(rows: Sequence[tuple[str, float, list[float]]], source: str) -> Table:

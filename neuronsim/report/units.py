@@ -89,6 +89,11 @@ def accuracy(fraction: float) -> str:
     return "–" if not math.isfinite(fraction) else f"{100.0 * fraction:.2f} %"
 
 
+def accuracies(low: float | None, high: float | None) -> str:
+    """The interval of an accuracy as percent with two decimals; "–" where there is none (a single chip)."""
+    return "–" if low is None or high is None else f"{100.0 * low:.2f} … {accuracy(high)}"
+
+
 def prefix_for(values: np.ndarray, unit: str) -> tuple[float, str]:
     """Common divisor and prefixed unit for an axis that shows ``values``: (1e-9, "ns")."""
     unit = unit_symbol(unit)

@@ -129,7 +129,7 @@ def narrow(data):
     ("spoil", "words"),
     [
         (silent, "silent at all 40 currents"),
-        (lambda data: data.isel(run=slice(0, 6)), "6 runs with a rate .*at least 10"),
+        (lambda data: data.isel(run=slice(0, 6)), "6 runs with a rate .of 6.: at least 10 are needed. Raise 'points'"),
         (without_fi, "plan 'fi' is not in the dataset"),
         (narrow, "no spread"),
     ],
@@ -137,3 +137,15 @@ def narrow(data):
 def test_refusals(make_rate, spoil, words):
     with pytest.raises(DataError, match=words):
         neuronsim.calibrate(spoil(make_rate()))
+
+
+def test_too_few_firing_currents_are_told_from_silent_ones(make_rate):
+    """Below the rheobase of 3 nA the neuron is silent: by the sweep of the fixture from 1.5 nA on."""
+    data = make_rate(rheobase=3e-9, currents=12)
+    current, firing = data["input_current_a"].values, data["rate_hz"].values > 0
+    assert 0 < firing.sum() < 12
+    few = data.isel(run=slice(0, 11))
+    quiet = current[~firing]
+    words = rf"{firing[:11].sum()} runs with a rate .* {quiet.size} were silent, at currents up to {quiet.max():.3g} A"
+    with pytest.raises(DataError, match=words + ".*'points'.*lower end of current_a"):
+        neuronsim.calibrate(few)

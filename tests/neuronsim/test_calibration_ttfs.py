@@ -329,6 +329,19 @@ def test_energy_that_cannot_be_split_is_given_whole_with_the_reason():
     assert "too few runs differ" in reason
 
 
+def test_energy_per_spike_at_its_bound_is_named():
+    """Spikes and windows vary well, but a spike costs nothing that can be seen beside the static power."""
+    rng = np.random.default_rng(1)
+    window, spikes = rng.uniform(1e-6, 1e-5, 40), rng.integers(0, 30, 40).astype(float)
+    drawn = 1e-4 * window - 1e-14 * spikes  # so that the best energy per spike would be negative
+    energy, reason = fit_energy(drawn * (1 + 1e-4 * rng.standard_normal(40)), spikes, window, seed=0)
+    assert energy is not None
+    assert energy.per_spike_j.value == 0
+    assert lost_field(energy) == "energy.per_spike_j"
+    assert "bound 0" in reason
+    assert fit_energy(1e-4 * window + 1e-12 * spikes, spikes, window, seed=0)[1] == ""
+
+
 def all_failed(data):
     data["status"].values[:] = "failed"
     data["reason"].values[:] = "timeout"

@@ -1,6 +1,7 @@
 """The command line: one clear message for each mistake, the right exit status, nothing half-written."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from circuits import KINDS
 from neuronsim.cli import main
-from neuronsim.cli.common import settings, show_tables, typed_command
+from neuronsim.cli.bench import _warn_of_old_card
+from neuronsim.cli.common import console, settings, show_tables, typed_command
+from neuronsim.cli.plan_fields import fields_of
 from neuronsim.errors import InputError
 from neuronsim.report.blocks import Table
 
@@ -75,7 +79,7 @@ def test_unwritable_output(call, tmp_path):
     assert "cannot write" in err
 
 
-def test_characterize_calibrate_report(call, tmp_path):
+def test_characterize_calibrate_report(call, tmp_path, capsys):
     plan = tmp_path / "plan.toml"
     plan.write_text("[transfer]\ntrials = 60\n[saturation]\n")
     assert (
@@ -88,6 +92,11 @@ def test_characterize_calibrate_report(call, tmp_path):
     assert call("report", "a")[0] == 0
     made = {path.name for path in (tmp_path / "a").iterdir()}
     assert made == {"pll.nc", "pll.html", "card.json", "report.html"}
+    _warn_of_old_card(tmp_path / "a" / "pll.nc", "pll_nlif_averaged")
+    assert "earlier dataset" not in capsys.readouterr().out
+    status, out, _ = call("characterize", "pll_nlif_averaged", "--plan", "saturation", "--out", "a/pll.nc", "--quiet")
+    assert status == 0
+    assert "card.json is of an earlier dataset: run 'neuronsim calibrate a/pll.nc'" in out
 
 
 def test_list_and_doctor(call):
@@ -98,6 +107,35 @@ def test_list_and_doctor(call):
     status, out, _ = call("doctor")
     assert status == 0
     assert "libngspice" in out
+
+
+def test_list_of_a_plans_fields(call, monkeypatch):
+    monkeypatch.setattr(console, "_width", 160)
+    status, out, err = call("list", "plans", "fi")
+    assert status == 0, err
+    assert "[fi]" in out
+    assert re.search(r"points 40 integer, at least 4, at most .*needs at least 10 at which", out)
+    assert "low_a – number, above 0" in out
+    status, out, err = call("list", "plans", "rate_card")
+    assert status == 0, err
+    assert all(f"[{kind}]" in out for kind in ("fi", "membrane_noise", "mismatch"))
+    assert "12" in {row[1] for _, _, rows in fields_of("quick") for row in rows if row[0] == "points"}  # the group's
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"), [(("plans", "fy"), "Did you mean 'fi'"), (("neurons", "fi"), "neuronsim list plans fi")]
+)
+def test_list_of_fields_of_what_has_none(call, arguments, says):
+    status, _, err = call("list", *arguments)
+    assert status == 2
+    assert says in err
+
+
+def test_every_field_of_every_plan_has_type_and_meaning():
+    for kind in KINDS:
+        for _, _, rows in fields_of(kind):
+            assert {row[0] for row in rows} == set(KINDS[kind].model_fields)
+            assert all(type_ and meaning for _, _, type_, meaning in rows), rows
 
 
 def test_list_of_conversions(call):

@@ -574,6 +574,17 @@ def test_equal_input_gives_equal_bytes(folder: Path, tmp_path: Path) -> None:
     assert pages[0] == pages[1]
 
 
+def test_a_datasheet_is_drawn_again_only_for_other_input(folder: Path, tmp_path: Path) -> None:
+    path = folder / "data" / "fi.nc"
+    out = write_datasheet(path, tmp_path / "fi.html")
+    first = out.read_text()
+    out.write_text(first.replace("</body>", "<!-- as it was --></body>"))
+    assert "as it was" in write_datasheet(path, out).read_text()
+    with_card = write_datasheet(path, out, card=ModelCard.load(folder / "rate-card.json")).read_text()
+    assert "as it was" not in with_card
+    assert write_datasheet(path, out).read_text() == first
+
+
 def test_discover_finds_parts_by_content(folder: Path) -> None:
     parts = discover(folder)
     assert [path.name for path in parts.datasets] == ["fi.nc", "pll.nc"]

@@ -11,6 +11,7 @@ from neuronsim.interval_noise import interval_variance
 from neuronsim.isi_jitter_fit import interval_spreads
 from neuronsim.rate import interval
 from neuronsim.report.blocks import Table
+from neuronsim.report.sections_card import card_section
 from neuronsim.report.sections_rate import card_interval_variation, interval_jitter_section
 
 
@@ -39,3 +40,15 @@ def test_without_a_card_or_the_plan(make_rate):
     table = next(block for block in section.blocks if isinstance(block, Table))
     assert "card" not in table.header
     assert interval_jitter_section(make_rate(), "x.nc", None) is None
+
+
+def test_card_of_a_rate_neuron_speaks_of_rates_and_has_no_zero_for_what_is_not_fitted(make_rate):
+    card = neuronsim.calibrate(make_rate())
+    assert card.not_fitted.keys() >= {"isi_jitter", "threshold_mismatch"}
+    assert card.threshold_mismatch.value == 0  # in the file
+    tables = [block for block in card_section(card, "card.json").blocks if isinstance(block, Table)]
+    rows = {row[1]: row[2:4] for row in tables[0].rows}
+    assert [rows[name] for name in ("isi jitter", "threshold mismatch")] == [("–", "not fitted")] * 2
+    (judged,) = [table for table in tables if table.caption.startswith("Held-out runs")]
+    assert "f_card / f_circuit" in judged.caption
+    assert "t_card" not in judged.caption

@@ -151,8 +151,11 @@ def test_kernel_is_continuous_towards_ideal_and_its_slope_is_its_derivative():
     ],
 )
 def test_bad_parameters_are_named(arguments, words):
+    times = arguments.pop("times", [0.0])
     with pytest.raises(InputError, match=words):
-        first_crossing(arguments.pop("times", [0.0]), [2.0], **arguments)
+        first_crossing(times, [2.0], **arguments)
+    with pytest.raises(InputError, match=words):
+        first_crossing_saturated(times, [2.0], xor_limit=5.0, **arguments)
 
 
 def test_saturated_equals_linear_inside_the_range():
