@@ -12,9 +12,10 @@ from .batches import torch_generator
 from .experiment import Experiment
 from .injection import Chip, ChipLayer, chip_weight, circuit_of, generator_for
 from .network import Neurons, TTFSNetwork
+from .ttfs.detector_range import beyond_range, phase_error, random_moments
 from .ttfs.layers import SpikeTransform, WeightTransform
 
-_FROZEN, _TEMPORAL = 11, 12
+_FROZEN, _TEMPORAL, _MOMENT = 11, 12, 13
 _EXPONENT = 20.0  # largest shift of one spike, in tau: keeps exp() finite where a flat crossing meets large noise
 
 
@@ -56,6 +57,26 @@ class CardNoise:
             else:
                 stage.module.transform = self._weights(network, None)
             stage.module.jitter = self._jitter(None)
+
+    @property
+    def penalizes_range(self) -> bool:
+        """True when phase errors beyond the detector's linear range are part of the loss."""
+        return self.settings.range_penalty > 0 and self.card.kernel.xor_limit_weight is not None
+
+    def beyond_range(
+        self, network: TTFSNetwork, neurons: Neurons, spikes: Tensor, fired: Tensor, epoch: int, batch: int
+    ) -> Tensor:
+        """What the phase errors of one layer exceed the detector's range by, at a random moment of every image."""
+        limit = self.card.kernel.xor_limit_weight
+        if limit is None:
+            return spikes.new_zeros(())
+        layer = neurons.module
+        weight = network.deployed(layer.weight) * self.card.weights.gain.value
+        flat = spikes.reshape(len(spikes), -1)
+        moment = random_moments(flat, torch_generator(self.seed, _MOMENT, epoch, batch, neurons.number))
+        error = phase_error(flat, weight, moment, bias=layer.bias, geometry=neurons.geometry)
+        inside = limit.value * (1 - self.settings.range_margin)
+        return beyond_range(error, fired.reshape(error.shape), moment, inside)
 
     def _set_circuit(self, network: TTFSNetwork, stage: Neurons, chip: Chip | None) -> None:
         frozen = None if chip is None else chip.layers[stage.number]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.errors import DataError, MissingToolError
-from neuronsim.files import sha256_of, write_atomically
+from neuronsim.files import sha256_file, write_atomically
 
 from . import sources
 
@@ -30,9 +30,7 @@ def read_archive(archive: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
     Raises MissingToolError without Pillow, DataError naming the image when the archive is damaged or another one.
     """
-    stat = archive.stat()
-    key = sha256_of(f"{archive.resolve()} {stat.st_size} {stat.st_mtime_ns}")[:16]
-    cached = sources.cache_folder() / f"cifar10-jpeg-{key}.npz"
+    cached = sources.cache_folder() / f"cifar10-jpeg-{sha256_file(archive)[:16]}.npz"
     if cached.is_file():
         try:
             with np.load(cached) as stored:

@@ -1,4 +1,4 @@
-"""Networks declared without an experiment: those of paper 004, table 1."""
+"""Networks that experiments name (``network = "NAME"``): those of paper 004, table 1."""
 
 from __future__ import annotations
 

@@ -15,12 +15,14 @@ from neuronsim.card import TTFSCard
 from neuronsim.errors import InputError
 from neuronsim.files import sha256_file, sha256_of, write_text
 from neuronsim.progress import bar
+from neuronsim.proportions import wilson
 from neuronsim.results import Condition, Evaluation
 
+from .answers import unpack
 from .batches import PlainBatches
+from .crossed import accuracy_interval
 from .deployed import finished_run, load_network
 from .experiment import load_experiment
-from .intervals import over_draws, wilson
 from .runs import as_ttfs_card, read_checkpoint
 from .trials import Trial, Trials
 from .ttfs.parallel import use_threads
@@ -29,7 +31,7 @@ _MAX_TIMES = 500
 _PARTIAL_CHIPS = 5
 # (condition, frozen noise, temporal noise)
 _CARD_CONDITIONS = (("card", True, True), ("frozen only", True, False), ("temporal only", False, True))
-_PROGRAM = 2  # raised when the same inputs give other numbers, so that old results are not taken for new ones
+_PROGRAM = 3  # raised when the same inputs give other numbers, so that old results are not taken for new ones
 
 
 def evaluate(
@@ -51,12 +53,14 @@ def evaluate(
     Conditions: "clean" (full-precision weights), "quantized" (``bits``, default those of the run) and, with a card, "card"
     (quantized weights on ``chips`` chips: mismatch frozen per chip, timing noise per inference), "frozen only" and "temporal
     only". All three include the deterministic part of the card; the last two, which tell the causes apart, take at most 5
-    chips. With chips, low and high are the 95 % t interval of the mean; else the Wilson interval over images.
+    chips. With chips, low and high are the 95 % interval of the mean over chips and images (``crossed``), None with a
+    single chip; else the Wilson interval over images.
 
     ``noise_scale`` multiplies the temporal noise. ``images``: only the first so many test images. ``out``: default
     evaluation.json in the run folder. A second identical call returns at once; an interrupted one goes on at the next chip.
 
-    Energy per inference: per_spike_j * spikes + static_w * neurons * time to the decision (a silent image: to its last spike).
+    Energy per inference: per_spike_j * spikes + static_w * neurons * time to the decision (a silent image: that of the slowest
+    decided one).
 
     Raises InputError (bad argument, not a run), DataError (corrupt checkpoint), MissingToolError (no data set), OutputError.
     """
@@ -127,13 +131,14 @@ def _single(name: str, bits: int | None, trial: Trial, n: int) -> Condition:
     return Condition(
         name=name, bits=bits, noise_scale=0.0, frozen=False, accuracy=trial.accuracy, low=low, high=high,
         worst=trial.accuracy, per_chip=[], silent_outputs=trial.silent, sparsity=trial.sparsity,
-        energy_per_inference_j=None, out_of_range=0.0,
+        energy_per_inference_j=None, out_of_range=None,
     )  # fmt: skip
 
 
 def _over_chips(name: str, bits: int | None, scale: float, frozen: bool, trials: list[Trial]) -> Condition:
     accuracy = np.array([trial.accuracy for trial in trials])
-    mean, low, high = over_draws([trial.accuracy for trial in trials])
+    mean, low, high = accuracy_interval([unpack(trial.right) for trial in trials])
+    beyond = [trial.out_of_range for trial in trials if trial.out_of_range is not None]
     energies = [trial.energy_j for trial in trials if trial.energy_j is not None]
     return Condition(
         name=name, bits=bits, noise_scale=scale if name != "frozen only" else 0.0, frozen=frozen, accuracy=mean,
@@ -141,7 +146,7 @@ def _over_chips(name: str, bits: int | None, scale: float, frozen: bool, trials:
         silent_outputs=float(np.mean([trial.silent for trial in trials])),
         sparsity=np.mean([trial.sparsity for trial in trials], axis=0).tolist(),
         energy_per_inference_j=float(np.mean(energies)) if energies else None,
-        out_of_range=float(np.mean([trial.out_of_range for trial in trials])),
+        out_of_range=float(np.mean(beyond)) if beyond else None,
     )  # fmt: skip
 
 

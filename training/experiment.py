@@ -15,6 +15,7 @@ from neuronsim.files import sha256_of
 from neuronsim.quantizer import FullScale
 
 from .data import DATASETS
+from .declared import declared_network
 from .layer_specs import LayerSpec
 from .ttfs.loss import LossName, PenaltyReduction
 
@@ -115,6 +116,10 @@ class NoiseAware(_Part):
     ramp errors), its synapses "shared" by the positions of a convolution or "unrolled", as on a real chip (slower; needs the
     card's kernel). ``temporal``: timing noise and missing spikes, drawn per spike; ``scale`` multiplies the timing noise. With
     ``frozen`` and ``temporal`` false it is training through the deterministic circuit.
+
+    ``range_penalty`` adds that many times what phase errors exceed the detector's linear range by, ``range_margin`` of it left
+    to the spread of chips (:mod:`training.ttfs.detector_range`): it brings a network into the range without following a folded
+    detector, whose gradients lead nowhere. Of no effect with a card whose range has no limit.
     """
 
     kernel: Literal["card", "ideal"] = "card"
@@ -122,6 +127,8 @@ class NoiseAware(_Part):
     frozen: bool = True
     temporal: bool = True
     synapses: Literal["shared", "unrolled"] = "shared"
+    range_penalty: float = Field(default=0.0, ge=0)
+    range_margin: float = Field(default=0.1, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _own_synapses(self) -> Self:
@@ -188,6 +195,8 @@ class Experiment(_Part):
         for name in ("reduction", "silent_target"):
             if content["loss"][name] == Loss.model_fields[name].default:
                 del content["loss"][name]
+        if content["noise_aware"] is not None and content["noise_aware"]["range_penalty"] == 0:
+            del content["noise_aware"]["range_penalty"], content["noise_aware"]["range_margin"]
         for layer in content["layers"]:
             if layer["kind"] == "pool" and layer["stride"] is None:
                 del layer["stride"]
@@ -204,15 +213,25 @@ def load_experiment(name: str | Path) -> Experiment:
     """Read an experiment by the name of a shipped one, or from a TOML file.
 
     ``base = "NAME"`` in the file: the keys and tables it does not give itself are those of that experiment.
+    ``network = "NAME"``: its layers are those of a declared network (:mod:`.declared`).
 
     Raises InputError when there is none (with the nearest name), or naming file and field when it is not valid.
     """
     path = _experiment_file(name)
-    raw = _read_toml(path)
+    raw = _read_experiment(path)
     if (base := raw.pop("base", None)) is not None:
         # One level only: an experiment stands on a whole one, never on a chain of differences.
-        raw = _read_toml(_experiment_file(str(base))) | raw
+        raw = _read_experiment(_experiment_file(str(base))) | raw
     return parse_experiment(raw, str(path))
+
+
+def _read_experiment(path: Path) -> dict[str, Any]:
+    raw = _read_toml(path)
+    if (network := raw.pop("network", None)) is not None:
+        if "layers" in raw:
+            raise InputError(f"{path}: 'network' and 'layers' contradict each other: give one of them")
+        raw["layers"] = declared_network(str(network)).layers
+    return raw
 
 
 def _experiment_file(name: str | Path) -> Path:

@@ -17,7 +17,7 @@ from neuronsim.errors import DataError
 from .batches import layer_generator
 from .card_noise import CardNoise
 from .experiment import Experiment
-from .network import TTFSNetwork
+from .network import Neurons, TTFSNetwork
 from .ttfs.layers import TTFSDropout
 from .ttfs.loss import clip_row_norm, silent_target_shortfall, spike_time_loss, weight_sum_penalty
 
@@ -119,16 +119,23 @@ class TTFSModule(lightning.LightningModule):
         if self.noise is not None:
             self.noise.install(self.network, epoch, number)
         penalty = self.experiment.loss
-        potential = None
-        if penalty.silent_target > 0:
-            out, potential = self.network.with_potential(z)
-        else:
-            out = self.network(z)
+        potential: list[Tensor] = []
+        excess: list[Tensor] = []
+
+        def watch(neurons: Neurons, spikes: Tensor, fired: Tensor) -> None:
+            if penalty.silent_target > 0 and neurons.number == len(self.network.neurons) - 1:
+                potential.append(neurons.final_potential(spikes))
+            if self.noise is not None and self.noise.penalizes_range:
+                excess.append(self.noise.beyond_range(self.network, neurons, spikes, fired, epoch, number))
+
+        out = self.network.watched(z, watch)
         loss = self._loss(out, labels)
         weights = [layer.weight for layer in self.network.spiking]
         total = loss + penalty.weight_sum * weight_sum_penalty(weights, beta=penalty.beta, reduction=penalty.reduction)
-        if potential is not None:
-            total = total + penalty.silent_target * silent_target_shortfall(out, potential, labels)
+        for final in potential:
+            total = total + penalty.silent_target * silent_target_shortfall(out, final, labels)
+        if excess and self.experiment.noise_aware is not None:
+            total = total + self.experiment.noise_aware.range_penalty * torch.stack(excess).sum()
         if penalty.l2 > 0:
             total = total + penalty.l2 * torch.stack([(weight**2).sum() for weight in weights]).sum()
         if not torch.isfinite(total):

@@ -40,6 +40,16 @@ class Neurons(Stage):
     geometry: Geometry
     number: int
 
+    def final_potential(self, spikes: Tensor) -> Tensor:
+        """v(t -> inf) = sum of w over the inputs that spiked, of a linear layer: (batch, ...) -> (batch, outputs).
+
+        Paper 004, equation 3, at threshold 1. Its gradient reaches this layer's weights only, because which inputs spike has
+        none.
+        """
+        weight = self.module.effective_weight()
+        spiked = torch.isfinite(spikes.reshape(len(spikes), -1)).to(weight.dtype)
+        return spiked @ weight[: spiked.shape[1]] + weight[spiked.shape[1] :].sum(dim=0)
+
 
 class Branches(nn.Module):
     """Chains of layers beside each other (an inception block). They are run by :meth:`TTFSNetwork.run`."""
@@ -174,35 +184,21 @@ class TTFSNetwork(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         return self.run(z, lambda neurons, spikes: neurons.module(spikes))
 
+    def watched(self, z: Tensor, watch: Callable[[Neurons, Tensor, Tensor], None]) -> Tensor:
+        """:meth:`forward`, with ``watch(neurons, spikes, outputs)`` told of every layer of neurons."""
+
+        def apply(neurons: Neurons, spikes: Tensor) -> Tensor:
+            out = neurons.module(spikes)
+            watch(neurons, spikes, out)
+            return out
+
+        return self.run(z, apply)
+
     def layer_outputs(self, z: Tensor) -> list[Tensor]:
         """Outputs of the layers of neurons, in the order of ``spiking``."""
-        outputs = []
-
-        def keep(neurons: Neurons, spikes: Tensor) -> Tensor:
-            outputs.append(neurons.module(spikes))
-            return outputs[-1]
-
-        self.run(z, keep)
+        outputs: list[Tensor] = []
+        self.watched(z, lambda neurons, spikes, out: outputs.append(out))
         return outputs
-
-    def with_potential(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """The output z and the potential v(t -> inf) = sum of w over the inputs that spiked, both (batch, classes).
-
-        The potential belongs to the last layer of neurons (paper 004, equation 3, at threshold 1); its gradient reaches that
-        layer's weights only, because which inputs spike has none.
-        """
-        kept: list[Tensor] = []
-        last = len(self.neurons) - 1
-
-        def keep(neurons: Neurons, spikes: Tensor) -> Tensor:
-            layer = neurons.module
-            if neurons.number == last:
-                weight = layer.effective_weight()
-                spiked = torch.isfinite(spikes.reshape(len(spikes), -1)).to(weight.dtype)
-                kept.append(spiked @ weight[: spiked.shape[1]] + weight[spiked.shape[1] :].sum(dim=0))
-            return layer(spikes)
-
-        return self.run(z, keep), kept[0]
 
 
 def _build(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from neuronsim.card import TTFSCard
 from neuronsim.errors import InputError
 
+from .answers import pack
 from .energy import card_energy, waiting
 from .injection import Chip, generator_for, run_on_card
 from .network import TTFSNetwork
@@ -22,14 +23,16 @@ _FROZEN, _TEMPORAL = 1, 2
 class Trial:
     """One pass over the images. Lists are per layer of neurons.
 
+    ``right``: packed answers (:mod:`training.answers`). ``out_of_range``: None where no detector limit is known.
     ``spikes``, ``neurons``, ``energy_j`` (spikes, and static power until the decision): per image. ``decision_tau``,
     ``slowest_tau``: mean and largest time to the decision.
     """
 
     accuracy: float
+    right: str
     silent: float
     sparsity: list[float]
-    out_of_range: float
+    out_of_range: float | None
     spikes: float
     neurons: float
     decision_tau: float
@@ -89,15 +92,18 @@ def _summary(runs: list[tuple[NDArray, NDArray, list[int], list[int], int]], car
     times = np.concatenate([run[0] for run in runs])
     labels = np.concatenate([run[1] for run in runs])
     fired, neurons = np.sum([run[2] for run in runs], axis=0), np.sum([run[3] for run in runs], axis=0)
+    right = decide_times(times) == labels
     first = times.min(axis=1)
     decision, slowest = waiting(first)
     spikes, cells = float(fired.sum() / len(labels)), float(neurons.sum() / len(labels))
+    limited = card is not None and card.kernel.xor_limit_weight is not None
     energy = None if card is None else card_energy(card, spikes, cells, decision)
     return Trial(
-        accuracy=float((decide_times(times) == labels).mean()),
+        accuracy=float(right.mean()),
+        right=pack(right),
         silent=float((~np.isfinite(first)).mean()),
         sparsity=[float(x) for x in fired / neurons],
-        out_of_range=float(sum(run[4] for run in runs) / neurons.sum()),
+        out_of_range=float(sum(run[4] for run in runs) / neurons.sum()) if limited else None,
         spikes=spikes,
         neurons=cells,
         decision_tau=decision,

@@ -15,6 +15,7 @@ from training.evaluation import load_network
 from training.experiment import Experiment
 from training.injection import Chip, generator_for, run_on_card
 from training.runs import make_network
+from training.trials import decide_times
 
 SLOW_LOOP = {"second_pole_ratio": 20.0, "ramp_per_tau": 0.05, "sigma_v": 0.0, "diffusion_v": 0.0}
 
@@ -26,7 +27,7 @@ def experiment(**settings) -> Experiment:
 def on_card(run, card):
     network, dataset = load_network(run)
     batches = list(PlainBatches(dataset.test, load_experiment(run / "experiment.toml")))
-    right = [(run_on_card(network, z, card).times.argmin(axis=1) == labels.numpy()) for z, labels in batches]
+    right = [decide_times(run_on_card(network, z, card).times) == labels.numpy() for z, labels in batches]
     return float(np.concatenate(right).mean())
 
 

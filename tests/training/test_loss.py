@@ -73,8 +73,13 @@ def test_potential_of_the_output_layer():
     first, last = network.spiking
     first.weight.data[:, 1] = 0.01  # a channel that never fires
     z = torch.rand((2, 4, 4, 1), generator=torch.Generator().manual_seed(1)) * 5 + 1
-    out, potential = network.with_potential(z)
+    kept = []
+    out = network.watched(z, lambda neurons, spikes, fired: kept.append((neurons, spikes, fired)))
     torch.testing.assert_close(out, network(z))
+    (neurons, spikes, fired) = kept[-1]
+    assert neurons.number == 1
+    assert fired is out
+    potential = neurons.final_potential(spikes)
     spiked = torch.isfinite(first(z)).reshape(2, -1)
     assert not spiked.all()
     expected = torch.stack([last.weight[:-1][row].sum(dim=0) + last.weight[-1] for row in spiked])
@@ -92,7 +97,8 @@ def test_a_silent_target_learns_to_fire(name):
         weight = network.spiking[0].weight
         weight.data[:, 0] = 0.05
         for _ in range(20):
-            out, potential = network.with_potential(z)
+            out = network(z)
+            potential = network.neurons[0].final_potential(z)
             loss = spike_time_loss(out, target, name=name) + pull * silent_target_shortfall(out, potential, target)
             weight.grad = None
             loss.backward()

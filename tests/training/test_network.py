@@ -136,6 +136,8 @@ def test_weights_of_the_paper_networks():
         "spiking_vgg16": 34e6,
         "spiking_googlenet": 6.8e6,
     }
+    for network in paper.values():
+        assert f"{count(network):,} weights with biases" in network.description
     # 21K holds with biases (21 498) and without (21 440).
     assert (count(paper["mnist"]), count(paper["mnist"], bias=False)) == (21_498, 21_440)
     # Table 1 has 54.3M, 31.2M of them in convolutions: the 34M of table 2 are not those of the layers of table 1.
@@ -172,6 +174,20 @@ def test_experiments_use_the_declared_networks():
     assert built.n_weights == count(declared_network("mnist"))
     with pytest.raises(InputError, match="Did you mean 'spiking_vgg16'"):
         declared_network("spiking_vgg")
+
+
+def test_an_experiment_names_its_network_or_lists_layers(tmp_path):
+    text = (shipped_experiments()["mnist_ttfs"]).read_text(encoding="utf-8")
+    assert 'network = "mnist"' in text
+    file = tmp_path / "mine.toml"
+    file.write_text(text.replace('"mnist"\nbatch', '"spiking_vgg"\nbatch'), encoding="utf-8")
+    with pytest.raises(InputError, match="Did you mean 'spiking_vgg16'"):
+        load_experiment(file)
+    file.write_text(text + '[[layers]]\nkind = "linear"\noutputs = 10\n', encoding="utf-8")
+    with pytest.raises(InputError, match="give one of them"):
+        load_experiment(file)
+    file.write_text('base = "mnist_ttfs"\n[[layers]]\nkind = "linear"\noutputs = 10\n', encoding="utf-8")
+    assert len(load_experiment(file).layers) == 1
 
 
 def test_shallow_networks_keep_their_uniform_weights():

@@ -1,6 +1,7 @@
 """A rate card on a network: rates against the card's own f-I curve, mismatch, jitter, energy, and that edits act."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,9 +9,13 @@ import torch
 
 from neuronsim.card import UNSIGNED, Energy, Estimate, ModelCard, Provenance, Quality, Range, RateCard
 from neuronsim.errors import InputError
+from neuronsim.interval_noise import reference_current
 from neuronsim.rate import rate
 from training.data import load
+from training.layer_specs import Conv, Linear, Pool
 from training.rate.conversion import convert, largest_inputs
+from training.rate.converted_graph import rate_network
+from training.rate.convertible import ConvertibleNetwork
 from training.rate.engine import EventEngine
 from training.rate.graph import Dense, Layer, Link, Neuron, RateNetwork
 from training.rate.on_card import as_rate_card, circuit_neuron, energy_per_inference, on_card
@@ -82,6 +87,21 @@ def test_interval_jitter_is_the_card_s():
     # the number of intervals in a long run scatters like CV sqrt(n)
     counts = EventEngine(network).run(np.ones((200, 1), np.float32), 4000, encoding="constant").counts[:, 0]
     assert counts.std() == pytest.approx(0.2 * counts.mean() ** 0.5, rel=0.15)
+
+
+@pytest.mark.parametrize("refractory_s", [0.0, 40e-9])
+@pytest.mark.parametrize("jitter", ["membrane", "interval"])
+def test_intervals_at_the_reference_current_scatter_as_the_card_says(jitter, refractory_s):
+    """The count of n intervals has the variance CV^2 n; by subtraction, so that steps do not round the intervals."""
+    card, step_s = make_card(isi_jitter=0.2, refractory_s=refractory_s), 4e-9
+    current = reference_current(card.valid_current_a.low, card.valid_current_a.high)
+    network = one_to_one(1, current * step_s / 1e-12)
+    network = RateNetwork((1, 1, 1), [replace(network.layers[0], neuron=Neuron(reset="subtract"))])
+    network = on_card(network, card, chip=None, step_s=step_s, jitter=jitter)
+    counts = EventEngine(network).run(np.ones((1000, 1), np.float32), 4000, encoding="constant").counts[:, 0]
+    interval_s = 1e-12 / current + refractory_s
+    assert counts.mean() == pytest.approx(4000 * step_s / interval_s, rel=0.02)
+    assert counts.std() / counts.mean() ** 0.5 == pytest.approx(0.2, rel=0.08)  # 3.6 standard errors of 1000 counts
 
 
 def test_the_step_fits_the_refractory_time_and_the_range():
@@ -161,3 +181,43 @@ def test_a_card_for_spike_times_is_refused(card, tmp_path):
     assert ModelCard.load(path).code == "ttfs"
     with pytest.raises(InputError, match="rate card"):
         as_rate_card(path)
+
+
+def test_the_readout_of_a_converted_network_stays_ideal():
+    """It has no threshold, so noise in thresholds must not reach it: a jitter of 0.1 % leaves the classes alone."""
+    layers = (Conv(channels=8, kernel=3), Pool(), Linear(outputs=20), Linear(outputs=5))
+    made = ConvertibleNetwork(layers, (8, 8, 1), 5, levels=2, adaptor=False, generator=torch.Generator().manual_seed(0))
+    pixels = torch.rand((200, 8, 8, 1), generator=torch.Generator().manual_seed(3))
+    made.standardize(pixels)
+    made.set_mode("quantized", "average")
+    made.start_steps(pixels)
+    with torch.no_grad():
+        for _ in range(20):
+            made(pixels)
+    network = rate_network(made.eval(), (8, 8, 1))
+    drive = made.inputs(pixels).permute(0, 2, 3, 1).numpy()
+    assert drive.min() < -1 < 1 < drive.max()
+
+    def classes(described):
+        return EventEngine(described).run(drive, 16, encoding="constant").prediction[:, -1]
+
+    clean = classes(network)
+    assert np.bincount(clean).max() < 180  # else any readout would do
+    for jitter in ("membrane", "interval"):
+        placed = on_card(network, make_card(isi_jitter=1e-3, threshold_mismatch=1e-4), jitter=jitter)
+        assert (classes(placed) == clean).mean() >= 0.95
+    loud = on_card(network, make_card(isi_jitter=0.5), jitter="membrane")
+    assert (classes(loud) == clean).mean() < 0.95  # the hidden neurons are the card's
+    static = energy_per_inference(make_card(), placed, EventEngine(placed).run(drive[:1], 2, encoding="constant"), 2)[1]
+    neurons = (
+        sum(np.prod(shape) for shape, layer in zip(placed.shapes, placed.layers, strict=True) if layer.spiking) - 5
+    )
+    assert static == pytest.approx(neurons * 1e-6 * 2 * circuit_neuron(make_card()).step_s)
+
+
+def test_a_readout_within_a_network_or_with_noise_is_refused():
+    link = (Link(synapses=Dense(weight=np.eye(2, dtype=np.float32))),)
+    with pytest.raises(InputError, match="last layer"):
+        RateNetwork((1, 1, 2), [Layer(links=link, readout=True), Layer(links=link)])
+    with pytest.raises(InputError, match="ideal"):
+        RateNetwork((1, 1, 2), [Layer(links=link, readout=True, neuron=Neuron(membrane_noise=0.1))])

@@ -57,6 +57,23 @@ def test_bernoulli_inputs_have_their_rate_and_depend_on_the_image_only():
     assert whole.counts[:, 0].std() == pytest.approx((400 * 0.21) ** 0.5, rel=0.3)
 
 
+def test_constant_inputs_may_be_any_finite_values(rate_oracle):
+    """A standardized image has negative values and values above 1: the torch network gives the same."""
+    g = np.random.default_rng(5)
+    network = RateNetwork(
+        (1, 1, 16), [Layer(links=(Link(synapses=Dense(weight=rate_oracle.dyadic(g, (6, 16), 0.3))),))]
+    )
+    drive = np.round(g.normal(0, 1.5, (4, 1, 1, 16)) * 8).astype(np.float32) / 8
+    assert drive.min() < 0
+    assert drive.max() > 1
+    expected = simulate(ReferenceNetwork(network), torch.from_numpy(drive).expand(30, *drive.shape))
+    found = EventEngine(network).run(drive, 30, encoding="constant")
+    assert found.counts.tolist() == expected.counts.int().tolist()
+    assert found.counts.sum() > 20
+    with pytest.raises(InputError, match="not finite"):
+        EventEngine(network).run(np.full((1, 16), np.inf), 5, encoding="constant")
+
+
 def small(seed, kind="dense"):
     """One noisy layer whose outputs are independent given the inputs."""
     g = np.random.default_rng(seed)
@@ -105,6 +122,42 @@ def test_sums_have_the_distribution_of_single_synapses(law, kind):
     assert len(p) >= 15
     assert stats.kstest(p, "uniform").pvalue > 0.01
     assert stats.kstest(p_values(counts(13, level=0.92), naive), "uniform").pvalue < 1e-4
+
+
+@pytest.mark.parametrize("kind", ["dense", "conv"])
+@pytest.mark.parametrize("law", ["proportional", "fixed", "sqrt"])
+def test_sums_have_the_distribution_that_numpy_draws_synapse_by_synapse(law, kind):
+    """Nothing of the engine on the other side: the synapses as a matrix, a normal number for each at every step, plain numpy."""
+    network = small(1, kind)
+    layer = network.layers[0]
+    weight = layer.links[0].synapses.weight
+    if kind == "conv":  # every position of the 2 x 2 outputs with synapses of its own
+        matrix = np.zeros((2, 2, 5, 4, 4, 2))
+        for y, x in np.ndindex(2, 2):
+            matrix[y, x, :, y : y + 3, x : x + 3] = weight.transpose(0, 2, 3, 1)
+        matrix = matrix.reshape(20, 32)
+    else:
+        matrix = weight.astype(np.float64)
+    rms = np.sqrt(np.mean(weight.astype(np.float64) ** 2))
+    size = {"proportional": np.abs(matrix), "fixed": rms * (matrix != 0), "sqrt": np.sqrt(np.abs(matrix) * rms)}[law]
+    pixels = np.random.default_rng(2).random((1, network.n_inputs)).astype(np.float32)
+    trains = encode(torch.from_numpy(pixels[0]), STEPS, "deterministic").numpy()
+    g, theta = np.random.default_rng(20), float(network.thresholds[0][0])
+    u, naive = np.zeros((RUNS, len(matrix))), np.zeros((RUNS, len(matrix)), int)
+    for train in trains:
+        on = train > 0
+        draws = g.standard_normal((RUNS, len(matrix), int(on.sum())))
+        u += matrix[:, on].sum(axis=1) + 0.8 * (size[:, on] * draws).sum(axis=2)
+        fired = u >= theta
+        u = np.where(fired, 0 if layer.neuron.reset == "rest" else u - theta, u)
+        naive += fired
+
+    def counts(level):
+        engine = EventEngine(network, WeightNoise(level=level, law=law), seed=21)
+        return engine.run(np.tile(pixels, (RUNS, 1)), STEPS, encoding="deterministic").counts
+
+    assert stats.kstest(p_values(counts(0.8), naive), "uniform").pvalue > 0.01
+    assert stats.kstest(p_values(counts(0.92), naive), "uniform").pvalue < 1e-4
 
 
 def test_a_deep_noisy_network_decides_alike(rate_oracle):

@@ -10,7 +10,7 @@ from neuronsim.noisy_weights import NoisyWeights
 from training import data as data_module
 from training.rate import reproduce as reproduce_module
 from training.rate.ann import build
-from training.rate.convergence import band_for, converge
+from training.rate.convergence import band_for, converge, near_for
 from training.rate.conversion import convert, largest_inputs
 from training.rate.engine import EventEngine
 from training.rate.graph import Conv, Dense, Layer, Link, Neuron, RateNetwork
@@ -88,6 +88,14 @@ def test_the_wide_range_is_left_for_good_later_than_entered():
     assert converge(np.full(50, 0.5), 0.0003).near == 1
 
 
+def test_the_wide_range_is_never_less_than_an_image():
+    assert near_for(10_000) == 0.001
+    assert near_for(200) == 0.005
+    curve = np.r_[np.zeros(5), 0.985, np.full(94, 0.98)]  # one of 200 images
+    assert converge(curve, 0.005, near_for(200)).near == 6
+    assert converge(curve, 0.005).near == 7
+
+
 def test_a_curve_that_still_rises_has_not_converged():
     found = converge(np.linspace(0, 1, 200), 0.0003)
     assert found.step is None
@@ -120,7 +128,7 @@ def test_analog_noise_is_shared_as_it_says_and_has_its_variance(settings, same_f
         [noisy_outputs(network, x, WeightNoise(level=0.4, **settings), generator(k)) for k in range(30)]
     )
     deviation = draws.detach() - layer(x).detach()
-    variance = 0.16 * float((layer.weight * 0.5).square().sum())
+    variance = 0.16 * float((layer.weight.detach() * 0.5).square().sum())
     n = 30 * (1 if same_for_images else 40) * (1 if same_for_places else 64)
     assert float(deviation.square().mean()) == pytest.approx(variance, rel=6 * (2 / n) ** 0.5)
     first = deviation[0]
@@ -183,12 +191,16 @@ def few_images(monkeypatch):
 def test_the_reproduction_resumes_and_joins_the_report(few_images, tmp_path, monkeypatch):
     settings = {
         "architectures": ["cnn"], "networks": 1, "images": 12, "steps": 30, "levels": [0.0, 1.0], "scales": [1.0, 2.0],
-        "epochs": 1, "repeats": 3, "progress": False, "command": "neuronsim reproduce noisy-weights",
+        "epochs": 1, "repeats": 3, "chips": 2, "chip_images": 8, "progress": False,
+        "command": "neuronsim reproduce noisy-weights",
     }  # fmt: skip
     path = reproduce_module.reproduce_noisy_weights(tmp_path, trials=1, **settings)
     first = NoisyWeights.load(path)
-    # ANN: 0 and 100 % by trial, 100 % per inference and frozen; SNN: 0 and 100 % temporal at two scales, 100 % frozen
-    assert len(first.rows) == 4 + 5
+    # ANN: 0 and 100 % by trial, 100 % unrolled, per inference and frozen; SNN: 0 and 100 % temporal at two scales, 100 % with
+    # a shared kernel and frozen
+    assert len(first.rows) == 5 + 6
+    assert [(d.n, d.level) for d in first.frozen] == [(2, 1.0)]
+    assert first.select("cnn", "snn", "frozen")[0].n_images == 8
     row = first.select("cnn", "snn", "temporal")[1]
     assert row.paper is not None
     assert row.paper.convergence == 701.3
@@ -222,6 +234,9 @@ def test_the_reproduction_resumes_and_joins_the_report(few_images, tmp_path, mon
         ({"scales": [0.0]}, "scales"),
         ({"architectures": ["rnn"]}, "rnn"),
         ({"steps": 3}, "steps = 3"),
+        ({"chips": 0}, "chips = 0"),
+        ({"law": "cubic"}, "cubic"),
+        ({"precharge": 1.0}, "precharge = 1"),
     ],
 )
 def test_bad_studies_are_refused(tmp_path, changes, said):

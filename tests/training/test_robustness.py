@@ -155,8 +155,12 @@ def test_noise_lowers_accuracy_and_vanishes_with_it(single_run, tmp_path):
         assert abs(weak.accuracy - quiet) <= 0.02
         assert len(strong.draws) == 3
         assert strong.worst == min(strong.draws)
+        assert strong.interval == "draws and images"
         half = stats.t.ppf(0.975, 2) * np.std(strong.draws, ddof=1) / math.sqrt(3)
-        assert strong.low == pytest.approx(max(0, strong.accuracy - half))
+        assert strong.low is not None
+        assert strong.high is not None
+        assert strong.high - strong.low > 1.5 * half  # never much less than the draws alone, cut to [0, 1]
+        assert strong.low < strong.accuracy < strong.high
     jitter = study(single_run, tmp_path, "jitter")
     quiet = only(jitter, "no jitter").accuracy
     assert only(jitter, "inputs", 0.64).accuracy < quiet - 0.1
@@ -177,7 +181,24 @@ def test_runs_under_one_card_are_compared_chip_by_chip(single_run, staged_run, t
     assert (gain.mean, gain.low, gain.high, gain.paired, gain.chips) == (0, 0, 0, True, 3)
     assert found.series(one, "no noise")[0].interval == "images"
     assert a.accuracy < found.series(one, "exact neurons")[0].accuracy
+    assert found.repeats(a) == "chips"
+    assert found.repeats(found.series(one, "temporal only")[0]) == "temporal draws"
+    text = (tmp_path / "card.md").read_text()
+    assert "3 chips" in text
+    assert "3 temporal draws" in text
+    rows = list(csv.DictReader((tmp_path / "card.csv").open()))
+    assert {row["out_of_range"] for row in rows} == {""}  # this card has no limit of the detector
+    assert {line.split("|")[-2].strip() for line in text.splitlines() if line.startswith(f"| {one} |")} == {"–"}
     energy = study(single_run, tmp_path, "energy", card=noisy).energy[0]
+    assert energy.card_chips == 3
+    passes = json.loads((tmp_path / "passes.progress").read_text()).values()
+    each = {p["energy_j"] for p in passes if p.get("energy_j") and p["accuracy"] in a.draws}
+    assert energy.card_active_j is not None
+    assert energy.card_active_low_j is not None
+    assert energy.card_active_high_j is not None
+    assert energy.card_active_low_j < energy.card_active_j < energy.card_active_high_j
+    assert min(each) <= energy.card_active_j <= max(each)
+    assert "mean over 3 chips" in (tmp_path / "energy.md").read_text()
     assert energy.card_spikes is not None
     assert energy.card_always_on_j is not None
     assert energy.card_active_j is not None

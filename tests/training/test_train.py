@@ -18,6 +18,7 @@ import torch
 from neuronsim.errors import DataError, InputError
 from training import load_experiment, train
 from training.deployed import load_network
+from training.experiment import NoiseAware
 from training.runs import read_checkpoint
 
 ROOT = Path(__file__).parents[2]
@@ -105,7 +106,7 @@ def test_another_experiment_in_the_folder_is_refused(quick_run):
 
 @pytest.mark.slow
 def test_kill_and_resume_gives_identical_weights(tmp_path):
-    experiment = small()
+    experiment = small("soap")  # that of mnist_ttfs
     whole = train(experiment, out=tmp_path / "whole", progress=False, threads=1)
     file = tmp_path / "small.toml"
     shutil.copy(whole / "experiment.toml", file)
@@ -133,12 +134,15 @@ def test_kill_and_resume_gives_identical_weights(tmp_path):
     assert not list(out.glob("lightning_logs*"))
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "soap"])
-def test_interrupt_leaves_a_run_that_can_go_on(tmp_path, monkeypatch, optimizer):
+@pytest.mark.parametrize("on_card", [False, True])
+def test_interrupt_leaves_a_run_that_can_go_on(tmp_path, monkeypatch, card, on_card):
     from training.module import TTFSModule
 
-    experiment = small(optimizer).with_epochs(3)
-    whole = train(experiment, out=tmp_path / "whole", progress=False)
+    experiment, options = small().with_epochs(3), {}
+    if on_card:  # chips and timing noise of each batch are drawn anew, the same after an interruption
+        experiment = experiment.model_copy(update={"noise_aware": NoiseAware(kernel="card")})
+        options = {"card": card(mismatch_sigma=0.05, sigma_v=0.02, ramp_per_tau=0.02)}
+    whole = train(experiment, out=tmp_path / "whole", progress=False, **options)
     step = TTFSModule.training_step
 
     def interrupted(self, batch, index):
@@ -149,11 +153,11 @@ def test_interrupt_leaves_a_run_that_can_go_on(tmp_path, monkeypatch, optimizer)
     handler = signal.getsignal(signal.SIGINT)
     monkeypatch.setattr(TTFSModule, "training_step", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        train(experiment, out=tmp_path / "cut", progress=False)
+        train(experiment, out=tmp_path / "cut", progress=False, **options)
     assert signal.getsignal(signal.SIGINT) is handler
     assert not json.loads((tmp_path / "cut" / "run.json").read_text())["finished"]
     monkeypatch.setattr(TTFSModule, "training_step", step)
-    train(experiment, out=tmp_path / "cut", progress=False)
+    train(experiment, out=tmp_path / "cut", progress=False, **options)
     assert same(weights(whole, "last.ckpt"), weights(tmp_path / "cut", "last.ckpt"))
 
 

@@ -12,6 +12,7 @@ from neuronsim.errors import InputError
 
 PAPER_BAND, PAPER_IMAGES = 0.0003, 10_000
 _NEAR = 0.001  # a band wider than the fluctuations of a settled network: three images more or fewer decide the paper's
+LENGTHS = (100, 300, 500)
 _LEAST_TAIL = 0.1  # a range shorter than this part of the run shows no convergence
 
 
@@ -19,7 +20,7 @@ _LEAST_TAIL = 0.1  # a range shorter than this part of the run shows no converge
 class Convergence:
     """``accuracy``: mean of the converged range. ``step``: the first of that range, counted from 1; None: not converged, then
     the accuracy is the mean of the last tenth. ``within_1``, ``within_05``: first step above accuracy - 1 %, - 0.5 %.
-    ``near``: the first from which on it stays within +-0.1 % of the accuracy."""
+    ``near``: the first from which on it stays within +-0.1 % (:func:`near_for`) of the accuracy."""
 
     accuracy: float
     step: int | None
@@ -33,10 +34,15 @@ def band_for(images: int) -> float:
     return max(PAPER_BAND * math.sqrt(PAPER_IMAGES / images), 1.0 / images)
 
 
-def converge(curve: ArrayLike, band: float) -> Convergence:
+def near_for(images: int) -> float:
+    """Half width of the wide range: +-0.1 %, and never less than one image."""
+    return max(_NEAR, 1.0 / images)
+
+
+def converge(curve: ArrayLike, band: float, near_band: float = _NEAR) -> Convergence:
     """``curve`` (steps,): accuracy after each step. From the earliest step on it stays within +-``band`` of the mean of the rest.
 
-    Raises InputError for an empty curve or a band that is not positive.
+    ``near_band``: half width of the wide range. Raises InputError for an empty curve or a band that is not positive.
     """
     values = np.asarray(curve, dtype=np.float64)
     if values.ndim != 1 or values.size == 0 or not band > 0:
@@ -55,7 +61,7 @@ def converge(curve: ArrayLike, band: float) -> Convergence:
         found = np.flatnonzero(values > final - loss)
         return int(found[0]) + 1 if found.size else None
 
-    outside = np.flatnonzero(np.abs(values - final) > _NEAR + 1e-12)
+    outside = np.flatnonzero(np.abs(values - final) > near_band + 1e-12)
     near = int(outside[-1]) + 2 if outside.size else 1
     return Convergence(
         accuracy=final,

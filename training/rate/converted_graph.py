@@ -13,8 +13,6 @@ from .convertible import ConvertibleNetwork, MeanOverPixels, ResidualBlock, Swit
 from .graph import AvgPool, Conv, Dense, Identity, Layer, Link, Neuron, RateNetwork, Shape
 from .quantizer import LSQActivation
 
-_NEVER = 1e30  # threshold of the output neurons, which are read by their potential
-
 
 def rate_network(network: ConvertibleNetwork, input_shape: Shape, *, precharge: float = 0.5) -> RateNetwork:
     """The spiking network of :class:`training.rate.low_latency.SpikingNetwork` as layers and links.
@@ -56,9 +54,10 @@ class _Converter:
         return 1.0 if source < 0 else self.amplitudes[source]
 
     def _add(self, links: list[Link], bias: np.ndarray | float, activation: LSQActivation | None) -> None:
-        threshold = _NEVER if activation is None else activation.threshold
-        neuron = Neuron() if activation is None else self.neuron
-        self.layers.append(Layer(links=tuple(links), threshold=threshold, bias=bias, neuron=neuron))
+        threshold = 1.0 if activation is None else activation.threshold
+        readout = activation is None
+        neuron = Neuron() if readout else self.neuron
+        self.layers.append(Layer(links=tuple(links), threshold=threshold, bias=bias, neuron=neuron, readout=readout))
         self.amplitudes.append(threshold)
 
     def _link(self, layer: Weighted, source: int) -> tuple[Link, np.ndarray]:

@@ -49,7 +49,7 @@ class _Link:
     noisy: bool
     tiles: NDArray[np.float32] | None
     listed: NDArray[np.float32] | None  # variances of tiles or of the runs' weights
-    runs: Runs | None
+    runs: Runs
     sigma: NDArray[np.float32] | None
 
 
@@ -79,6 +79,10 @@ class EventEngine:
         ]
         self._thetas = [self._padded(n, network.thresholds[n], 1.0) for n in range(len(network.layers))]
         self._biases = [self._padded(n, network.biases[n], 0.0) for n in range(len(network.layers))]
+
+    def synapses(self, number: int, k: int) -> Runs:
+        """Link ``k`` of layer ``number`` with the weights that it has on this chip: frozen noise is in them."""
+        return self._links[number][k].runs
 
     def _tiled(self, layer: Layer) -> bool:
         by_synapse = self.noise is not None and self.noise.kind == "temporal" and self.noise.sampling == "synapse"
@@ -127,8 +131,9 @@ class EventEngine:
         trial: int = 0,
         advanced: Callable[[int], object] | None = None,
     ) -> Inference:
-        """``steps`` steps for every image of ``pixels`` (n, ...) in [0, 1], each from rest.
+        """``steps`` steps for every image of ``pixels`` (n, ...), each from rest.
 
+        Pixels are rates in [0, 1]; with encoding "constant" any finite values (a network's standardized inputs).
         Image i draws from the streams of (seed, trial, first + i): a part of a data set gives the same as the whole.
         ``advanced(n)`` is called whenever n images are done. Raises InputError for a wrong shape or values out of range.
         """
@@ -136,7 +141,7 @@ class EventEngine:
             raise InputError(f"encoding = '{encoding}' must be one of {', '.join(ENCODINGS)}")
         if steps < 1:
             raise InputError(f"steps = {steps} is out of range: at least 1")
-        images = check_inputs(pixels, self.network)
+        images = check_inputs(pixels, self.network, rates=encoding != "constant")
 
         def inputs(image: int) -> tuple[NDArray, NDArray, NDArray]:
             if encoding == "constant":
@@ -239,8 +244,6 @@ class EventEngine:
     def _weights(self, number: int, k: int, key: tuple[int, int]) -> NDArray[np.float32]:
         """Flat weights of a link, redrawn for this inference where the noise is per inference."""
         link = self._links[number][k]
-        if link.runs is None:
-            raise InputError("this link has no runs")
         if self.noise is None or self.noise.kind != "inference" or link.sigma is None:
             return link.runs.weight
         drawn = np.empty_like(link.runs.weight)
@@ -291,8 +294,6 @@ class EventEngine:
         lag = self.network.delay if self.network.layers[number].spiking else 0
         for k, link in enumerate(self._links[number]):
             runs = link.runs
-            if runs is None:
-                continue
             start, index, amplitude = delivered[link.source + 1]
             wires = (runs.runs, runs.target, runs.origin, runs.length, start, index, amplitude, lag, first)
             if self.noise is not None and self.noise.sampling == "synapse" and link.sigma is not None and link.mode:

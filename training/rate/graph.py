@@ -19,6 +19,7 @@ from neuronsim.errors import InputError
 
 Shape = tuple[int, int, int]
 Array = NDArray[np.float32]
+_NEVER = 1e30  # threshold of a readout: its neurons are read by their potential and must not fire
 
 
 class Neuron(BaseModel):
@@ -123,7 +124,8 @@ class Link:
 class Layer:
     """Neurons with their links. ``threshold`` and ``bias``: a number, one per channel, or one per neuron (h, w, c).
 
-    ``spiking`` False: no neurons, the layer hands on what its links deliver (a passive pooling layer).
+    ``spiking`` False: no neurons, the layer hands on what its links deliver (a passive pooling layer). ``readout``: the last
+    layer, whose potentials are read; it sums and never fires, whatever its threshold, and is no neuron of a circuit.
     """
 
     links: tuple[Link, ...]
@@ -131,6 +133,7 @@ class Layer:
     bias: ArrayLike = 0.0
     neuron: Neuron = field(default_factory=Neuron)
     spiking: bool = True
+    readout: bool = False
     name: str = ""
 
 
@@ -154,14 +157,19 @@ class RateNetwork:
             name = layer.name or f"layer {number}"
             try:
                 self.shapes.append(self._shape(number, layer))
+                theta = _NEVER if layer.readout else layer.threshold
                 self.thresholds.append(
-                    _per_neuron(checks.positive("threshold", layer.threshold, "weight units"), self.shapes[-1])
+                    _per_neuron(checks.positive("threshold", theta, "weight units"), self.shapes[-1])
                 )
                 self.biases.append(_per_neuron(checks.finite("bias", layer.bias, "weight units"), self.shapes[-1]))
             except InputError as error:
                 raise InputError(f"{name}: {error}") from None
             if not layer.spiking and np.any(self.biases[-1]):
                 raise InputError(f"{name}: bias on a layer without neurons")
+            if layer.readout and (number < len(self.layers) - 1 or not layer.spiking):
+                raise InputError(f"{name}: readout = True is for the last layer, and that with spiking = True")
+            if layer.readout and (layer.neuron.membrane_noise or layer.neuron.threshold_jitter):
+                raise InputError(f"{name}: a readout is ideal: its noise scales with a threshold that it does not have")
         if not self.layers[-1].spiking:
             raise InputError("the last layer must be spiking: its spikes are counted")
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Law = Literal["proportional", "fixed", "sqrt"]
+Kernels = Literal["unrolled", "shared"]
 
 
 class WeightNoise(BaseModel):
@@ -29,7 +30,7 @@ class WeightNoise(BaseModel):
     law: Law = "proportional"
     kind: Literal["temporal", "frozen", "inference"] = "temporal"
     scope: Literal["sample", "batch"] = "sample"
-    kernels: Literal["unrolled", "shared"] = "unrolled"
+    kernels: Kernels = "unrolled"
     sampling: Literal["neuron", "synapse"] = "neuron"
 
     @model_validator(mode="after")

@@ -79,7 +79,9 @@ class NoisyNetwork(ReferenceNetwork):
             raise InputError(f"{type(synapses).__name__} carries no noise here")
         height, width, _ = synapses.output((event.shape[2], event.shape[3], event.shape[1]))
         columns = torch.nn.functional.unfold(event, weight.shape[2], stride=synapses.stride, padding=synapses.padding)
-        places = 1 if self.noise.kernels == "shared" else columns.shape[2]
-        drawn = flat + deviation * self._normal(torch.Size((samples, places, *flat.shape)), weight)
-        drawn = drawn.expand(len(event), columns.shape[2], -1, -1)
+        if self.noise.kernels == "shared":
+            kernels = flat + deviation * self._normal(torch.Size((samples, *flat.shape)), weight)
+            return torch.bmm(kernels.expand(len(event), -1, -1), columns).unflatten(2, (height, width))
+        drawn = flat + deviation * self._normal(torch.Size((samples, columns.shape[2], *flat.shape)), weight)
+        drawn = drawn.expand(len(event), -1, -1, -1)
         return torch.einsum("blk,blok->bol", columns.transpose(1, 2), drawn).unflatten(2, (height, width))

@@ -98,6 +98,8 @@ def on_card(
 ) -> RateNetwork:
     """``network`` with the card's neurons in every spiking layer; their reset and precharge stay as they are.
 
+    A readout, which is no neuron but a sum whose potential is read, stays ideal.
+
     ``chip``: number of the frozen draw of threshold mismatch, None: no mismatch. ``temporal`` False: no jitter. Raises InputError
     as :func:`circuit_neuron` does.
     """
@@ -110,7 +112,7 @@ def on_card(
     }
     layers = []
     for number, layer in enumerate(network.layers):
-        if not layer.spiking:
+        if not layer.spiking or layer.readout:
             layers.append(layer)
             continue
         theta = network.thresholds[number]
@@ -134,11 +136,11 @@ def energy_per_inference(
 ) -> tuple[float, float] | None:
     """(energy of the spikes, of the static power) in joules of the neurons, mean over the images; None: the card has no energy.
 
-    Static power is drawn by every neuron for the whole run of ``steps``.
+    Static power is drawn by every neuron but a readout's for the whole run of ``steps``.
     """
     if card.energy is None:
         return None
-    spiking = [number for number, layer in enumerate(network.layers) if layer.spiking]
+    spiking = [number for number, layer in enumerate(network.layers) if layer.spiking and not layer.readout]
     neurons = sum(math.prod(network.shapes[number]) for number in spiking)
     spikes = float(inference.spikes[:, [1 + number for number in spiking]].sum(axis=1).mean())
     seconds = steps * circuit_neuron(card, step_s=step_s).step_s

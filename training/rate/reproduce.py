@@ -4,31 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
-from scipy import stats
 
 from neuronsim.card import RateCard
 from neuronsim.errors import InputError
 from neuronsim.files import output_errors, sha256_of
-from neuronsim.noisy_weights import Architecture, NoisyWeights, Row, SnrPoint, Spread, Trained, published
+from neuronsim.noisy_weights import Architecture, NoisyWeights, SnrPoint, Trained
 from neuronsim.progress import bar
 from neuronsim.report.noisy_weights import write_files
 
 from ..data import DataSet, load
-from ..intervals import over_draws
 from ..robustness.store import Store
 from ..ttfs.parallel import use_threads
 from .ann import RECIPES, ann_accuracy, pixels, train_ann
-from .convergence import band_for, converge
-from .conversion import PAPER_NEURON, convert, largest_inputs
+from .convergence import band_for
+from .conversion import convert, largest_inputs
 from .encoding import Encoding
-from .on_card import as_rate_card, circuit_neuron
-from .study import LEVELS, SCALES, SNR_LEVEL, Cell, Subject, card_cells, cells, compute, key_of, snr_counts
+from .noise import Kernels, Law
+from .on_card import Jitter, as_rate_card, circuit_neuron
+from .study import LEVELS, SCALES, Cell, Settings, Subject, card_cells, cells, compute, images_of, key_of, snr_counts
+from .study_rows import chip_differences, rows_of, snr_point
 
 _CURVE_POINTS = 120
 
@@ -48,6 +47,12 @@ def reproduce_noisy_weights(
     repeats: int = 32,
     card: RateCard | Path | str | None = None,
     chips: int = 20,
+    chip_images: int = 1000,
+    law: Law = "proportional",
+    kernels: Kernels = "unrolled",
+    reset: Literal["rest", "subtract"] = "rest",
+    precharge: float = 0.0,
+    jitter: Jitter = "membrane",
     seed: int = 0,
     data_dir: Path | str | None = None,
     progress: bool = True,
@@ -59,8 +64,10 @@ def reproduce_noisy_weights(
     ``networks`` trained from different seeds and ``trials`` of noise each (5 x 5 in the paper); ``images``: only the first test
     images; ``levels``: noise over weight, as fractions; ``scales``: threshold scales of the first hidden layer; ``epochs``
     replaces those of table I; ``repeats``: inferences per image for the signal-to-noise ratio (0: left out);
-    ``card``: a rate card on whose neurons the networks are put besides,
-    ``chips`` chips with frozen mismatch and temporal jitter (:mod:`training.rate.on_card`).
+    ``chips``: draws of frozen noise, the same on both sides, on the first ``chip_images`` images;
+    ``card``: a rate card on whose neurons the networks are put besides, ``chips`` chips with frozen mismatch and temporal
+    ``jitter`` (:mod:`training.rate.on_card`). ``law`` and ``kernels`` of the noise (:class:`WeightNoise`), ``reset`` and
+    ``precharge`` of the neurons: by default the paper's.
 
     ``out`` gets noisy-weights.json, tables (.csv, .md), plots (.png), the checkpoints, and every finished pass: the same command
     goes on where it was interrupted, and more trials or networks add to those that are there.
@@ -68,13 +75,23 @@ def reproduce_noisy_weights(
     Raises InputError for an argument out of range, MissingToolError without MNIST, OutputError.
     """
     levels, scales = tuple(dict.fromkeys(levels)), tuple(dict.fromkeys(scales))
-    _check(architectures, networks, trials, images, steps, levels, scales, repeats, seed)
+    _check(architectures, networks, trials, images, steps, levels, scales, repeats, seed, chips, chip_images)
+    for name, value, known in (
+        ("law", law, get_args(Law)), ("kernels", kernels, get_args(Kernels)), ("reset", reset, ("rest", "subtract")),
+        ("jitter", jitter, get_args(Jitter)),
+    ):  # fmt: skip
+        if value not in known:
+            raise InputError(f"{name} = '{value}' must be one of {', '.join(known)}")
+    if not 0 <= precharge < 1:
+        raise InputError(f"precharge = {precharge:g} is out of range [0, 1): a fraction of the threshold")
     out = Path(out)
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file: name a folder")
     rate_card = None if card is None else as_rate_card(card)
-    if chips < 1:
-        raise InputError(f"chips = {chips} is out of range: at least 1")
+    settings = Settings(
+        steps=steps, encoding=encoding, seed=seed, card=rate_card, chip_images=chip_images, law=law, kernels=kernels,
+        reset=reset, precharge=precharge, jitter=jitter,
+    )  # fmt: skip
     step_s = None if rate_card is None else circuit_neuron(rate_card).step_s
     data = load("mnist", data_dir)
     with output_errors(out):
@@ -92,13 +109,13 @@ def reproduce_noisy_weights(
                 torch.set_num_threads(1)
                 subjects[architecture, number] = subject
                 trained.append(about)
-        plan = cells(tuple(architectures), networks, trials, levels, scales)
+        plan = cells(tuple(architectures), networks, trials, levels, scales, chips, kernels)
         if rate_card is not None:
             plan += card_cells(tuple(architectures), networks, chips)
-        results = _passes(plan, subjects, store, steps, encoding, seed, rate_card, progress)
-        snr = _snr(subjects, store, steps, repeats, seed, progress)
-    n_images = len(next(iter(subjects.values())).labels)
-    band, shown = band_for(n_images), _curve_steps(steps)
+        results = _passes(plan, subjects, store, settings, progress)
+        snr = _snr(subjects, store, repeats, settings, progress)
+    n_images, shown = len(next(iter(subjects.values())).labels), _curve_steps(steps)
+    as_in_paper = not settings.changed
     study = NoisyWeights(
         command=command,
         data=data.source,
@@ -107,16 +124,20 @@ def reproduce_noisy_weights(
         trials=trials,
         encoding=encoding,
         seed=seed,
-        band=band,
-        neuron=PAPER_NEURON.model_dump(),
+        band=band_for(n_images),
+        neuron=settings.neuron.model_dump(),
         card=rate_card.neuron if rate_card else None,
         card_digest=rate_card.content_digest() if rate_card else None,
         card_edited=rate_card.edited if rate_card else False,
         step_s=step_s,
         curve_steps=shown,
         networks=trained,
-        rows=_rows(plan, results, band, shown),
+        rows=rows_of(plan, results, shown, n_images, as_in_paper),
         snr=snr,
+        frozen=chip_differences(plan, results),
+        law=law,
+        kernels=kernels,
+        jitter=jitter,
     )
     path = study.save(out / "noisy-weights.json")
     write_files(study, out)
@@ -133,6 +154,8 @@ def _check(
     scales: Sequence[float],
     repeats: int,
     seed: int,
+    chips: int,
+    chip_images: int,
 ) -> None:
     known = get_args(Architecture)
     for name in architectures:
@@ -145,6 +168,8 @@ def _check(
         ("steps", steps, 10),
         ("repeats", repeats, 0),
         ("seed", seed, 0),
+        ("chips", chips, 1),
+        ("chip_images", chip_images, 1),
     ):
         if value is not None and value < least:
             raise InputError(f"{name} = {value} is out of range: at least {least}")
@@ -209,102 +234,30 @@ def _passes(
     plan: list[Cell],
     subjects: dict[tuple[str, int], Subject],
     store: Store,
-    steps: int,
-    encoding: Encoding,
-    seed: int,
-    card: RateCard | None,
+    settings: Settings,
     shown: bool,
 ) -> list[dict[str, Any]]:
     results = []
     n = len(next(iter(subjects.values())).labels)
     # An ANN's pass costs next to nothing: the bar counts images through spiking networks.
-    weights = [n if cell.side == "snn" else 0 for cell in plan]
+    weights = [images_of(cell, n, settings) if cell.side == "snn" else 0 for cell in plan]
     with bar("noisy weights", sum(weights), shown=shown) as moving:
         for cell, weight in zip(plan, weights, strict=True):
             subject = subjects[cell.architecture, cell.network]
-            key = key_of(cell, subject, steps, encoding, seed, card)
+            key = key_of(cell, subject, settings)
             moving.note(f"{cell.architecture} {cell.side} {cell.noise} {cell.level:.0%} x{cell.scale:g}")
             if store.known(key):
                 moving.advance(weight)
-            results.append(
-                store.result(key, lambda c=cell, s=subject: compute(c, s, steps, encoding, seed, moving.advance, card))
-            )
+            results.append(store.result(key, lambda c=cell, s=subject: compute(c, s, settings, moving.advance)))
     return results
 
 
-def _rows(plan: list[Cell], results: list[dict[str, Any]], band: float, shown: list[int]) -> list[Row]:
-    pairs = sorted(zip(plan, results, strict=True), key=lambda pair: pair[0].row)
-    rows = []
-    for (architecture, side, noise, scale, level), members in groupby(pairs, key=lambda pair: pair[0].row):
-        found = [result for _, result in members]
-        curves = [np.array(result["right"]) / result["n"] for result in found]
-        paper = published(architecture, side, noise, scale, level)
-        about: dict[str, Any] = {
-            "architecture": architecture, "side": side, "noise": noise, "scale": scale, "level": level, "paper": paper,
-        }  # fmt: skip
-        if side == "ann":
-            rows.append(Row(accuracy=_spread([float(curve[0]) for curve in curves]), **about))
-            continue
-        ends = [converge(curve, band) for curve in curves]
-        mean = np.mean(curves, axis=0)
-        rows.append(
-            Row(
-                accuracy=_spread([end.accuracy for end in ends]),
-                convergence=_times([end.step for end in ends]),
-                within_1=_times([end.within_1 for end in ends]),
-                within_05=_times([end.within_05 for end in ends]),
-                near=_times([end.near for end in ends]),
-                not_converged=sum(end.step is None for end in ends),
-                spikes=float(np.mean([result["spikes"] for result in found])),
-                events=float(np.mean([result["events"] for result in found])),
-                spike_energy_j=_energy(found, 0),
-                static_energy_j=_energy(found, 1),
-                curve=[float(mean[step - 1]) for step in shown],
-                **about,
-            )
-        )
-    return rows
-
-
-def _energy(results: list[dict[str, Any]], part: int) -> float | None:
-    """Mean of one part of the energy, where the passes have it."""
-    found = [result["energy_j"][part] for result in results if result.get("energy_j")]
-    return float(np.mean(found)) if found else None
-
-
-def _spread(values: list[float]) -> Spread:
-    mean, low, high = over_draws(values)
-    std = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-    return Spread(n=len(values), mean=mean, low=low, high=high, std=std, least=min(values), most=max(values))
-
-
-def _times(steps: list[int | None]) -> Spread | None:
-    """Times of those trials that have one; the interval is not cut to fractions."""
-    values = np.array([step for step in steps if step is not None], dtype=np.float64)
-    if values.size == 0:
-        return None
-    n = values.size
-    _, half = _t_half(values)
-    mean = float(values.mean())
-    std = float(values.std(ddof=1)) if n > 1 else 0.0
-    return Spread(
-        n=n, mean=mean, low=mean - half, high=mean + half, std=std, least=float(values.min()), most=float(values.max())
-    )
-
-
-def _t_half(values: np.ndarray) -> tuple[float, float]:
-    if len(values) < 2:
-        return float(values.mean()), 0.0
-    return float(values.mean()), float(
-        stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values))
-    )
-
-
 def _snr(
-    subjects: dict[tuple[str, int], Subject], store: Store, steps: int, repeats: int, seed: int, shown: bool
+    subjects: dict[tuple[str, int], Subject], store: Store, repeats: int, settings: Settings, shown: bool
 ) -> list[SnrPoint]:
     if repeats < 2:
         return []
+    steps, seed = settings.steps, settings.seed
     lengths = [int(t) for t in np.unique(np.geomspace(min(25, steps), steps, 6).round())]
     kinds: tuple[Literal["temporal", "frozen"], ...] = ("temporal", "frozen")
     found = []
@@ -314,36 +267,13 @@ def _snr(
             for kind in kinds:
                 for length in lengths:
                     key = ["snr", kind, length, repeats, seed, subject.digest, subject.data_digest, len(subject.labels)]
-                    counts = store.result(key, lambda s=subject, k=kind, n=length: snr_counts(s, k, n, repeats, seed))[
-                        "counts"
-                    ]
+                    key += settings.changed
+                    counts = store.result(
+                        key, lambda s=subject, k=kind, n=length: snr_counts(s, k, n, repeats, settings)
+                    )["counts"]
                     moving.advance()
-                    found.append(_snr_point(subject.architecture, kind, length, np.array(counts, float)))
+                    found.append(snr_point(subject.architecture, kind, length, np.array(counts, float)))
     return [point for point in found if point is not None]
-
-
-def _snr_point(
-    architecture: Architecture, kind: Literal["temporal", "frozen"], steps: int, counts: np.ndarray
-) -> SnrPoint | None:
-    """counts (images, repeats). Images whose count never varies have no ratio; None when no image has one."""
-    mean, std = counts.mean(axis=1), counts.std(axis=1, ddof=1)
-    good = (std > 0) & (mean > 0)
-    if not good.any():
-        return None
-    logs = np.log(mean[good] / std[good])
-    # The standard error of ln(std) of n normal numbers is 1/sqrt(2 (n - 1)).
-    half = 1.96 / math.sqrt(2 * (counts.shape[1] - 1) * good.sum())
-    centre = float(logs.mean())
-    return SnrPoint(
-        architecture=architecture,
-        noise=kind,
-        level=SNR_LEVEL,
-        steps=steps,
-        spikes=float(mean[good].mean()),
-        snr=math.exp(centre),
-        low=math.exp(centre - half),
-        high=math.exp(centre + half),
-    )
 
 
 def _curve_steps(steps: int) -> list[int]:

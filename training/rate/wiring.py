@@ -123,13 +123,15 @@ def fan_outs(network: RateNetwork) -> list[Integers]:
     return found
 
 
-def check_inputs(pixels: NDArray, network: RateNetwork) -> Floats:
-    """Images as (n, inputs). Raises InputError for a wrong shape or values outside [0, 1]."""
+def check_inputs(pixels: NDArray, network: RateNetwork, *, rates: bool = True) -> Floats:
+    """Images as (n, inputs). Raises InputError for a wrong shape, values that are not finite, or ``rates`` outside [0, 1]."""
     values = np.asarray(pixels, dtype=np.float32)
     if values.ndim < 2 or math.prod(values.shape[1:]) != network.n_inputs:
         raise InputError(f"images {values.shape} do not fit the network's input {network.input_shape}")
-    if not (np.all(values >= 0) and np.all(values <= 1)):
+    if not np.isfinite(values).all():
         raise InputError(
-            f"pixels reach from {np.nanmin(values):g} to {np.nanmax(values):g}: a firing probability lies in [0, 1]"
+            f"{np.count_nonzero(~np.isfinite(values))} input values are not finite: finite numbers are needed"
         )
+    if rates and not (np.all(values >= 0) and np.all(values <= 1)):
+        raise InputError(f"pixels reach from {values.min():g} to {values.max():g}: a firing probability lies in [0, 1]")
     return np.ascontiguousarray(values.reshape(len(values), -1))

@@ -6,14 +6,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from neuronsim.card import TTFSCard
 from neuronsim.errors import InputError, suggest
 from neuronsim.files import output_errors
 from neuronsim.progress import bar
 from neuronsim.report.robustness import write_files
-from neuronsim.studies import KINDS, Gain, Kind, Point, Study
+from neuronsim.studies import KINDS, Gain, Kind, Study
 
-from ..intervals import difference
+from ..answers import unpack
+from ..crossed import difference_interval
 from ..runs import as_ttfs_card
 from ..ttfs.parallel import use_threads
 from . import sweeps
@@ -23,6 +27,7 @@ from .sweeps import DEFINITIONS, Settings
 from .tasks import Task, points
 from .use import energy, uses
 
+_PASSES = 2  # raised when passes hold more or other figures than before: they are made again
 _PLANS: dict[Kind, Callable[[Sequence[Subject], Workbench, Settings], list[Task]]] = {
     "quantization": sweeps.quantization,
     "snr": sweeps.snr,
@@ -87,7 +92,7 @@ def stress(
 
 
 def _results(kind: Kind, tasks: list[Task], store: Store, shared: list[Any], shown: bool) -> list[dict[str, Any]]:
-    keys = [[*task.key, *task.subject.key(), *shared] for task in tasks]
+    keys = [[_PASSES, *task.key, *task.subject.key(), *shared] for task in tasks]
     results = []
     with bar(f"robustness: {kind}", len(tasks), shown=shown) as moving:
         for task, key in zip(tasks, keys, strict=True):
@@ -118,22 +123,25 @@ def _study(
         card_edited=card.edited if card else False,
         networks=[subject.origin for subject in found if subject.label in used],
         points=accuracies,
-        gains=_gains(found, accuracies) if kind == "card" else [],
+        gains=_gains(found, tasks, results) if kind == "card" else [],
         energy=uses(tasks, results, card) if kind == "energy" else [],
     )
 
 
-def _gains(found: list[Subject], accuracies: list[Point]) -> list[Gain]:
-    """Every deployed network against that of the first run, on the same chips."""
+def _gains(found: list[Subject], tasks: list[Task], results: list[dict[str, Any]]) -> list[Gain]:
+    """Every deployed network against that of the first run, on the same chips and images."""
     deployed = [subject for subject in found if subject.final]
-    chips = {point.network: point.draws for point in accuracies if point.series == "card"}
+    right: dict[str, list[NDArray[np.bool_]]] = {subject.label: [] for subject in deployed}
+    for task, result in zip(tasks, results, strict=True):
+        if task.series == "card":
+            right[task.subject.label].append(unpack(result["right"]))
     gains = []
     for subject in deployed[1:]:
         reference = deployed[0]
         # Chips are drawn layer by layer: the same only for networks of equal layers.
         paired = subject.experiment.layers == reference.experiment.layers
-        values, base = chips[subject.label], chips[reference.label]
-        mean, low, high = difference(values, base, paired=paired)
+        values, base = right[subject.label], right[reference.label]
+        mean, low, high = difference_interval(values, base, paired=paired)
         gains.append(
             Gain(
                 network=subject.label,
@@ -144,6 +152,7 @@ def _gains(found: list[Subject], accuracies: list[Point]) -> list[Gain]:
                 high=high,
                 chips=len(values),
                 paired=paired,
+                interval="chips and images",
             )
         )
     return gains

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..answers import pack
 from ..injection import generator_for
 from ..network import TTFSNetwork
 from ..trials import decide_times
@@ -21,17 +23,21 @@ _EXPONENT = 80.0  # largest t in tau: keeps exp(t) finite in single precision
 
 def accuracy(
     network: TTFSNetwork, batches: Batches, *, inputs: Callable[[Tensor, int], Tensor] | None = None
-) -> dict[str, float]:
-    """``accuracy`` and ``silent`` (fractions) over ``n`` images; ``inputs`` maps z of one batch, given its number."""
-    right, silent, n = 0, 0, 0
+) -> dict[str, Any]:
+    """``accuracy`` and ``silent`` (fractions) over ``n`` images, ``right`` (packed answers).
+
+    ``inputs`` maps z of one batch, given its number.
+    """
+    right, silent = [], 0
     with torch.no_grad():
         for number, (z, labels) in enumerate(batches):
             out = network(z if inputs is None else inputs(z, number)).numpy()
             decided = decide_times(out)
-            right += int((decided == labels.numpy()).sum())
+            right.append(decided == labels.numpy())
             silent += int((decided < 0).sum())
-            n += len(labels)
-    return {"accuracy": right / n, "silent": silent / n, "n": n}
+    answers = np.concatenate(right)
+    n = len(answers)
+    return {"accuracy": int(answers.sum()) / n, "silent": silent / n, "n": n, "right": pack(answers)}
 
 
 @contextmanager

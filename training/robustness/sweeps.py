@@ -12,6 +12,7 @@ import numpy as np
 from neuronsim.card import TTFSCard
 from neuronsim.errors import InputError
 from neuronsim.quantizer import FullScale
+from neuronsim.studies import TEMPORAL_ONLY
 
 from .passes import accuracy, input_jitter, output_jitter, quantization_snr_db, weight_noise
 from .subjects import Subject, Workbench
@@ -27,7 +28,7 @@ _QUANTIZED = 4  # resolution at which a full-precision network meets weight nois
 CARD_CONDITIONS = (
     ("card", True, True),
     ("frozen only", True, False),
-    ("temporal only", False, True),
+    (TEMPORAL_ONLY, False, True),
     ("no noise", False, False),
 )
 DEFINITIONS = {

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from neuronsim.proportions import wilson
 from neuronsim.quantizer import FullScale
 from neuronsim.studies import Point
 
-from ..intervals import over_draws, wilson
+from ..answers import unpack
+from ..crossed import accuracy_interval
 from .subjects import Subject
 
 
@@ -53,9 +55,9 @@ def _point(task: Task, results: list[dict[str, Any]]) -> Point:
     if task.draw is None:
         mean, (low, high) = draws[0], wilson(draws[0], int(results[0]["n"]))
     else:
-        mean, low, high = over_draws(draws)
+        mean, low, high = accuracy_interval([unpack(result["right"]) for result in results])
     snr = results[0].get("snr_db")
-    beyond = [result["out_of_range"] for result in results if "out_of_range" in result]
+    beyond = [result["out_of_range"] for result in results if result.get("out_of_range") is not None]
     return Point(
         network=task.subject.label,
         series=task.series,
@@ -67,7 +69,7 @@ def _point(task: Task, results: list[dict[str, Any]]) -> Point:
         high=high,
         worst=min(draws),
         draws=[] if task.draw is None else draws,
-        interval="images" if task.draw is None else "draws",
+        interval="images" if task.draw is None else "draws and images",
         silent_outputs=float(np.mean([result["silent"] for result in results])),
         weight_snr_db=snr if snr is not None and math.isfinite(snr) else None,
         out_of_range=float(np.mean(beyond)) if beyond else None,

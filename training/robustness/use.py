@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from neuronsim.card import TTFSCard
 from neuronsim.studies import EnergyUse
 
 from ..energy import PAPER_SPIKE_J, activity, card_energy, clock_window
+from ..intervals import over_values
 from .subjects import Subject, Workbench
 from .sweeps import Settings, chip
 from .tasks import Task
 
 
 def energy(found: Sequence[Subject], bench: Workbench, settings: Settings) -> list[Task]:
-    """Per deployed network: one pass that counts spikes, and with a card one pass on chip 0 (the spread over chips is small)."""
+    """Per deployed network: one pass that counts spikes, and with a card one on each of its chips."""
     tasks = []
     for subject in (subject for subject in found if subject.final):
         scope = subject.experiment.full_scale
@@ -32,7 +35,7 @@ def energy(found: Sequence[Subject], bench: Workbench, settings: Settings) -> li
             )
         )
         if settings.card is not None and settings.card.energy is not None:
-            tasks.append(chip(subject, bench, settings, "card", True, True, 0))
+            tasks += [chip(subject, bench, settings, "card", True, True, number) for number in range(settings.chips)]
     return tasks
 
 
@@ -53,7 +56,7 @@ def uses(tasks: Sequence[Task], results: Sequence[dict[str, Any]], card: TTFSCar
             continue
         origin = task.subject.origin
         weights = origin.n_weights * counted["mean_sparsity"]
-        on_card = next((r for t, r in pairs if t.subject is task.subject and t.series == "card"), None)
+        on_card = [r for t, r in pairs if t.subject is task.subject and t.series == "card"]
         counts = {name: value for name, value in counted.items() if name not in ("n", "n_images")}
         found.append(
             EnergyUse(
@@ -70,19 +73,32 @@ def uses(tasks: Sequence[Task], results: Sequence[dict[str, Any]], card: TTFSCar
     return found
 
 
-def _of_card(trial: dict[str, Any] | None, card: TTFSCard | None) -> dict[str, Any]:
-    if trial is None or card is None:
+def _of_card(trials: list[dict[str, Any]], card: TTFSCard | None) -> dict[str, Any]:
+    """Means over the chips, and the intervals of both energies over them."""
+    if not trials or card is None:
         return {}
-    spikes, neurons, decision = trial["spikes"], trial["neurons"], trial["decision_tau"]
-    window = clock_window(trial["slowest_tau"])
-    active, always = card_energy(card, spikes, neurons, decision), card_energy(card, spikes, neurons, window)
-    if active is None or always is None:
-        return {}
+    windows = [clock_window(trial["slowest_tau"]) for trial in trials]
+    active, always, static = [], [], []
+    for trial, window in zip(trials, windows, strict=True):
+        spikes, neurons, decision = trial["spikes"], trial["neurons"], trial["decision_tau"]
+        until, through = card_energy(card, spikes, neurons, decision), card_energy(card, spikes, neurons, window)
+        if until is None or through is None:
+            return {}
+        active.append(sum(until))
+        static.append(until[1])
+        always.append(sum(through))
+    active_j, active_low_j, active_high_j = over_values(active)
+    always_on_j, always_on_low_j, always_on_high_j = over_values(always)
     return {
-        "card_spikes": spikes,
-        "card_decision_tau": decision,
-        "card_window_tau": window,
-        "card_active_j": sum(active),
-        "card_always_on_j": sum(always),
-        "card_static_share": active[1] / sum(active) if sum(active) > 0 else 0.0,
+        "card_chips": len(trials),
+        "card_spikes": float(np.mean([trial["spikes"] for trial in trials])),
+        "card_decision_tau": float(np.mean([trial["decision_tau"] for trial in trials])),
+        "card_window_tau": float(np.mean(windows)),
+        "card_active_j": active_j,
+        "card_active_low_j": active_low_j,
+        "card_active_high_j": active_high_j,
+        "card_always_on_j": always_on_j,
+        "card_always_on_low_j": always_on_low_j,
+        "card_always_on_high_j": always_on_high_j,
+        "card_static_share": float(np.mean(static)) / active_j if active_j > 0 else 0.0,
     }

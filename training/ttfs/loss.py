@@ -43,7 +43,7 @@ def silent_target_shortfall(z: Tensor, potential: Tensor, target: Tensor) -> Ten
     """Mean over the batch of max(0, 1 - v_c) where the target output c is silent: what its membrane lacks to the threshold.
 
     ``z`` and ``potential`` (batch, classes), ``target`` (batch,). ``potential``: v(t -> inf) = sum of the weights of all inputs
-    that spiked (paper 004, equation 3; see ``TTFSNetwork.with_potential``). A silent target is a constant in every loss on spike
+    that spiked (paper 004, equation 3; see ``Neurons.final_potential``). A silent target is a constant in every loss on spike
     times; this gives its weights a gradient of -1 each until it fires. The paper has no such term.
     """
     index = target[:, None]

@@ -1,0 +1,180 @@
+"""From the passes of the noisy-weights study to its rows: means, intervals, convergence, differences between the sides."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import Any, Literal
+
+import numpy as np
+
+from neuronsim.noisy_weights import (
+    Architecture,
+    ChipDifference,
+    Row,
+    Shorter,
+    SnrPoint,
+    Spread,
+    published,
+)
+from neuronsim.proportions import wilson
+
+from ..intervals import Interval, difference, over_draws, over_values
+from .convergence import LENGTHS, band_for, converge, near_for
+from .study import SNR_LEVEL, Cell
+
+
+def rows_of(
+    plan: list[Cell], results: list[dict[str, Any]], shown: list[int], n_images: int, as_in_paper: bool
+) -> list[Row]:
+    """Rows of a study of ``n_images``; curves at the steps ``shown``. The paper's values stand beside its own settings only."""
+    pairs = sorted(zip(plan, results, strict=True), key=lambda pair: pair[0].row)
+    rows = []
+    for (architecture, side, noise, scale, level), members in groupby(pairs, key=lambda pair: pair[0].row):
+        group = list(members)
+        networks, found = [cell.network for cell, _ in group], [result for _, result in group]
+        n = int(found[0]["n"])
+        curves = [np.array(result["right"]) / n for result in found]
+        about: dict[str, Any] = {
+            "architecture": architecture, "side": side, "noise": noise, "scale": scale, "level": level,
+            "n_images": None if n == n_images else n,
+            "paper": published(architecture, side, noise, scale, level) if as_in_paper else None,
+        }  # fmt: skip
+        if side == "ann":
+            rows.append(Row(accuracy=spread([float(curve[0]) for curve in curves], networks, n), **about))
+            continue
+        band, near = band_for(n), near_for(n)
+        ends = [converge(curve, band, near) for curve in curves]
+        mean = np.mean(curves, axis=0)
+        rows.append(
+            Row(
+                accuracy=spread([end.accuracy for end in ends], networks, n),
+                convergence=times([end.step for end in ends], networks),
+                within_1=times([end.within_1 for end in ends], networks),
+                within_05=times([end.within_05 for end in ends], networks),
+                near=times([end.near for end in ends], networks),
+                by_length=by_length(mean, n),
+                not_converged=sum(end.step is None for end in ends),
+                spikes=float(np.mean([result["spikes"] for result in found])),
+                events=float(np.mean([result["events"] for result in found])) if "events" in found[0] else None,
+                spike_energy_j=_energy(found, 0),
+                static_energy_j=_energy(found, 1),
+                curve=[float(mean[step - 1]) for step in shown],
+                **about,
+            )
+        )
+    return rows
+
+
+def by_length(curve: np.ndarray, images: int) -> list[Shorter]:
+    """What runs of LENGTHS steps would have called convergence, and the whole run: the range lies around the end's mean."""
+    lengths = [length for length in LENGTHS if length < len(curve)]
+    found = []
+    for length in (*lengths, len(curve)):
+        end = converge(curve[:length], band_for(images), near_for(images))
+        found.append(
+            Shorter(steps=length, accuracy=end.accuracy, convergence=end.step, near=end.near, within_1=end.within_1)
+        )
+    return found
+
+
+def spread(values: Sequence[float], networks: Sequence[int], images: int) -> Spread:
+    """Accuracies of one row with the interval that their number allows (:class:`Spread`)."""
+    if len(values) == 1:
+        low, high = wilson(values[0], images)
+        return Spread(n=1, mean=values[0], low=low, high=high, std=0.0, least=values[0], most=values[0], over="images")
+    return _spread(values, networks, over_draws)
+
+
+def times(steps: Sequence[int | None], networks: Sequence[int]) -> Spread | None:
+    """Times of those trials that have one; the interval is not cut to fractions."""
+    known = [(float(step), network) for step, network in zip(steps, networks, strict=True) if step is not None]
+    return _spread([step for step, _ in known], [network for _, network in known], over_values) if known else None
+
+
+def _spread(
+    values: Sequence[float], networks: Sequence[int], interval: Callable[[Sequence[float]], Interval]
+) -> Spread:
+    found = np.asarray(values, dtype=np.float64)
+    over, independent = _independent(found, networks)
+    mean, low, high = interval(independent.tolist())
+    std = float(found.std(ddof=1)) if len(found) > 1 else 0.0
+    return Spread(
+        n=len(found),
+        mean=mean,
+        low=low,
+        high=high,
+        std=std,
+        least=float(found.min()),
+        most=float(found.max()),
+        over=over,
+    )
+
+
+def _independent(values: np.ndarray, networks: Sequence[int]) -> tuple[Literal["draws", "networks"], np.ndarray]:
+    """What may be taken as independent: the trials of one network, or the means of several, whose trials share its level."""
+    kinds = sorted(set(networks))
+    if len(kinds) < 2:
+        return "draws", values
+    return "networks", np.array([values[np.array(networks) == kind].mean() for kind in kinds])
+
+
+def chip_differences(plan: list[Cell], results: list[dict[str, Any]]) -> list[ChipDifference]:
+    """SNN minus ANN on the same chips, for every network and level that has frozen noise on both sides."""
+    values: dict[tuple[Architecture, float], dict[tuple[int, int], dict[str, float]]] = {}
+    for cell, result in zip(plan, results, strict=True):
+        if cell.noise == "frozen":
+            curve = np.array(result["right"]) / result["n"]
+            accuracy = float(curve[0]) if cell.side == "ann" else converge(curve, band_for(result["n"])).accuracy
+            chips = values.setdefault((cell.architecture, cell.level), {})
+            chips.setdefault((cell.network, cell.trial), {})[cell.side] = accuracy
+    found = []
+    for (architecture, level), chips in values.items():
+        both = sorted((key, sides) for key, sides in chips.items() if len(sides) == 2)
+        if not both:
+            continue
+        networks = [network for (network, _), _ in both]
+        snn, ann = (np.array([sides[side] for _, sides in both]) for side in ("snn", "ann"))
+        over = _independent(snn, networks)[0]
+        a, b = (_independent(values, networks)[1].tolist() for values in (snn, ann))
+        mean, low, high = difference(a, b, paired=True)
+        found.append(
+            ChipDifference(
+                architecture=architecture, level=level, n=len(both), mean=mean, low=low, high=high, over=over
+            )
+        )
+    return found
+
+
+def snr_point(
+    architecture: Architecture, kind: Literal["temporal", "frozen"], steps: int, counts: np.ndarray
+) -> SnrPoint | None:
+    """counts (images, repeats). Images whose count never varies have no ratio; None when no image has one.
+
+    The logarithm of an image's ratio m/s of n normal counts has the variance 1/(2 (n - 1)) of ln s and 1/(n (m/s)^2) of ln m.
+    """
+    mean, std = counts.mean(axis=1), counts.std(axis=1, ddof=1)
+    good = (std > 0) & (mean > 0)
+    if not good.any():
+        return None
+    ratio, n = mean[good] / std[good], counts.shape[1]
+    variance = 1 / (2 * (n - 1)) + 1 / (n * ratio**2)
+    half = 1.96 * math.sqrt(variance.sum()) / len(ratio)
+    center = float(np.log(ratio).mean())
+    return SnrPoint(
+        architecture=architecture,
+        noise=kind,
+        level=SNR_LEVEL,
+        steps=steps,
+        spikes=float(mean[good].mean()),
+        snr=math.exp(center),
+        low=math.exp(center - half),
+        high=math.exp(center + half),
+    )
+
+
+def _energy(results: list[dict[str, Any]], part: int) -> float | None:
+    """Mean of one part of the energy, where the passes have it."""
+    found = [result["energy_j"][part] for result in results if result.get("energy_j")]
+    return float(np.mean(found)) if found else None
