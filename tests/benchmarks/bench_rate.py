@@ -34,6 +34,11 @@ from training.rate.noise import WeightNoise
 from training.ttfs.parallel import use_threads
 
 IMAGES, STEPS = 10_000, 1000
+# What a program that perturbs its weight matrices does in every step, and what one does that knows where spikes are.
+NAIVE = {
+    "every synapse": "every synapse in every step (a dense program)",
+    "active synapses": "only those synapses that pass a spike",
+}
 T = TypeVar("T")
 
 
@@ -158,8 +163,8 @@ def readme_table(results: dict[str, Any]) -> str:
         ("noise costs, median (quartiles) over images", f"{results['noise_costs']:.0%} ({low:.0%} to {high:.0%})"),
     ]  # fmt: skip
     rows += [
-        (f"a draw for {kind}", f"{results[f'naive, {kind}']['times_slower_than_the_engine']:.0f} times slower")
-        for kind in ("every synapse", "active synapses")
+        (f"a draw for {what}", f"{results[f'naive, {kind}']['times_slower_than_the_engine']:.0f} times slower")
+        for kind, what in NAIVE.items()
     ]
     if "whole" in results:
         whole = results["whole"]

@@ -128,31 +128,35 @@ def machine() -> dict[str, object]:
 def main(arguments: list[str] | None = None) -> None:
     """Measure everything and write it down."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one layer, batch 4, no epoch; the README stays as it is")
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--quick", action="store_true", help="one layer, batch 4, no epoch; the README stays as it is")
+    part.add_argument("--table", action="store_true", help="only write plot and README's table from the figures there")
     parser.add_argument(
         "--full", action="store_true", help="train on all of MNIST for the epoch figures (needs the data)"
     )
-    parser.add_argument(
+    part.add_argument(
         "--again", choices=list(TITLES), nargs="+", help="measure only these once more, where other work disturbed them"
     )
     parser.add_argument("--data-dir", default=os.environ.get("NEURONSIM_DATA"), help="folder with mnist/, for --full")
     parser.add_argument("--out", type=Path, default=HERE, help="folder for ttfs.json and ttfs.png")
     chosen = parser.parse_args(arguments)
+    if chosen.table:
+        show(json.loads((chosen.out / "ttfs.json").read_text(encoding="utf-8")), chosen.out, readme=chosen.out == HERE)
+        return
     layers, threads = (["conv1"] if chosen.quick else chosen.again or list(TITLES)), (1, 2)
     batch, memory_batch, seconds = (4, 4, 0.02) if chosen.quick else (100, 128, 2.0)
     trainings = () if chosen.quick or chosen.again else EPOCHS
     before = json.loads((chosen.out / "ttfs.json").read_text(encoding="utf-8")) if chosen.again else {}
+    now = {"date": datetime.date.today().isoformat(), "machine": machine()}
     results: dict = before or {
-        "date": datetime.date.today().isoformat(),
+        **now,
         "command": "make bench-ttfs" + " FULL=1" * chosen.full + " (--quick)" * chosen.quick,
-        "machine": machine(),
         "batch": batch,
         "memory_batch": memory_batch,
     }
     if before:
-        now = {"date": datetime.date.today().isoformat(), "machine": machine()}
         results["again"] = {**before.get("again", {}), **dict.fromkeys(layers, now)}
-    if results["machine"]["load_average_at_start"] > 0.3 * (os.cpu_count() or 1):
+    if now["machine"]["load_average_at_start"] > 0.3 * (os.cpu_count() or 1):
         print("this machine is busy: the figures will be too high, torch's most of all", file=sys.stderr)
     with bar("bench-ttfs", len(layers) * (len(threads) + 4) + len(trainings)) as shown:
         measured = measure(layers, threads, batch, memory_batch, seconds, shown)
@@ -164,9 +168,14 @@ def main(arguments: list[str] | None = None) -> None:
             results["epochs"][str(size)] = epoch(size, optimizer, name, chosen.data_dir, epochs, threads[-1])
             shown.advance()
     write_text(chosen.out / "ttfs.json", json.dumps(results, indent=1) + "\n")
-    plot(results, chosen.out / "ttfs.png")
+    show(results, chosen.out, readme=not chosen.quick and chosen.out == HERE)
+
+
+def show(results: dict, out: Path, *, readme: bool) -> None:
+    """Plot, and the table on the screen and, if wanted, in the README."""
+    plot(results, out / "ttfs.png")
     table = readme_table(results)
-    if not chosen.quick and chosen.out == HERE:
+    if readme:
         write_readme("ttfs-bench", "bench-ttfs", table)
     print(table)
 

@@ -15,7 +15,9 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from cards import made_card
 from record import machine_line, write_readme
 
 from neuronsim.conversion_study import ConversionStudy
@@ -23,13 +25,17 @@ from neuronsim.files import write_text
 from neuronsim.noisy_weights import NoisyWeights
 from neuronsim.report import tables_conversion, tables_noisy_weights
 from neuronsim.report.blocks import Table
+from neuronsim.report.findings_noisy_weights import findings
+from neuronsim.report.plots_conversion import conversion_plot
+from neuronsim.report.style import save_png
 
 HERE = Path(__file__).parent
 MADE = HERE / "papers.json"
 # Every test image and step, at both ends of the noise; the levels between follow from `make noisy-weights`.
-NOISY_WEIGHTS = ("--networks", "1", "--trials", "1", "--level", "0", "--level", "100", "--scale", "1")
+_ENDS = ("--networks", "1", "--trials", "1", "--level", "0", "--level", "100", "--scale", "1")
+NOISY_WEIGHTS = (*_ENDS, "--chips", "10")
 # Convergence with regular input trains, where the accuracy of a settled network does not move.
-REGULAR = (*NOISY_WEIGHTS, "--only", "fc", "--encoding", "deterministic", "--steps", "300", "--repeats", "0")
+REGULAR = (*_ENDS, "--chips", "1", "--only", "fc", "--encoding", "deterministic", "--steps", "300", "--repeats", "0")
 # The same network on the neurons of a circuit, a part of the images on each chip.
 _ONE = ("--networks", "1", "--trials", "1", "--only", "fc", "--level", "0", "--scale", "1", "--repeats", "0")
 CARD = (*_ONE, "--images", "1000", "--steps", "500", "--chips", "10")
@@ -39,7 +45,7 @@ NOISE_ADAPTOR = ("-p", "2")
 def noisy_weights() -> str:
     """The README's block on paper 000."""
     study = NoisyWeights.load(HERE / "noisy_weights.json")
-    return markdown(tables_noisy_weights.about(study), tables_noisy_weights.tables(study))
+    return markdown(tables_noisy_weights.about(study), tables_noisy_weights.tables(study), findings(study))
 
 
 def on_card() -> str:
@@ -57,15 +63,18 @@ def regular() -> str:
 
 
 def noise_adaptor() -> str:
-    """The README's block on paper 003: accuracy against time."""
+    """The README's block on paper 003: accuracy against time, corrections, their picture."""
     study = ConversionStudy.load(HERE / "noise_adaptor.json")
-    shown = len({c.levels for c in study.converted})  # the tables of corrections and networks follow these
-    return markdown(tables_conversion.about(study), tables_conversion.tables(study)[:shown])
+    draw: Any = conversion_plot
+    save_png(draw, HERE / "noise_adaptor.png", study)
+    shown = [table for table in tables_conversion.tables(study) if not table.folded]
+    picture = "\n![accuracy against time, and what the adaptor bought](tests/benchmarks/noise_adaptor.png)\n"
+    return markdown(tables_conversion.about(study), shown, tables_conversion.findings(study)) + picture
 
 
-def markdown(about: str, tables: Sequence[Table]) -> str:
-    """What was run, then each table under its caption."""
-    lines = [about, ""]
+def markdown(about: str, tables: Sequence[Table], sentences: Sequence[str] = ()) -> str:
+    """What was run, what came out, then each table under its caption."""
+    lines = [about, "", *(f"- {sentence}" for sentence in sentences), *([""] if sentences else [])]
     for table in tables:
         lines += [table.markdown(), ""]
     return "\n".join(lines)
@@ -98,16 +107,6 @@ PARTS = {
 }
 
 
-def card_of(neuron: str, out: Path, jobs: int) -> Path:
-    """The rate card of a circuit, characterized in ngspice now if it is not yet."""
-    dataset, card = out / f"{neuron}.nc", out / f"{neuron}.json"
-    if not card.is_file():
-        shared = ("--plan", "rate_card", "--out", str(dataset), "--jobs", str(jobs))
-        subprocess.run([sys.executable, "-m", "neuronsim", "characterize", neuron, *shared], check=True)
-        subprocess.run([sys.executable, "-m", "neuronsim", "calibrate", str(dataset), "--out", str(card)], check=True)
-    return card
-
-
 def main() -> None:
     """Bring the chosen blocks up to date."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -128,7 +127,8 @@ def main() -> None:
             if name == "noisy-weights" and options.architecture:
                 command += ["--only", options.architecture]
             if part.card:
-                command += ["--card", str(card_of(part.card, options.out, options.jobs))]
+                path = options.out / f"{part.card}.json"
+                command += ["--card", str(made_card(part.card, path, "rate_card", "--jobs", str(options.jobs)))]
             paths = ["--out", str(out), "--jobs", str(options.jobs), *more]
             subprocess.run([sys.executable, "-m", *command, *paths], check=True)
             write_text(HERE / part.file, next(out.glob("*.json")).read_text(encoding="utf-8"))

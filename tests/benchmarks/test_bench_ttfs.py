@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from ttfs_figures import goals, readme_table
 
 HERE = Path(__file__).parent
 
@@ -32,3 +33,18 @@ def test_quick_run_writes_figures_table_and_plot(tmp_path: Path):
     assert memory["engine"]["extra_bytes"] < memory["published"]["extra_bytes"]
     assert (tmp_path / "ttfs.png").stat().st_size > 10_000
     assert (HERE.parents[1] / "README.md").read_text(encoding="utf-8") == readme
+
+
+def test_goals_are_judged():
+    results = json.loads((HERE / "ttfs.json").read_text(encoding="utf-8"))
+    judged = goals(results)
+    assert len(judged) == 8
+    assert all(holds for _, holds in judged), "the committed figures"
+    results["layers"]["fc"]["ratios"]["2"]["both"] = {"published_over_engine": 149.0, "engine_over_product": 8.1}
+    results["layers"]["conv2"]["memory"]["engine at the larger batch"]["extra_bytes"] = 51e6
+    results["layers"]["conv1"]["identical"] = False
+    results["epochs"]["10"]["epoch_s"] = 121.0
+    assert [holds for _, holds in goals(results)] == [False, False, True, True, False, False, True, False]
+    table = readme_table(results)
+    assert "3 of 8" in table
+    assert "149 times the published algorithm's speed (≥ 150)" in table

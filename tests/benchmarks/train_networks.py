@@ -1,8 +1,9 @@
 """Train the networks whose accuracies the README quotes, and put them on cards.
 
 Run by ``make bench-training`` (hours; every part goes on where it was interrupted). Writes training.json beside this file
-(figures, learning curves, machine, date, command), training.png and the README's table. Every choice was made on the
-validation images, which are part of the training set; each network kept meets the test images once.
+(of every part its figures, learning curves, machine, date, command, and the digests of its experiments), training.png and the
+README's table; ``--table`` only writes the last two from the first. Every choice was made on the validation images, which are
+part of the training set; each network kept meets the test images once.
 """
 
 from __future__ import annotations
@@ -12,29 +13,33 @@ import csv
 import datetime
 import json
 import os
-import statistics
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from cards import made_card
+from numpy.typing import NDArray
 from record import machine_line, write_readme
+from training_table import PLOT, answer, plot, readme_table
 
 from neuronsim.errors import InputError
 from neuronsim.files import write_text
+from neuronsim.proportions import wilson
 from neuronsim.studies import Study
 from training import load_experiment, stress, train
+from training.answers import pack
 from training.batches import PlainBatches
-from training.deployed import build, checkpoints, load_data, load_network
+from training.deployed import Kept, build, checkpoints, finished_run, load_data, load_network
 from training.injection import run_on_card
-from training.module import decide
+from training.intervals import paired_images
 from training.runs import as_ttfs_card
+from training.trials import decide_times
 from training.ttfs.parallel import use_threads
 
 HERE = Path(__file__).parent
-RESULTS, PLOT = HERE / "training.json", HERE / "training.png"
+RESULTS = HERE / "training.json"
 SEEDS = (0, 1, 2)
 # Second pole at 20 / tau, threshold ramp of 5 % per tau, and one of 20 %; phase steps small enough for the detector to stay
 # linear. Name of the card and of the run trained through it: what is set in the netlist.
@@ -42,60 +47,59 @@ CIRCUITS = {
     ("slow", "through_circuit"): {"r": "20", "ramp": "0.05", "kphi": "0.02"},
     ("steep", "through_steep"): {"r": "20", "ramp": "0.2", "kphi": "0.02"},
 }
-# Phase step per unit weight: at the manifest's 0.3 rad a fifth of this network's neurons leave the detector's linear range and
-# accuracy falls to 5 %; smaller steps are noisier (checked on 200 images and 4 chips: 99 %).
-STEPS = {"kphi": "0.06"}
-CHIP_IMAGES = 500  # test images on each of the 20 chips
+CHIP_IMAGES = 300  # test images on each of the 20 chips
 
 
 class Bench:
     """Where the runs lie, and what all parts share."""
 
-    def __init__(self, out: Path, data_dir: Path | None, jobs: int, seeds: Sequence[int]) -> None:
-        self.out, self.data_dir, self.jobs, self.seeds = out, data_dir, jobs, seeds
+    def __init__(
+        self, out: Path, data_dir: Path | None, jobs: int, seeds: Sequence[int], images: int | None = None
+    ) -> None:
+        self.out, self.data_dir, self.jobs, self.seeds, self.images = out, data_dir, jobs, seeds, images
+        self.runs: dict[str, dict[str, Any]] = {}
 
     def train(self, experiment: str, name: str, **options: Any) -> Path:
         """The run folder ``name``, trained now if it is not yet."""
-        return train(experiment, out=self.out / name, data_dir=self.data_dir, threads=self.jobs, **options)
+        run = train(experiment, out=self.out / name, data_dir=self.data_dir, threads=self.jobs, **options)
+        self.note(run)
+        return run
 
-    def command(self, *arguments: str) -> None:
-        """A command of the package, as a person would give it."""
-        subprocess.run([sys.executable, "-m", "neuronsim", *arguments], check=True)
+    def note(self, run: Path) -> None:
+        """Remember the experiment of a run folder, and of the run that it started from, for the provenance of the part."""
+        record = finished_run(run)
+        start = Path(record["start"]).parent.name if record["start"] else None
+        self.runs[run.name] = {
+            "experiment": record["experiment"],
+            "seed": record["seed"],
+            "digest": record["experiment_digest"],
+            "start": start,
+        }
+        if start and start not in self.runs and (self.out / start / "run.json").is_file():
+            self.note(self.out / start)
 
-    def accuracies(self, run: Path) -> dict[str, float]:
-        """Test accuracy of the best network of every stage, at the resolution it was trained for."""
-        experiment = load_experiment(run / "experiment.toml")
-        dataset = load_data(run, experiment, self.data_dir)
-        found = {}
-        with use_threads(self.jobs), torch.no_grad():
-            for kept in checkpoints(run):
-                network = build(experiment, dataset, kept.path)
-                network.bits = kept.bits
-                right = [
-                    int((decide(network(z)) == labels).sum()) for z, labels in PlainBatches(dataset.test, experiment)
-                ]
-                found["32" if kept.bits is None else str(kept.bits)] = sum(right) / len(dataset.test)
-        return found
-
-    def on_nominal(self, run: Path, path: Path) -> float:
-        """Test accuracy of a run on the nominal circuit of a card."""
+    def answers(self, run: Path, kept: Kept, path: Path | None = None) -> NDArray[np.bool_]:
+        """Right or wrong per test image of one checkpoint: on exact neurons, or on the nominal chip of a card."""
         experiment, model = load_experiment(run / "experiment.toml"), as_ttfs_card(path)
-        if model is None:
-            raise InputError(f"no card {path}")
-        network, dataset = load_network(run, self.data_dir)
-        right = 0
-        with use_threads(self.jobs):
+        dataset = load_data(run, experiment, self.data_dir)
+        network = build(experiment, dataset, kept.path)
+        network.bits = kept.bits
+        right = []
+        with use_threads(self.jobs), torch.no_grad():
             for z, labels in PlainBatches(dataset.test, experiment):
-                right += int((run_on_card(network, z, model).times.argmin(axis=1) == labels.numpy()).sum())
-        return right / len(dataset.test)
+                times = network(z).numpy() if model is None else run_on_card(network, z, model).times
+                right.append(decide_times(times) == labels.numpy())
+        return np.concatenate(right)
 
     def summary(self, run: Path) -> dict[str, Any]:
         """Figures and learning curve of a finished run."""
         with (run / "metrics.csv").open(encoding="utf-8") as stream:
             rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
         record = json.loads((run / "run.json").read_text(encoding="utf-8"))
+        answers = {kept.bits or 32: self.answers(run, kept) for kept in checkpoints(run)}
         return {
-            "test_accuracy": self.accuracies(run),
+            "test_accuracy": {str(bits): float(right.mean()) for bits, right in answers.items()},
+            "n_images": len(next(iter(answers.values()))),
             "validation_accuracy": [best and best["val_accuracy"] for best in record["bests"]],
             "seconds": sum(row["seconds"] for row in rows),
             "epochs": len(rows),
@@ -125,11 +129,7 @@ def fashion(bench: Bench) -> dict[str, Any]:
 
 def card(bench: Bench, name: str, plan: str, *options: str) -> Path:
     """A card of ``pll_nlif_averaged``, characterized in ngspice now if it is not yet."""
-    dataset, path = bench.out / f"{name}.nc", bench.out / f"{name}.json"
-    if not path.is_file():
-        bench.command("characterize", "pll_nlif_averaged", "--plan", plan, "--out", str(dataset), *options)
-        bench.command("calibrate", str(dataset), "--out", str(path))
-    return path
+    return made_card("pll_nlif_averaged", bench.out / f"{name}.json", plan, *options)
 
 
 def _set(parameters: dict[str, str]) -> list[str]:
@@ -137,16 +137,29 @@ def _set(parameters: dict[str, str]) -> list[str]:
     return [part for name, value in parameters.items() for part in ("--set", f"{name}={value}")]
 
 
+def averaged(bench: Bench) -> Path:
+    """Card of the averaged neuron as its manifest has it."""
+    return card(bench, "averaged", "card")
+
+
+def plain(bench: Bench) -> Path:
+    """The network of seed 0, trained on exact neurons."""
+    return bench.train("mnist_ttfs", "mnist_0", seed=0)
+
+
+def in_range(bench: Bench) -> Path:
+    """A network whose neurons stay within the linear range of the averaged neuron's detector."""
+    return bench.train("mnist_in_range", "in_range", card=averaged(bench))
+
+
 def on_chips(bench: Bench, path: Path, run: str, out: str) -> dict[str, Any]:
-    """Plain and noise-aware fine-tuning, both on the same 20 chips of the card at ``path``."""
-    start = bench.out / "mnist_0"
-    plain = bench.train("mnist_finetune", "finetuned", start=start)
-    aware = bench.train("mnist_on_card", run, start=start, card=path)
+    """The plain network, the one in range and one trained under noise, on the same 20 chips of the card at ``path``."""
+    aware = bench.train("mnist_on_card", run, start=in_range(bench), card=path)
     (study,) = stress(
-        [plain, aware],
+        [plain(bench), in_range(bench), aware],
         card=path,
         only=["card"],
-        images=CHIP_IMAGES,
+        images=bench.images or CHIP_IMAGES,
         out=bench.out / out,
         data_dir=bench.data_dir,
         threads=bench.jobs,
@@ -155,8 +168,27 @@ def on_chips(bench: Bench, path: Path, run: str, out: str) -> dict[str, Any]:
 
 
 def noise(bench: Bench) -> dict[str, Any]:
-    """On chips of the averaged neuron, its phase steps scaled."""
-    return on_chips(bench, card(bench, "scaled", "card", *_set(STEPS)), "on_card", "noise")
+    """On chips of the averaged neuron."""
+    return on_chips(bench, averaged(bench), "on_card", "noise")
+
+
+def detector(bench: Bench) -> list[dict[str, Any]]:
+    """How many neurons leave the detector's linear range on the nominal averaged neuron, and what that costs."""
+    model, found = as_ttfs_card(averaged(bench)), []
+    if model is None:
+        raise InputError("no card of the averaged neuron")
+    for run in (plain(bench), in_range(bench)):
+        experiment, network = load_experiment(run / "experiment.toml"), load_network(run, bench.data_dir)[0]
+        images = load_data(run, experiment, bench.data_dir).test.take(np.arange(bench.images or CHIP_IMAGES))
+        right, beyond, neurons = [], 0, 0
+        with use_threads(bench.jobs):
+            for z, labels in PlainBatches(images, experiment):
+                passed = run_on_card(network, z, model)
+                right.append(decide_times(passed.times) == labels.numpy())
+                beyond, neurons = beyond + passed.out_of_range, neurons + sum(passed.neurons)
+        about = {"kphi_rad": model.provenance.parameters["kphi"], "beyond_range": beyond / neurons}
+        found.append(_row(run, model.neuron, np.concatenate(right)) | about)
+    return found
 
 
 def transistor(bench: Bench) -> dict[str, Any]:
@@ -165,102 +197,73 @@ def transistor(bench: Bench) -> dict[str, Any]:
 
 
 def circuit(bench: Bench) -> dict[str, Any]:
-    """Fine-tuning with the ideal kernel, and through circuits with a second pole and a ramp: test accuracy on both."""
-    start = bench.out / "mnist_0"
-    plain = bench.train("mnist_finetune", "finetuned", start=start)
-    found = {"ideal kernel": bench.accuracies(plain)["32"]}
+    """Fine-tuning with exact neurons, and through circuits with a second pole and a ramp: test accuracy on both."""
+    start = plain(bench)
+    exact = bench.train("mnist_finetune", "finetuned", start=start)
+    rows, differences = [_row(exact, None, _deployed(bench, exact))], []
     for (name, run), parameters in CIRCUITS.items():
         path = card(bench, name, "transfer,ramp", *_set(parameters))
         through = bench.train("mnist_through_circuit", run, start=start, card=path)
-        about = f"ramp {float(parameters['ramp']):.0%} per tau, r = {parameters['r']}"
-        found[f"exact neurons, put on the circuit ({about})"] = bench.on_nominal(plain, path)
-        found[f"trained through the circuit ({about})"] = bench.on_nominal(through, path)
-    return found
+        on = f"ramp {float(parameters['ramp']):.0%} per tau, r = {parameters['r']}"
+        put, trained = _deployed(bench, exact, path), _deployed(bench, through, path)
+        rows += [_row(exact, on, put), _row(through, on, trained)]
+        mean, low, high = paired_images(trained, put)
+        differences.append(
+            {"run": through.name, "reference": exact.name, "on": on, "mean": mean, "low": low, "high": high}
+        )
+    return {"rows": rows, "differences": differences}
 
 
-PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
+def _deployed(bench: Bench, run: Path, path: Path | None = None) -> NDArray[np.bool_]:
+    return bench.answers(run, checkpoints(run)[-1], path)
+
+
+def _row(run: Path, on: str | None, right: NDArray[np.bool_]) -> dict[str, Any]:
+    """Accuracy of a run on exact neurons (``on`` None) or on a circuit, with its Wilson interval over the images."""
+    accuracy, n = float(right.mean()), len(right)
+    low, high = wilson(accuracy, n)
+    epochs = sum(stage.epochs for stage in load_experiment(run / "experiment.toml").stages)
+    return {"run": run.name, "on": on, "epochs": epochs, "accuracy": accuracy, "n_images": n, "low": low, "high": high,
+            "right": pack(right)}  # fmt: skip
+
+
+def robustness(bench: Bench) -> dict[str, Any]:
+    """Weights of few bits, weight noise, jitter (all test images) of seed 0; energy of the networks that live on chips."""
+    shared: dict[str, Any] = {"out": bench.out / "robustness", "data_dir": bench.data_dir, "threads": bench.jobs}
+    path = HERE / "transistor_card.json"
+    exact, on_chip = (
+        [bench.out / name for name in names] for names in (("mnist_0", "qat_0"), ("in_range", "on_transistor"))
+    )
+    for run in (*exact, *on_chip):
+        bench.note(run)
+    paths = stress(exact, card=path, only=["quantization", "snr", "jitter"], images=bench.images, **shared)
+    # every chip is run: on as many images as the other studies on chips
+    paths += stress(on_chip, card=path, only=["energy"], images=min(bench.images or CHIP_IMAGES, CHIP_IMAGES), **shared)
+    return {path.stem: Study.load(path).model_dump(mode="json") for path in paths}
+
+
+PARTS: dict[str, Callable[[Bench], Any]] = {
     "mnist": mnist,
     "quantized": quantized,
     "fashion": fashion,
+    "detector": detector,
     "noise": noise,
     "transistor": transistor,
     "circuit": circuit,
+    "robustness": robustness,
 }
-
-
-def plot(results: dict[str, Any]) -> None:
-    """Validation accuracy per epoch of the MNIST runs and, behind them, of their quantization, stages shaded."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
-    stages: list[str] = []
-    for seed, run in results["mnist"].items():
-        values, stages = list(run["curve"]["val_accuracy"]), ["32 bit"] * len(run["curve"]["val_accuracy"])
-        further = results.get("quantized", {}).get(seed)
-        if further:
-            values += further["curve"]["val_accuracy"]
-            stages += [f"{bits} bit" for stage in further["curve"]["stage"] for bits in [(8, 4, 2)[int(stage)]]]
-        axes.plot(range(1, len(values) + 1), [100 * value for value in values], label=f"seed {seed}")
-    for number, stage in enumerate(dict.fromkeys(stages)):
-        first, last = stages.index(stage), len(stages) - 1 - stages[::-1].index(stage)
-        axes.axvspan(first + 0.5, last + 1.5, color="0.5", alpha=0.12 * (number % 2), lw=0)
-        axes.annotate(stage, ((first + last + 2) / 2, 0.02), xycoords=("data", "axes fraction"), ha="center")
-    axes.set(
-        xlabel="epoch",
-        ylabel="validation accuracy / %",
-        ylim=(97, 99.6),
-        title="mnist_ttfs, then mnist_qat",
-    )
-    axes.grid(alpha=0.3)
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 0.08))
-    figure.savefig(PLOT, dpi=150)
-    plt.close(figure)
-
-
-def readme_table(results: dict[str, Any]) -> str:
-    """The figures as the README shows them."""
-    rows: list[tuple[str, str]] = []
-    if "mnist" in results:
-        for part, widths in (("mnist", ("32",)), ("quantized", ("8", "4", "2"))):
-            runs = list(results.get(part, {}).values())
-            for bits in widths if runs else ():
-                values = [run["test_accuracy"][bits] for run in runs]
-                spread = " / ".join(f"{value:.2%}" for value in values)
-                rows.append(
-                    (f"MNIST, {bits} bit, mean of {len(runs)} seeds", f"**{statistics.mean(values):.2%}** ({spread})")
-                )
-        minutes = statistics.mean(run["seconds"] for run in results["mnist"].values()) / 60
-        rows.append(("training time of one seed, full precision", f"{minutes:.0f} min"))
-    if "fashion" in results:
-        rows.append(("Fashion-MNIST, same recipe", f"{results['fashion']['0']['test_accuracy']['32']:.2%}"))
-    rows += [(f"MNIST, fine-tuned: {name}", f"{value:.2%}") for name, value in results.get("circuit", {}).items()]
-    for part in ("noise", "transistor"):
-        for point in results.get(part, {}).get("points", []):
-            value = f"{point['accuracy']:.2%} [{point['low']:.2%}, {point['high']:.2%}]"
-            if point["interval"] == "draws":
-                value += f", worst of {len(point['draws'])} chips {point['worst']:.2%}"
-            study = results[part]
-            rows.append((f"{study['card']}: {point['network']}, {point['series']}, {study['n_images']} images", value))
-    lines = ["| network | test accuracy |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows), ""]
-    if "mnist" in results:
-        lines += [f"![validation accuracy by epoch](tests/benchmarks/{PLOT.name})", ""]
-    return "\n".join(
-        [*lines, f"{results['date']}, {results['machine']}; `{results['command']}`, tests/benchmarks/training.json"]
-    )
 
 
 def _command(options: argparse.Namespace) -> str:
     """What was asked for: the make target, or the parts and seeds chosen instead."""
-    if options.only is None and tuple(options.seeds) == SEEDS:
+    if options.only is None and tuple(options.seeds) == SEEDS and options.images is None:
         return "make bench-training"
     only = f" --only {' '.join(options.only)}" if options.only else ""
-    return f"python tests/benchmarks/train_networks.py{only} --seeds {' '.join(map(str, options.seeds))}"
+    images = f" --images {options.images}" if options.images else ""
+    return f"python tests/benchmarks/train_networks.py{only} --seeds {' '.join(map(str, options.seeds))}{images}"
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Train what is not trained yet and write everything down."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("build/bench-training"))
@@ -268,21 +271,29 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     parser.add_argument("--only", choices=sorted(PARTS), nargs="*", help="parts to bring up to date (default: all)")
-    options = parser.parse_args()
-    bench = Bench(options.out, options.data_dir, options.jobs, options.seeds)
-    results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
-    for name in options.only or PARTS:
-        results[name] = PARTS[name](bench)
-        results |= {
+    parser.add_argument("--images", type=int, help=f"of the studies (default: {CHIP_IMAGES} on chips, else all)")
+    parser.add_argument("--table", action="store_true", help="only write plot and README from the results")
+    parser.add_argument(
+        "--results", type=Path, default=RESULTS, help="another file, to try something: no plot, no README"
+    )
+    options = parser.parse_args(arguments)
+    results = json.loads(options.results.read_text(encoding="utf-8")) if options.results.is_file() else {}
+    for name in () if options.table else options.only or PARTS:
+        bench = Bench(options.out, options.data_dir, options.jobs, options.seeds, options.images)
+        found = PARTS[name](bench)
+        results[name] = {
             "date": datetime.date.today().isoformat(),
             "machine": machine_line(f"torch {torch.__version__}"),
             "command": _command(options),
+            "runs": bench.runs,
+            "results": found,
         }
-        write_text(RESULTS, json.dumps(results, indent=1) + "\n")
-    if "mnist" in results:
-        plot(results)
+        write_text(options.results, json.dumps(results, indent=1) + "\n")
     table = readme_table(results)
-    write_readme("training", "bench-training", table)
+    if options.results == RESULTS:
+        plot(results, PLOT)
+        write_readme("training", "bench-training", table)
+        write_readme("answer", "bench-training", answer(results))
     print(table)
 
 

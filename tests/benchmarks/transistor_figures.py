@@ -10,14 +10,15 @@ import numpy as np
 import xarray as xr
 
 from neuronsim import levels
-from neuronsim.bootstrap import proportion
 from neuronsim.card import TTFSCard
 from neuronsim.dataset import select, verdict
 from neuronsim.prediction import spike_time_interval
-from neuronsim.report.sections_mismatch import chip_shifts
+from neuronsim.proportions import proportion
+from neuronsim.report.sections_mismatch import chip_shifts, chip_yield
 from neuronsim.report.sections_points import always_on
 from neuronsim.report.table3 import output_jitter
 from neuronsim.reset import reset_rows, reset_verdict, shift_s, tolerance_s
+from neuronsim.thermal import thermal_of
 
 ABOVE = "pll_nlif_averaged"
 PAPER_J = 10e-12
@@ -28,6 +29,12 @@ def spread(values: np.ndarray) -> dict[str, float]:
     """Least, median and largest of the finite values."""
     finite = values[np.isfinite(values)]
     return {"min": float(finite.min()), "median": float(np.median(finite)), "max": float(finite.max())}
+
+
+def operating_points(rows: xr.Dataset) -> list[str]:
+    """Name of the operating point of each row."""
+    columns = rows["corner"].values, rows["temperature_c"].values, rows["parameter_vdd_v"].values
+    return [f"{c} {t:g} C {v:g} V" for c, t, v in zip(*columns, strict=True)]
 
 
 def of_noise(card: TTFSCard) -> dict[str, Any]:
@@ -48,8 +55,7 @@ def of_reset(data: xr.Dataset) -> dict[str, Any]:
     """What the reset came to at each operating point."""
     rows = reset_rows(data)
     said, shift = reset_verdict(rows), shift_s(rows)
-    columns = rows["corner"].values, rows["temperature_c"].values, rows["parameter_vdd_v"].values
-    points = [f"{c} {t:g} C {v:g} V" for c, t, v in zip(*columns, strict=True)]
+    points = operating_points(rows)
     return {
         "points": len(points),
         "fires_again": int(np.isin(said, ("again", "shifted")).sum()),
@@ -68,18 +74,15 @@ def of_chips(data: xr.Dataset) -> dict[str, Any]:
     """Yield of the chips with its Wilson interval."""
     plan = json.loads(data.attrs["plans"])["mismatch"]
     chip, shift, came_to, _ = chip_shifts(select(data, "mismatch", ok=False))
-    chips = np.unique(chip)
-    fires = [bool((came_to[chip == c] == "fired").all()) for c in chips]
-    good = [
-        f and bool((np.abs(shift[chip == c]) <= plan["tolerance"]).all()) for c, f in zip(chips, fires, strict=True)
-    ]
+    fires, good = chip_yield(chip, shift, came_to, plan["tolerance"])
     return {
-        "chips": int(chips.size),
+        "chips": int(fires.size),
         "stimuli": plan["trials"],
         "tolerance": plan["tolerance"],
+        "trimmed": "trim" in data.dims,
         "came_to": {word: int((came_to == word).sum()) for word in np.unique(came_to).tolist()},
-        "fires_at_every_stimulus": proportion(sum(fires), chips.size, 0.95).model_dump(),
-        "and_within_tolerance": proportion(sum(good), chips.size, 0.95).model_dump(),
+        "fires_at_every_stimulus": proportion(int(fires.sum()), fires.size, 0.95).model_dump(),
+        "and_within_tolerance": proportion(int(good.sum()), good.size, 0.95).model_dump(),
     }
 
 
@@ -98,6 +101,9 @@ def of_card(card: TTFSCard) -> dict[str, Any]:
         "gain": card.weights.gain.value,
         "ramp_per_tau": kernel.ramp_per_tau.value,
         "resolution_s": None if resolution is None else resolution.value,
+        "xor_limit_weight": None
+        if kernel.xor_limit_weight is None
+        else kernel.xor_limit_weight.model_dump(mode="json"),
         "power_w": None if energy is None else energy.static_w.value,
         "not_fitted": card.not_fitted,
     }
@@ -107,8 +113,7 @@ def of_corners(data: xr.Dataset) -> dict[str, Any]:
     """What each operating point came to, and energy over those that fired."""
     rows = select(data, "corners", ok=False)
     came_to = verdict(rows)
-    columns = rows["corner"].values, rows["temperature_c"].values, rows["parameter_vdd_v"].values
-    points = [f"{c} {t:g} C {v:g} V" for c, t, v in zip(*columns, strict=True)]
+    points = operating_points(rows)
     fired = came_to == "fired"
     # always on: five time constants, whatever the plan watched
     window = ALWAYS_ON_TAU * rows["parameter_tau"].values
@@ -174,6 +179,24 @@ def of_phase_noise(data: xr.Dataset, card: TTFSCard) -> dict[str, Any]:
             "runs": int(own.size),
         }
     return {"runs": int(noisy.sum()), "early": int((noisy & (out < first)).sum()), "trials": by_trial}
+
+
+def of_thermal(data: xr.Dataset) -> dict[str, Any]:
+    """Accumulated jitter of the ring VCO at each temperature and noise power: law, theory, distance from the floor."""
+    found = thermal_of(data)
+    if found is None:
+        raise ValueError("plan thermal was not run")
+    return {
+        f"{case.temperature_c:g} C, noise power x {case.power:g}": {
+            "oscillators": len(case.edges_s),
+            "kappa_sqrt_s": case.law.kappa.model_dump(),
+            "kappa_theory_sqrt_s": case.kappa_theory,
+            "exponent": case.law.exponent.model_dump(),
+            "over_floor": found.over_floor(case.law),
+        }
+        for case in found.noisy
+        if case.step_s == found.step_s  # half of it is the datasheet's check
+    }
 
 
 def _ends(values: np.ndarray) -> list[float | None]:

@@ -24,6 +24,9 @@ def readme_table(results: dict[str, Any]) -> str:
         ("output sampled every", f"{card['resolution_s'] * 1e9:.3f} ns"),
         ("tau, gain, power", f"{card['tau_s'] * 1e9:.1f} ns, {card['gain']:.3f}, {card['power_w'] * 1e6:.0f} uW"),
     ]
+    if limit := card.get("xor_limit_weight"):
+        text = f"{limit['value']:.2f} unit weights [{limit['low']:.2f}, {limit['high']:.2f}]"
+        rows.append(("phase error at which the detector folds back", text))
     for name, found in results.get("verify", {}).items():
         word = "holds" if found["holds"] else "is turned down"
         rows.append((f"`verify`, {found['stimuli']} stimuli, {name}: the card", f"{word} ({found['outside']} outside)"))
@@ -62,12 +65,22 @@ def readme_table(results: dict[str, Any]) -> str:
                 f"{c['value']:.1%} [{c['low']:.1%}, {c['high']:.1%}]",
             ),
         ]
+    for where, found in results.get("thermal", {}).items():
+        kappa, power = found["kappa_sqrt_s"], found["exponent"]
+        rows.append(
+            (
+                f"ring VCO, thermal noise, {where}: kappa of kappa sqrt(t), exponent of a free law, above the numerical floor",
+                f"{kappa['value'] * 1e9:.0f}e-9 sqrt(s) (theory {found['kappa_theory_sqrt_s'] * 1e9:.0f}e-9), "
+                f"{power['value']:.2f} [{power['low']:.2f}, {power['high']:.2f}], {found['over_floor']:.1f} x",
+            )
+        )
     if "chips" in results:
         m = results["chips"]
         y = m["and_within_tolerance"]
         rows.append(
             (
-                f"chips within {m['tolerance']:.0%} of the nominal spike time as drawn (no trimming), of {m['chips']}: yield",
+                f"chips within {m['tolerance']:.0%} of the nominal spike time "
+                f"({'trimmed' if m.get('trimmed') else 'as drawn, no trimming'}), of {m['chips']}: yield",
                 f"{y['value']:.0%} [{y['low']:.0%}, {y['high']:.0%}]",
             )
         )

@@ -16,6 +16,39 @@ TITLES = {
 NAMES = {"published": "published algorithm", "engine": "neuronsim", "product": "plain product"}
 
 
+# Forward and backward on all threads: layer, ratio, bound. Memory beyond inputs, outputs and weights; seconds per epoch by batch.
+_FASTER, _NEAR = "published_over_engine", "engine_over_product"
+_RATIOS = (("fc", _FASTER, 150.0), ("fc", _NEAR, 8.0), ("conv1", _FASTER, 60.0), ("conv2", _FASTER, 60.0))
+_MEMORY_BYTES = 50e6
+_EPOCH_S = {"128": 60.0, "10": 120.0}
+
+
+def goals(results: dict) -> list[tuple[str, bool]]:
+    """What was set as a goal and measured here, each with its figure, and whether it holds."""
+    found = []
+    for layer, key, bound in _RATIOS:
+        if entry := results["layers"].get(layer):
+            value = list(entry["ratios"].values())[-1]["both"][key]
+            faster = key == _FASTER
+            text = "times the published algorithm's speed" if faster else "times the plain product's time"
+            sign, holds = ("≥", value >= bound) if faster else ("≤", value <= bound)
+            found.append((f"{TITLES[layer]}: {value:.3g} {text} ({sign} {bound:g})", holds))
+    most = {
+        layer: entry["memory"]["engine at the larger batch"]["extra_bytes"]
+        for layer, entry in results["layers"].items()
+    }
+    if most:
+        found.append(
+            (f"extra memory: at most {max(most.values()) / 1e6:.0f} MB (≤ 50)", max(most.values()) <= _MEMORY_BYTES)
+        )
+        found.append(("same bits on every number of threads", all(e["identical"] for e in results["layers"].values())))
+    for size, bound in _EPOCH_S.items():
+        if figure := results["epochs"].get(size):
+            holds = figure["epoch_s"] <= bound
+            found.append((f"epoch at batch {size}: {figure['epoch_s']:.0f} s (≤ {bound:g})", holds))
+    return found
+
+
 def ms(figure: dict) -> str:
     """Median time in milliseconds, three digits, thousands in full."""
     value = figure["median_ms"]
@@ -44,7 +77,8 @@ def readme_table(results: dict) -> str:
     lines += ["", *facts(results, threads[-1]), "", picture, ""]
     m = results["machine"]
     again = ", ".join(
-        f"{TITLES[layer]} once more, {about['date']}" for layer, about in results.get("again", {}).items()
+        f"{TITLES[layer]} once more, {about['date']}, load average {about['machine']['load_average_at_start']:.1f}"
+        for layer, about in results.get("again", {}).items()
     )
     made = f"{results['date']}, {m['cpu']}, {m['cores']} cores; `{results['command']}`"
     return "\n".join([*lines, f"{made}{f' ({again})' * bool(again)}, tests/benchmarks/ttfs.json"])
@@ -76,6 +110,11 @@ def facts(results: dict, count: str) -> list[str]:
             f"- One epoch over 60,000 images at batch {size}, with `training.train` and {figure['optimizer'].upper()}: "
             f"{figure['epoch_s']:.0f} s ({how})."
         )
+    missed = [text for text, holds in goals(results) if not holds]
+    held = len(goals(results)) - len(missed)
+    lines.append(
+        f"- Goals that hold: {held} of {held + len(missed)}{'; **missed**: ' * bool(missed)}{'; '.join(missed)}."
+    )
     return lines
 
 
