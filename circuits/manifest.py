@@ -231,7 +231,7 @@ class Validity(_Part):
 class Manifest(_Part):
     """One neuron. See netlists/README.md for how to write one.
 
-    ``variant_of``: the neuron that this one is in another process; a family of levels (circuits.compare) leaves it out.
+    ``variant_of``: the neuron that this one is in another process; a family of levels (circuits.comparison) leaves it out.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")

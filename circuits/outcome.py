@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.integrate import cumulative_trapezoid
 
 from .deck import Job
 from .measure import crossings, envelope
@@ -150,9 +149,7 @@ def _blocks(
         span, count = (spikes[0], spikes[-1]) if len(spikes) > 1 else (np.nan, np.nan), max(len(spikes) - 1, 1)
     drawn: dict[str, NDArray[np.float64]] = {}
     for name, volts, block in job.supplies:
-        drawn[block] = drawn.get(block, np.zeros(time.size)) - volts * cumulative_trapezoid(
-            vectors[name], time, initial=0
-        )
+        drawn[block] = drawn.get(block, np.zeros(time.size)) - volts * _integral(vectors[name], time)
     return {
         block: BlockEnergy(
             window_j=float(joules[-1]),
@@ -160,3 +157,8 @@ def _blocks(
         )
         for block, joules in drawn.items()
     }
+
+
+def _integral(values: NDArray[np.float64], time: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Integral of ``values`` over ``time`` up to every point, by trapezoids; that of scipy.integrate takes 0.6 s to load."""
+    return np.concatenate(([0.0], np.cumsum(np.diff(time) * (values[1:] + values[:-1]) / 2.0)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
+from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -75,7 +76,7 @@ class Process(_Part):
 def load_process(path: Path) -> Process:
     """Read a process file. Raises DataError naming the file and the field."""
     try:
-        return Process.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return _parsed(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"process file {path} does not exist: correct 'process' in the manifest") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -84,3 +85,9 @@ def load_process(path: Path) -> Process:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "process"
         raise DataError(f"{path}: {where}: {first['msg']}.") from None
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> Process:
+    """Asked of every run of a campaign, and the same for all of them."""
+    return Process.model_validate(tomllib.loads(text))

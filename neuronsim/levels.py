@@ -1,4 +1,4 @@
-"""The levels file: one neuron at several levels of abstraction, on the same stimuli (netCDF; written by ``circuits.compare``).
+"""The levels file: one neuron at several levels of abstraction, on the same stimuli (netCDF; written by ``circuits.comparison``).
 
 Dimensions ``level`` (from the most abstract down), ``run`` and ``input``; all times in tau, each level's own.
 

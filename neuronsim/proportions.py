@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-
-from scipy.stats import norm
+from statistics import NormalDist
 
 from .card import Estimate
 
@@ -15,7 +14,7 @@ def proportion(successes: float, trials: float, confidence: float) -> Estimate:
     """Fraction with its Wilson score interval (E. B. Wilson 1927); (0, 0, 1) without trials."""
     if trials == 0:
         return Estimate(value=0.0, low=0.0, high=1.0)
-    z = float(norm.ppf(0.5 + confidence / 2))
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
     p = successes / trials
     center = (p + z * z / (2 * trials)) / (1 + z * z / trials)
     half = z / (1 + z * z / trials) * math.sqrt(p * (1 - p) / trials + z * z / (4 * trials * trials))

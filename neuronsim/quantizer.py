@@ -15,8 +15,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize_scalar
-from scipy.stats import norm
 
 from .errors import InputError
 
@@ -84,6 +82,9 @@ def normal_full_scale(bits: int) -> float:
     ConductanceBank(bits=bits)
     if bits > 10:
         return math.inf
+
+    from scipy.optimize import minimize_scalar  # half a second to load, and plans need banks without it
+    from scipy.stats import norm
 
     def error(w_max: float) -> float:
         levels = ConductanceBank(bits=bits, w_max=w_max).levels()

@@ -1,4 +1,4 @@
-"""Does a card still predict its circuit? The verdict on a few fresh runs, and its file (written by ``circuits.verify``).
+"""Does a card still predict its circuit? The verdict on a few fresh runs, and its file (written by ``circuits.verification``).
 
 The card's held-out runs and the fresh ones are draws from the same stimuli, so for a healthy card their errors are
 exchangeable. Two tests follow, each with a false alarm in at most 1 of 200 verifications (both together: 1 of 100):

@@ -20,7 +20,7 @@ from ..results import Evaluation
 from ..studies import KINDS, Study
 from .blocks import Block, Note, Page, Section, Source, Table
 from .conversion import conversion_section
-from .datasheet import measured_sections
+from .datasheet_page import measured_sections
 from .headline import headline
 from .noisy_weights import noisy_weights_section
 from .render import write_page

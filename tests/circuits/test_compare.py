@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from circuits import compare
-from circuits.compare import families, family
+from circuits.comparison import families, family
 from circuits.manifest import neurons
 from neuronsim import levels
 from neuronsim.closed_form import spike_time
