@@ -18,19 +18,16 @@ from neuronsim import dataset as schema
 from neuronsim.errors import DataError, InputError
 
 from .cache import Cache
-from .campaign import Result, Task, check_engine, engine_version, listings, run_all
-from .deck import Job, build
+from .campaign import Result, Task, check_engine, engine_version, run_flows
 from .manifest import Manifest, load_manifest
 from .measurement import CellResult, columns_of, perform_all
-from .netlist import Netlist, read_netlist
-from .operating import NOMINAL
+from .netlist import read_netlist
+from .on_chip import transistors_of
 from .outcome import Outcome
 from .plans import CellPlan, Plan, load_plans
 from .rows import assemble
 from .run import Run
-from .settled import key_of, lead_in_runs, settle
-from .transistors import Transistor, transistors_in
-from .trim import Trimming, most_counts, trim, trim_runs
+from .together import URGENT_FIRST, groups, most_before, runs_before, simulate
 from .trim import columns_of as trim_columns
 
 TIMEOUT_S, TIMEOUT_TRANSISTOR_S = 60.0, 600.0
@@ -91,41 +88,42 @@ def characterize(
     ]
     shown = _runs_with_waveforms(runs)
     store = Cache() if cache is True else (cache or None)
-    chips = trim_runs(manifest, runs)
-    lead_ins = lead_in_runs(manifest, netlist, runs)
-    counts = most_counts(manifest, len(chips))
-    counter = _Counter(counts + len(lead_ins) + len(runs) + len(measurements), progress)
+    together = groups(manifest, runs)
+    before = sum(most_before(manifest, netlist, runs[indices[0]]) for indices in together)
+    counter = _Counter(before + len(runs) + len(measurements), progress)
     workers = jobs or os.cpu_count() or 1
-    how = {"engine": engine, "version": version, "timeout_s": timeout_s, "cache": store, "executor": executor}
     try:
-        found = _transistors(manifest, netlist, [*chips.values(), *lead_ins.values(), *runs], engine)
-        bench = {
-            "transistors": lambda run: found.get(_same_transistors(manifest, run), ()),
-            "simulate": lambda tasks: run_all(tasks, jobs=workers, retry_failed=retry_failed, on_done=counter, **how),
-        }
-        trimmed = trim(manifest, netlist, chips, **bench)
-        counter.reach(counts)
-        bad = {index: chip for index, run in enumerate(runs) if (chip := _not_trimmed(trimmed, run))}
-        runs = [_with_trims(trimmed, run) for run in runs]
-        wanted = [index for index in range(len(runs)) if index not in bad]
-        lead_ins = lead_in_runs(manifest, netlist, [runs[index] for index in wanted])
-        settled = settle(manifest, netlist, lead_ins, **bench)
-        tasks = []
-        for index in wanted:
-            run = runs[index]
-            of_run = found.get(_same_transistors(manifest, run), ())
-            job = build(manifest, netlist, run, transistors=of_run, settled=settled.get(key_of(run)))
-            keep = job.waveforms if index in shown else ()
-            tasks.append(
-                Task(job=replace(job, waveforms=keep), safer=partial(_safer, manifest, netlist, run, keep, of_run)),
+        begins = [run for indices in together for run in runs_before(manifest, netlist, runs[indices[0]])]
+        transistors = transistors_of(manifest, netlist, [*begins, *runs], engine)
+        flows = [
+            simulate(
+                manifest,
+                netlist,
+                [runs[index] for index in indices],
+                waveforms=[index in shown for index in indices],
+                first=indices[0] == 0,
+                transistors=transistors,
+                left_out=counter.add,
             )
-        if tasks:
-            _probe(manifest, runs, run_all(tasks[:1], **how)[0])
-        simulated = run_all(tasks, jobs=workers, retry_failed=retry_failed, on_done=counter, **how)
-        silenced = {index: Result(outcome=chip.outcome, attempts=0, options="default") for index, chip in bad.items()}
-        by_run = {**dict(zip(wanted, simulated, strict=True)), **silenced}
-        results = [by_run[index] for index in range(len(runs))]
-        counter.reach(counter.total - len(measurements))
+            for indices in together
+        ]
+        simulated = run_flows(
+            flows,
+            engine=engine,
+            version=version,
+            jobs=workers,
+            timeout_s=timeout_s,
+            cache=store,
+            executor=executor,
+            retry_failed=retry_failed,
+            on_done=partial(_note, counter, manifest, runs),
+        )
+        rows = {
+            index: (run, result)
+            for indices, group in zip(together, simulated, strict=True)
+            for index, run, result in zip(indices, group.runs, group.results, strict=True)
+        }
+        runs, results = [rows[index][0] for index in range(len(runs))], [rows[index][1] for index in range(len(runs))]
         cells = perform_all(
             measurements,
             version=version,
@@ -133,7 +131,7 @@ def characterize(
             cache=store,
             executor=executor,
             retry_failed=retry_failed,
-            on_done=counter,
+            on_done=lambda index: counter.add(),
         )
     finally:
         if store is not None and cache is True:
@@ -154,51 +152,12 @@ def characterize(
             {**{name: importlib.metadata.version(name) for name in _PACKAGES}, **netlist.packages}, sort_keys=True
         ),
     }
-    tables = {**columns_of(measurements, cells), **trim_columns(manifest, list(trimmed.values()))}
+    trimmed = [group.trimming for group in simulated if group.trimming]
+    tables = {**columns_of(measurements, cells), **trim_columns(manifest, trimmed)}
     dataset = assemble(manifest, runs, results, provenance, tables)
     if out is not None:
         schema.save(dataset, out)
     return dataset
-
-
-def _safer(
-    manifest: Manifest, netlist: Netlist, run: Run, keep: tuple[str, ...], transistors: tuple[Transistor, ...]
-) -> Job:
-    return replace(build(manifest, netlist, run, safer=True, transistors=transistors), waveforms=keep)
-
-
-def _not_trimmed(trimmed: dict[tuple, Trimming], run: Run) -> Trimming | None:
-    """The chip of a run, if it could not be trimmed."""
-    chip = trimmed.get(key_of(run)) if run.trim else None
-    return chip if chip and chip.message else None
-
-
-def _with_trims(trimmed: dict[tuple, Trimming], run: Run) -> Run:
-    """``run`` with the trims of its chip."""
-    chip = trimmed.get(key_of(run)) if run.trim else None
-    return replace(run, parameters=chip.parameters) if chip else run
-
-
-def _as_drawn(manifest: Manifest, run: Run) -> dict[str, float]:
-    """Parameters without trims: a chip's mismatch is frozen before it is trimmed, even where a trim is a width."""
-    return {name: value for name, value in run.parameters.items() if name not in manifest.trims}
-
-
-def _same_transistors(manifest: Manifest, run: Run) -> tuple:
-    """Runs that agree in this have the same transistors: sizes may depend on parameters, not on weights or times."""
-    return tuple(sorted(_as_drawn(manifest, run).items())), len(run.weights)
-
-
-def _transistors(
-    manifest: Manifest, netlist: Netlist, runs: list[Run], engine: str
-) -> dict[tuple, tuple[Transistor, ...]]:
-    """Transistors of every kind of run that is on a chip, from ngspice's own expansion of one such deck each."""
-    kinds = {_same_transistors(manifest, run): run for run in runs if run.operating.chip is not None}
-    if not kinds:
-        return {}
-    drawn = [replace(run, operating=NOMINAL, parameters=_as_drawn(manifest, run)) for run in kinds.values()]
-    decks = [build(manifest, netlist, run).deck for run in drawn]
-    return dict(zip(kinds, (transistors_in(listing) for listing in listings(engine, decks)), strict=True))
 
 
 class _Counter:
@@ -207,12 +166,8 @@ class _Counter:
         if progress:
             progress(0, total)
 
-    def __call__(self, index: int) -> None:
-        self.reach(self.done + 1)
-
-    def reach(self, done: int) -> None:
-        """Be at ``done`` at least."""
-        self.done = min(max(done, self.done), self.total)
+    def add(self, number: int = 1) -> None:
+        self.done += number
         if self.progress:
             self.progress(self.done, self.total)
 
@@ -230,6 +185,12 @@ def _runs_with_waveforms(runs: list[Run]) -> set[int]:
         middle = currents[len(currents) // 2] if currents else None
         shown.add(next(index for index in indices if middle is None or runs[index].current_a == middle))
     return shown
+
+
+def _note(counter: _Counter, manifest: Manifest, runs: list[Run], task: Task, result: Result) -> None:
+    counter.add()
+    if task.urgent == URGENT_FIRST:
+        _probe(manifest, runs, result)
 
 
 def _probe(manifest: Manifest, runs: list[Run], first: Result) -> None:

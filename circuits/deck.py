@@ -37,6 +37,7 @@ class Job:
     The simulation runs until ``t_start_s + t_stop_s``; its results are told from ``t_start_s`` on, as time zero.
     ``supplies``: vector of the current, volts, block it feeds. ``first_input_s``: start of the active window of a TTFS
     neuron (None for a rate neuron). ``final``: keep every node voltage at the end. ``counted``: nodes whose frequency is asked.
+    ``steps``: least number of time steps, by which long runs are told from short ones.
     """
 
     deck: str
@@ -52,6 +53,7 @@ class Job:
     commands: tuple[str, ...] = ()
     final: bool = False
     counted: tuple[str, ...] = ()
+    steps: float = 0.0
 
 
 def _options(manifest: Manifest, run: Run, safer: bool) -> dict[str, str]:
@@ -174,6 +176,7 @@ def build_lead_in(manifest: Manifest, netlist: Netlist, run: Run, *, transistors
         t_stop_s=start_s,
         commands=_commands(manifest, run, transistors),
         final=True,
+        steps=start_s / max_step,
     )
 
 
@@ -206,6 +209,7 @@ def build_count(
         t_start_s=start_s,
         commands=_commands(manifest, run, transistors),
         counted=nodes,
+        steps=(start_s + watch_s) / max_step,
     )
 
 
@@ -260,4 +264,5 @@ def build(
         t_start_s=start_s,
         first_input_s=None if manifest.code == "rate" else min(run.times_s, default=math.inf),
         commands=_commands(manifest, run, transistors),
+        steps=stop_s / max_step,
     )

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
-from .campaign import Result, Task
+from .campaign import Flow, Task
 from .deck import IDLE_WEIGHTS, build_lead_in
 from .manifest import Manifest
 from .netlist import Netlist
@@ -22,6 +22,8 @@ from .transistors import Transistor
 _HOLDS_MORE = re.compile(r"^\s*[AKLOSTUWYZ]\w*\s", re.IGNORECASE | re.MULTILINE)
 
 Key = tuple
+#: other runs wait for it
+URGENT = 1
 
 
 def shares_lead_in(manifest: Manifest, netlist: Netlist) -> bool:
@@ -34,33 +36,21 @@ def key_of(run: Run) -> Key:
     return tuple(sorted(run.parameters.items())), run.operating, run.fine
 
 
-def lead_in_runs(manifest: Manifest, netlist: Netlist, runs: Sequence[Run]) -> dict[Key, Run]:
-    """One run with an idle synapse of either sign for every lead-in that ``runs`` need; none where they cannot share it.
+def lead_in_run(manifest: Manifest, run: Run) -> Run:
+    """The run of the lead-in that ``run`` needs: an idle synapse of either sign.
 
     What is inside an idle synapse settles to a voltage that depends on the sign of its weight: its switch holds another
     potential, and started from that of the other sign it would act as an input at time zero.
     """
-    if not shares_lead_in(manifest, netlist):
-        return {}
     idle = ((), ()) if manifest.synapse is None else ((math.inf,) * 2, IDLE_WEIGHTS)
-    return {
-        key_of(run): replace(run, times_s=idle[0], weights=idle[1], weight_errors=(), noise_seed=-1, again_s=math.nan)
-        for run in runs
-    }
+    return replace(run, times_s=idle[0], weights=idle[1], weight_errors=(), noise_seed=-1, again_s=math.nan)
 
 
 def settle(
-    manifest: Manifest,
-    netlist: Netlist,
-    runs: Mapping[Key, Run],
-    *,
-    transistors: Callable[[Run], tuple[Transistor, ...]],
-    simulate: Callable[[list[Task]], list[Result]],
-) -> dict[Key, dict[str, float]]:
-    """Node voltages (V) at the end of each lead-in; those that fail are left out, their runs do the lead-in themselves."""
-    tasks = []
-    for run in runs.values():
-        job = build_lead_in(manifest, netlist, run, transistors=transistors(run))
-        tasks.append(Task(job=job, safer=lambda job=job: job))
-    results = simulate(tasks) if tasks else []
-    return {key: result.outcome.final for key, result in zip(runs, results, strict=True) if result.outcome.final}
+    manifest: Manifest, netlist: Netlist, run: Run, transistors: Callable[[Run], tuple[Transistor, ...]]
+) -> Flow[dict[str, float]]:
+    """Node voltages (V) at the end of the lead-in of ``run``; none where it fails: runs then do the lead-in themselves."""
+    idle = lead_in_run(manifest, run)
+    job = build_lead_in(manifest, netlist, idle, transistors=transistors(idle))
+    (result,) = yield [Task(job=job, safer=lambda: job, urgent=URGENT)]
+    return result.outcome.final

@@ -9,22 +9,23 @@ trimmed (an oscillator stands still, a trim leaves its range, the rounds are use
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .campaign import Result, Task
+from .campaign import Flow, Task
 from .deck import build_count
 from .manifest import Manifest
 from .netlist import Netlist
 from .outcome import Outcome
 from .run import Run
-from .settled import Key, key_of
 from .transistors import Transistor
 from .trim_step import TrimStep
 
 REASON = "not_trimmed"
+#: a chip has a long way to go, one simulation after the other
+URGENT = 2
 #: what an exponent measured from two nearly equal frequencies may come to
 _EXPONENTS = (0.3, 3.0)
 
@@ -48,11 +49,12 @@ class Trim:
 
 @dataclass(kw_only=True)
 class Trimming:
-    """A chip at its operating point: all trims so far, and why it could not be trimmed, if so."""
+    """A chip at its operating point: all trims so far, why it could not be trimmed, if so, and simulations made for it."""
 
     run: Run
     trims: list[Trim] = field(default_factory=list)
     message: str = ""
+    counts: int = 0
 
     @property
     def parameters(self) -> dict[str, float]:
@@ -75,64 +77,60 @@ def next_value(values: Sequence[float], errors: Sequence[float]) -> float:
     return float(np.exp(log_value[-1] - log_error[-1] / exponent))
 
 
-def trim_runs(manifest: Manifest, runs: Sequence[Run]) -> dict[Key, Run]:
-    """One run without inputs for every chip that must be trimmed; none for a manifest without [[trim]]."""
-    chips = [run for run in runs if manifest.trim and run.trim and run.operating.chip is not None]
-    bare = {
-        "plan": "trim",
-        "trial": 0,
-        "times_s": (),
-        "weights": (),
-        "weight_errors": (),
-        "noise_seed": -1,
-        "current_a": 0.0,
-    }
-    return {key_of(run): replace(run, **bare, again_s=math.nan) for run in chips}
+def needs_trim(manifest: Manifest, run: Run) -> bool:
+    """Whether the chip of ``run`` is trimmed before it."""
+    return bool(manifest.trim) and run.trim and run.operating.chip is not None
 
 
-def most_counts(manifest: Manifest, chips: int) -> int:
-    """No more simulations than this are made to trim so many chips, the goals aside."""
-    return chips * sum(step.rounds for step in manifest.trim)
+def trim_run(run: Run) -> Run:
+    """The run without inputs in which the oscillators of the chip of ``run`` are counted."""
+    return replace(
+        run,
+        plan="trim",
+        trial=0,
+        times_s=(),
+        weights=(),
+        weight_errors=(),
+        noise_seed=-1,
+        current_a=0.0,
+        again_s=math.nan,
+    )
+
+
+def most_counts(manifest: Manifest) -> int:
+    """No more simulations than this are made to trim a chip: in each step the goal, and a count in each round."""
+    return sum(1 + step.rounds for step in manifest.trim)
 
 
 def trim(
-    manifest: Manifest,
-    netlist: Netlist,
-    runs: Mapping[Key, Run],
-    *,
-    transistors: Callable[[Run], tuple[Transistor, ...]],
-    simulate: Callable[[list[Task]], list[Result]],
-) -> dict[Key, Trimming]:
-    """Trim the chips of :func:`trim_runs`, each of which has its entry in the result, trimmed or not."""
-    found = {key: Trimming(run=run) for key, run in runs.items()}
+    manifest: Manifest, netlist: Netlist, run: Run, transistors: Callable[[Run], tuple[Transistor, ...]]
+) -> Flow[Trimming]:
+    """Trim the chip of ``run``; the result says whether it could be."""
+    chip = Trimming(run=trim_run(run))
 
-    def counted(chips: list[Trimming], step: TrimStep, *, goal: bool) -> list[Outcome]:
-        tasks = []
-        for chip in chips:
-            at = chip.run.operating
-            if goal:
-                run, of_run = replace(chip.run, operating=at.model_copy(update={"chip": None})), ()
-            else:
-                run, of_run = replace(chip.run, parameters=chip.parameters), transistors(chip.run)
-            job = build_count(manifest, netlist, run, step, transistors=of_run)
-            tasks.append(Task(job=job, safer=lambda job=job: job))
-        return [result.outcome for result in simulate(tasks)]
+    def count(step: TrimStep, run: Run, of_run: tuple[Transistor, ...]) -> Flow[Outcome]:
+        chip.counts += 1
+        job = build_count(manifest, netlist, run, step, transistors=of_run)
+        (result,) = yield [Task(job=job, safer=lambda: job, urgent=URGENT)]
+        return result.outcome
 
     for number, step in enumerate(manifest.trim):
-        left = [chip for chip in found.values() if not chip.message]
-        goals = dict(zip(map(id, left), counted(left, step, goal=True), strict=True))
-        for chip in left:
-            start = manifest.checked(chip.parameters)
-            trims = [Trim(step=number, name=n, tolerance=step.tolerance, values=[start[n]]) for n in step.count]
-            chip.trims += trims
+        nominal = chip.run.operating.model_copy(update={"chip": None})
+        goal = yield from count(step, replace(chip.run, operating=nominal), ())
+        start = manifest.checked(chip.parameters)
+        own = [Trim(step=number, name=n, tolerance=step.tolerance, values=[start[n]]) for n in step.count]
+        chip.trims += own
         for last in [False] * (step.rounds - 1) + [True]:
-            for chip, outcome in zip(left, counted(left, step, goal=False) if left else [], strict=True):
-                own = chip.trims[-len(step.count) :]
-                chip.message = _count(step, own, outcome, goals[id(chip)])
-                if not chip.message and not all(trim.good for trim in own):
-                    chip.message = _used_up(step, own) if last else _correct(manifest, own)
-            left = [c for c in left if not c.message and not all(trim.good for trim in c.trims[-len(step.count) :])]
-    return found
+            outcome = yield from count(step, replace(chip.run, parameters=chip.parameters), transistors(chip.run))
+            chip.message = _count(step, own, outcome, goal)
+            if chip.message or all(trim.good for trim in own):
+                break
+            chip.message = _used_up(step, own) if last else _correct(manifest, own)
+            if chip.message:
+                break
+        if chip.message:
+            break
+    return chip
 
 
 def _value(step: TrimStep, outcome: Outcome, node: str) -> tuple[float, float]:

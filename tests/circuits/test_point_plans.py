@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from circuits import characterize, load_manifest, load_plans, make_plan
-from circuits.campaign import Result, Task, run_all
+from circuits.campaign import Result, Task, run_flows
 from circuits.cells import Condition, noise_sources
 from circuits.cells.jitter import noisy_edges
 from circuits.deck import build
@@ -113,11 +113,23 @@ def test_equal_decks_are_simulated_once():
     run = make_plan("energy", {"currents_a": (500e-9,), "window": 0.06}).runs(HILLOCK, {}, 0)[0]
     job = build(HILLOCK, read_netlist(HILLOCK), run)
     other = replace(job, t_stop_s=job.t_stop_s / 2)
-    done = []
-    tasks = [Task(job=one, safer=lambda: job) for one in (job, other, job)]
-    found = run_all(tasks, engine="ngspice-cli", version="39", on_done=done.append)
-    assert sorted(done) == [0, 1, 2]
-    assert found[0] is found[2]
+    done: list[Result] = []
+
+    def flow(*jobs):
+        first = yield [Task(job=one, safer=lambda: job) for one in jobs]
+        again = yield [Task(job=jobs[0], safer=lambda: job)]
+        return [*first, *again]
+
+    found, shared = run_flows(
+        [flow(job, other, job), flow(job)],
+        engine="ngspice-cli",
+        version="39",
+        on_done=lambda task, result: done.append(result),
+    )
+    assert len(done) == 6
+    assert len({id(result) for result in done}) == 2
+    assert found[0] is found[2] is found[3] is shared[0] is shared[1]
+    assert found[0] is not found[1]
     assert found[0].outcome.spikes_s
 
 

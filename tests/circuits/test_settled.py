@@ -11,7 +11,8 @@ from circuits.deck import build, build_lead_in
 from circuits.netlist import read_netlist
 from circuits.plans import Transfer
 from circuits.run import Run
-from circuits.settled import key_of, lead_in_runs, shares_lead_in
+from circuits.settled import lead_in_run, shares_lead_in
+from circuits.together import groups, most_before
 
 NETLIST = """* the membrane, held by rst, is charged by the synapses; its leak to slow (not yet settled) shifts the spike
 .subckt step_synapse in mem w=1
@@ -60,8 +61,7 @@ def slow(tmp_path_factory):
 def test_a_run_from_the_settled_state_is_the_same_run(slow):
     manifest, netlist = slow
     assert shares_lead_in(manifest, netlist)
-    (lead_in,) = lead_in_runs(manifest, netlist, [RUN]).values()
-    settled = engine_cli.run(build_lead_in(manifest, netlist, lead_in), 60).final
+    settled = engine_cli.run(build_lead_in(manifest, netlist, lead_in_run(manifest, RUN)), 60).final
     assert settled["xneuron.slow"] == pytest.approx(1 - 0.9 * np.exp(-2), abs=1e-3)
     whole = engine_cli.run(build(manifest, netlist, RUN), 60).spikes_s
     resumed = engine_cli.run(build(manifest, netlist, RUN, settled=settled), 60).spikes_s
@@ -88,11 +88,10 @@ def test_runs_share_a_lead_in_where_nothing_but_the_stimulus_differs(slow):
     manifest, netlist = slow
     other = replace(RUN, times_s=(1e-8,), weights=(2.0,), trial=1)
     hot = replace(RUN, operating=OperatingPoint(temperature_c=85))
-    assert key_of(RUN) == key_of(other)
-    assert len(lead_in_runs(manifest, netlist, [RUN, other, hot, replace(RUN, fine=True)])) == 3
-    assert not lead_in_runs(
-        manifest.model_copy(update={"time": manifest.time.model_copy(update={"lead_in": 0})}), netlist, [RUN]
-    )
+    assert groups(manifest, [RUN, hot, other, replace(RUN, fine=True)]) == [[0, 2], [1], [3]]
+    assert most_before(manifest, netlist, RUN) == 1
+    locked = manifest.model_copy(update={"time": manifest.time.model_copy(update={"lead_in": 0})})
+    assert most_before(locked, netlist, RUN) == 0
 
 
 @pytest.mark.parametrize("line", ["Axor [a b] c xor", "L1 a b 1n", "S1 a b c d sw", "t1 a 0 b 0 z0=50"])

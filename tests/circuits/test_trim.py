@@ -15,7 +15,7 @@ from circuits.netlist import read_netlist
 from circuits.operating import Chip
 from circuits.plans import make_plan
 from circuits.plans.mismatch import Mismatch
-from circuits.trim import most_counts, next_value, trim_runs
+from circuits.trim import most_counts, needs_trim, next_value
 from neuronsim.dataset import cells, load, save, select
 from neuronsim.errors import DataError
 from neuronsim.report.sections_mismatch import chip_shifts, chip_yield
@@ -89,7 +89,7 @@ def pair(tmp_path_factory):
         manifest, [PLAN], jobs=1, cache=cache, seed=4, progress=lambda done, of: progress.append((done, of))
     )
     assert [done for done, _ in progress] == sorted(done for done, _ in progress)
-    assert progress[-1][0] == progress[-1][1] == most_counts(manifest, 2) + 3
+    assert progress[-1][0] == progress[-1][1] == 2 * most_counts(manifest) + 3
     return manifest, cache, data
 
 
@@ -202,9 +202,9 @@ def test_the_neurons_of_transistors_are_trimmed_where_a_chip_is_drawn():
         assert all(manifest.parameters[trim].default == 1 for trim in manifest.trims)
     plan = make_plan("mismatch", {"chips": 2, "trials": 2})
     runs = plan.runs(manifest, {}, 0)
-    assert {key[1].chip.number for key in trim_runs(manifest, runs)} == {0, 1}
-    assert not trim_runs(manifest, [replace(run, trim=False) for run in runs])
-    assert not trim_runs(load_manifest("axon_hillock"), runs)
+    assert {run.operating.chip.number for run in runs if needs_trim(manifest, run)} == {0, 1}
+    assert not any(needs_trim(manifest, replace(run, trim=False)) for run in runs)
+    assert not any(needs_trim(load_manifest("axon_hillock"), run) for run in runs)
 
 
 def test_runs_without_a_chip_are_as_without_trims():

@@ -1,0 +1,35 @@
+"""The transistors of runs that are on a chip: what the mismatch of that chip is drawn for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from .campaign import listings
+from .deck import build
+from .manifest import Manifest
+from .netlist import Netlist
+from .operating import NOMINAL
+from .run import Run
+from .transistors import Transistor, transistors_in
+
+
+def transistors_of(
+    manifest: Manifest, netlist: Netlist, runs: Sequence[Run], engine: str
+) -> Callable[[Run], tuple[Transistor, ...]]:
+    """What gives the transistors of any of ``runs`` by ngspice's own expansion of one deck of each kind; none off chips."""
+    kinds = {_kind(manifest, run): run for run in runs if run.operating.chip is not None}
+    drawn = [replace(run, operating=NOMINAL, parameters=_as_drawn(manifest, run)) for run in kinds.values()]
+    listed = listings(engine, [build(manifest, netlist, run).deck for run in drawn]) if drawn else []
+    found = dict(zip(kinds, map(transistors_in, listed), strict=True))
+    return lambda run: found.get(_kind(manifest, run), ())
+
+
+def _as_drawn(manifest: Manifest, run: Run) -> dict[str, float]:
+    """Parameters without trims: a chip's mismatch is frozen before it is trimmed, even where a trim is a width."""
+    return {name: value for name, value in run.parameters.items() if name not in manifest.trims}
+
+
+def _kind(manifest: Manifest, run: Run) -> tuple:
+    """Runs that agree in this have the same transistors: sizes may depend on parameters, not on weights or times."""
+    return tuple(sorted(_as_drawn(manifest, run).items())), len(run.weights)
