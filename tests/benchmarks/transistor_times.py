@@ -1,7 +1,8 @@
 """Time characterizations of pll_nlif_transistor as a user would see them (`make bench-transistor TIMES=1`, an hour and a half).
 
-Every one starts with an empty cache; a second call finds everything done. Writes transistor_times.json and the README's block;
-``--only quick`` leaves out the datasheet, whose former figure then stays.
+Every one starts with an empty cache; a second call finds everything done. How much faster several workers are is set beside what
+this machine gains for the same ngspice runs without neuronsim around them: its cores share caches, clock and sometimes more.
+Writes transistor_times.json and the README's block; ``--only quick`` leaves out the datasheet, whose former figure then stays.
 """
 
 from __future__ import annotations
@@ -10,21 +11,26 @@ import argparse
 import datetime
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from measure_transistor import FOLDER, NEURON
 from record import machine_line, write_readme
 
-from circuits import engine_cli
+from circuits import engine_cli, load_manifest, load_plans
+from circuits.deck import build
+from circuits.netlist import read_netlist
 from neuronsim.files import write_text
 
 TIMES = FOLDER / "transistor_times.json"
 LIMIT_S = {"quick": 300, "datasheet": 3600, "again": 10}
+AGAIN = 3
 
 
 def timed(group: str, jobs: int, cache: Path) -> dict[str, Any]:
@@ -40,38 +46,70 @@ def timed(group: str, jobs: int, cache: Path) -> dict[str, Any]:
     return {"group": group, "jobs": jobs, "seconds": seconds, "load_before": before, "load_after": os.getloadavg()[0]}
 
 
-def measure(group: str, jobs: list[int]) -> list[dict[str, Any]]:
-    """``group`` from an empty cache with every number of jobs, the last one once more, unchanged."""
+def measure(group: str, jobs: list[int], repeats: int, folder: Path) -> list[dict[str, Any]]:
+    """``group`` from an empty cache with every number of jobs in turn, ``repeats`` times, and as often unchanged at the end."""
     found = []
-    for number in jobs:
-        with tempfile.TemporaryDirectory() as folder:
-            found.append(timed(group, number, Path(folder)))
-            if number == jobs[-1]:
-                found.append({**timed(group, number, Path(folder)), "again": True})
+    for repeat in range(repeats):
+        for number in jobs:
+            cache = folder / f"{group}_{number}_{repeat}"
+            cache.mkdir(parents=True)  # an old cache would make it a rerun
+            found.append(timed(group, number, cache))
+    found += [{**timed(group, jobs[-1], cache), "again": True} for _ in range(AGAIN)]
     return found
+
+
+def machine_gain(jobs: int, repeats: int = 3) -> dict[str, Any]:
+    """``jobs`` equal runs of ngspice one after the other, and at once: seconds of each of ``repeats`` tries."""
+    manifest = load_manifest(NEURON)
+    (plan,) = load_plans("transfer", manifest)
+    job = build(manifest, read_netlist(manifest), plan.runs(manifest, {}, 0)[0])
+    seconds: dict[int, list[float]] = {1: [], jobs: []}
+    for _ in range(repeats):
+        for workers, times in seconds.items():
+            started = time.monotonic()
+            with ThreadPoolExecutor(workers) as pool:  # each waits for a process of its own
+                list(pool.map(lambda _: engine_cli.run(job, 600), range(jobs)))
+            times.append(time.monotonic() - started)
+    return {"jobs": jobs, "one_after_the_other_s": seconds[1], "at_once_s": seconds[jobs]}
 
 
 def readme_table(made: dict[str, Any]) -> str:
     """The README's block."""
     lines = ["| `neuronsim characterize pll_nlif_transistor` | time | aim |", "|---|---|---|"]
     for part in made.values():
+        kinds: dict[tuple, list[float]] = {}
         for row in part["rows"]:
-            kind = "again" if row.get("again") else row["group"]
-            cold = ", unchanged, once more" if row.get("again") else ", nothing cached"
-            load = f" (load average {row['load_before']:.1f} before)" if "load_before" in row else ""
-            name = f"`--plan {row['group']} --jobs {row['jobs']}`{cold}{load}"
-            seconds, limit = row["seconds"], LIMIT_S[kind]
+            kinds.setdefault((row["group"], row["jobs"], row.get("again", False)), []).append(row["seconds"])
+        for (group, jobs, again), times in kinds.items():
+            seconds, limit = statistics.median(times), LIMIT_S["again" if again else group]
+            of = f" (median of {len(times)}: {min(times):.1f} to {max(times):.1f} s)" if len(times) > 1 else ""
+            name = f"`--plan {group} --jobs {jobs}`, {'unchanged, once more' if again else 'nothing cached'}"
             shown = f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
-            aim = f"{limit} s" if limit < 60 else f"{limit / 60:.0f} min"
-            lines.append(f"| {name} | {shown} | {aim} |")
-    quick = [row for row in made.get("quick", {"rows": []})["rows"] if not row.get("again")]
-    if len(quick) > 1:
-        gain = quick[0]["seconds"] / quick[-1]["seconds"]
-        lines.append(f"| {quick[-1]['jobs']} jobs against {quick[0]['jobs']} | {gain:.2f} x | 1.8 x |")
+            lines.append(f"| {name} | {shown}{of} | {f'{limit} s' if limit < 60 else f'{limit / 60:.0f} min'} |")
+    lines += _gain_rows(made.get("quick", {}))
     told = [f"{part['date']}, {part['machine']}; `{part['command']}`" for part in made.values()]
     return "\n".join(
         [*lines, "", *(f"{line}  " for line in dict.fromkeys(told)), "tests/benchmarks/transistor_times.json"]
     )
+
+
+def _gain_rows(quick: dict[str, Any]) -> list[str]:
+    cold = [row for row in quick.get("rows", []) if not row.get("again")]
+    numbers = sorted({row["jobs"] for row in cold})
+    if len(numbers) < 2:
+        return []
+    one, all_jobs = ([row["seconds"] for row in cold if row["jobs"] == jobs] for jobs in (numbers[0], numbers[-1]))
+    gains = [a / b for a, b in zip(one, all_jobs, strict=True)]
+    plain = quick["machine_gain"]
+    own = [a / b for a, b in zip(plain["one_after_the_other_s"], plain["at_once_s"], strict=True)]
+    return [
+        f"| {numbers[-1]} jobs against 1, nothing cached | {_spread(gains)} | 1.8 x |",
+        f"| {plain['jobs']} plain runs of ngspice at once against one after the other | {_spread(own)} | |",
+    ]
+
+
+def _spread(gains: list[float]) -> str:
+    return f"{statistics.median(gains):.2f} x (median of {len(gains)}: {min(gains):.2f} to {max(gains):.2f})"
 
 
 def main() -> None:
@@ -79,18 +117,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", choices=["quick", "datasheet"], nargs="*", default=["quick", "datasheet"])
+    parser.add_argument("--folder", type=Path, help="a new folder for caches and datasets (default: a temporary one)")
     parser.add_argument("--table", action="store_true", help="only write the README's block")
     asked = parser.parse_args()
     made = json.loads(TIMES.read_text(encoding="utf-8")) if TIMES.is_file() else {}
-    for group in () if asked.table else asked.only:
-        rows = measure(group, sorted({1, asked.jobs}) if group == "quick" else [asked.jobs])
-        made[group] = {
-            "date": datetime.date.today().isoformat(),
-            "machine": machine_line(f"ngspice {engine_cli.version()}"),
-            "command": f"python tests/benchmarks/transistor_times.py --only {group}",
-            "rows": rows,
-        }
-        write_text(TIMES, json.dumps(made, indent=1) + "\n")
+    with tempfile.TemporaryDirectory() as temporary:
+        for group in () if asked.table else asked.only:
+            jobs, repeats = (sorted({1, asked.jobs}), 3) if group == "quick" else ([asked.jobs], 1)
+            made[group] = {
+                "date": datetime.date.today().isoformat(),
+                "machine": machine_line(f"ngspice {engine_cli.version()}"),
+                "command": f"python tests/benchmarks/transistor_times.py --only {group}",
+                "rows": measure(group, jobs, repeats, asked.folder or Path(temporary)),
+                **({"machine_gain": machine_gain(asked.jobs)} if len(jobs) > 1 else {}),
+            }
+            write_text(TIMES, json.dumps(made, indent=1) + "\n")
     table = readme_table(made)
     write_readme("times", "bench-transistor", table)
     print(table)

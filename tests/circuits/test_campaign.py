@@ -15,6 +15,9 @@ import xarray as xr
 
 from circuits import characterize, load_manifest
 from circuits.cache import Cache
+from circuits.campaign import Task, run_flows
+from circuits.deck import build
+from circuits.netlist import read_netlist
 from circuits.plans import Jitter, PhaseNoise, Transfer
 from circuits.plans.base import TTFSPlan
 from neuronsim.errors import DataError, InputError
@@ -78,6 +81,35 @@ def test_netlist_that_ngspice_does_not_take(tmp_path):
     (tmp_path / "poison.toml").write_text(POISON.read_text())
     with pytest.raises(DataError, match=r"ngspice does not take .*nosuch"):
         characterize(tmp_path / "poison.toml", [Transfer(trials=500)], cache=False)
+
+
+def test_what_others_wait_for_goes_first_and_long_runs_before_short_ones():
+    manifest = load_manifest("pll_nlif_averaged")
+    netlist = read_netlist(manifest)
+    run = Transfer(trials=1).runs(manifest, {}, 0)[0]
+    order: list[float] = []
+
+    def task(length, urgent=0):
+        job = build(manifest, netlist, replace(run, window_s=run.window_s * length))
+        return Task(job=job, safer=lambda: job, urgent=urgent)
+
+    def slow():
+        yield [task(1.1), task(1.3), task(1.2)]
+        return "slow"
+
+    def chip():
+        (first,) = yield [task(0.9, urgent=1)]
+        (second,) = yield [task(0.8, urgent=1)]  # once the first is done it is before all that are not begun
+        return first.outcome.spikes_s == second.outcome.spikes_s
+
+    found = run_flows(
+        [chip(), slow()],
+        engine="ngspice-cli",
+        version="39",
+        on_done=lambda task, result: order.append(round(task.job.t_stop_s / run.window_s, 3)),
+    )
+    assert found == [True, "slow"]
+    assert order == [0.9, 1.3, 0.8, 1.2, 1.1]
 
 
 def test_same_file_whatever_the_number_of_jobs(tmp_path):
