@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from neuronsim.lazy import loader
 
 from .campaign import ENGINES
 from .characterize import characterize
@@ -35,15 +36,7 @@ __all__ = [
 ]
 
 #: loaded on first use: they need the models of a card, a second that a campaign would wait for in vain
-_HOME = {"compare": "comparison", "verify": "verification"}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'circuits' has no attribute {name!r}")
-    value = getattr(import_module(f".{_HOME[name]}", __name__), name)
-    globals()[name] = value
-    return value
+__getattr__ = loader(__name__, {"compare": "comparison", "verify": "verification"})
 
 
 def __dir__() -> list[str]:

@@ -16,6 +16,7 @@ import os
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from enum import IntEnum
 from functools import partial
 from itertools import count
 from typing import Any, Generic, TypeVar
@@ -44,13 +45,22 @@ class Result:
     options: str
 
 
+class Urgency(IntEnum):
+    """What begins first: by what waits for it."""
+
+    RUN = 0
+    LEAD_IN = 1
+    TRIM = 2  # a chip has a long way to go, one simulation after the other
+    PROBE = 3  # the first run of a campaign tells whether the others can work
+
+
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A job and its variant with safer options. ``urgent``: those with more begin first, among equals the longest."""
+    """A job and its variant with safer options. The most urgent begin first, among equals the longest."""
 
     job: Job
     safer: Callable[[], Job]
-    urgent: int = 0
+    urgency: Urgency = Urgency.RUN
 
 
 T = TypeVar("T")
@@ -122,9 +132,8 @@ def run_flows(
     # the command-line engine kills its own process; the pool's limit is then only the second line
     limit_s = timeout_s if engine == engine_shared.NAME else timeout_s + 30
     call = partial(_simulate, engine) if executor is None else engine_cli.run
-    most = (
-        math.inf if executor is not None else _AHEAD * jobs
-    )  # a foreign executor does not say how many workers it has
+    # a foreign executor does not say how many workers it has
+    most = _AHEAD * jobs if executor is None else math.inf
     given = 0
     with Workers[_Call](jobs, executor=executor, most_calls=_RUNS_PER_WORKER) as workers:
 
@@ -161,14 +170,11 @@ class _Call:
 
 @dataclass(kw_only=True)
 class _Batch:
-    """Tasks that a flow waits for."""
+    """What flow ``number`` waits for: ``missing`` of the results of its tasks are not there yet."""
 
     number: int
+    missing: int
     results: list[Result | None]
-
-    @property
-    def complete(self) -> bool:
-        return None not in self.results
 
 
 @dataclass
@@ -202,10 +208,10 @@ class _Campaign(Generic[T]):
             except StopIteration as end:
                 self._values[number] = end.value
                 return
-            batch = _Batch(number=number, results=[None] * len(tasks))
+            batch = _Batch(number=number, missing=len(tasks), results=[None] * len(tasks))
             for place, task in enumerate(tasks):
                 self._ask(batch, place, task)
-            if not batch.complete:
+            if batch.missing:
                 return
             results = _all_of(batch)
 
@@ -227,7 +233,7 @@ class _Campaign(Generic[T]):
         for batch, place, task in waiting:
             self._give(batch, place, task, result)
         for batch in {id(batch): batch for batch, _, _ in waiting}.values():
-            if batch.complete:
+            if not batch.missing:
                 self.go_on(batch.number, _all_of(batch))
 
     def _ask(self, batch: _Batch, place: int, task: Task) -> None:
@@ -246,10 +252,11 @@ class _Campaign(Generic[T]):
 
     def _call(self, key: str, task: Task, attempt: int, options: str) -> None:
         call = _Call(key=key, task=task, attempt=attempt, options=options)
-        heapq.heappush(self.ready, (-task.urgent, -task.job.steps, next(self._order), call))
+        heapq.heappush(self.ready, (-task.urgency, -task.job.steps, next(self._order), call))
 
     def _give(self, batch: _Batch, place: int, task: Task, result: Result) -> None:
         batch.results[place] = result
+        batch.missing -= 1
         self.on_done(task, result)
 
 

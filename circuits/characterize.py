@@ -18,7 +18,7 @@ from neuronsim import dataset as schema
 from neuronsim.errors import DataError, InputError
 
 from .cache import Cache
-from .campaign import Result, Task, check_engine, engine_version, run_flows
+from .campaign import Result, Task, Urgency, check_engine, engine_version, run_flows
 from .manifest import Manifest, load_manifest
 from .measurement import CellResult, columns_of, perform_all
 from .netlist import read_netlist
@@ -27,7 +27,7 @@ from .outcome import Outcome
 from .plans import CellPlan, Plan, load_plans
 from .rows import assemble
 from .run import Run
-from .together import URGENT_FIRST, groups, most_before, runs_before, simulate
+from .together import groups, most_before, runs_before, simulate
 from .trim import columns_of as trim_columns
 
 TIMEOUT_S, TIMEOUT_TRANSISTOR_S = 60.0, 600.0
@@ -189,7 +189,7 @@ def _runs_with_waveforms(runs: list[Run]) -> set[int]:
 
 def _note(counter: _Counter, manifest: Manifest, runs: list[Run], task: Task, result: Result) -> None:
     counter.add()
-    if task.urgent == URGENT_FIRST:
+    if task.urgency is Urgency.PROBE:
         _probe(manifest, runs, result)
 
 

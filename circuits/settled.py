@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from .campaign import Flow, Task
+from .campaign import Flow, Task, Urgency
 from .deck import IDLE_WEIGHTS, build_lead_in
 from .manifest import Manifest
 from .netlist import Netlist
@@ -22,8 +22,6 @@ from .transistors import Transistor
 _HOLDS_MORE = re.compile(r"^\s*[AKLOSTUWYZ]\w*\s", re.IGNORECASE | re.MULTILINE)
 
 Key = tuple
-#: other runs wait for it
-URGENT = 1
 
 
 def shares_lead_in(manifest: Manifest, netlist: Netlist) -> bool:
@@ -52,5 +50,5 @@ def settle(
     """Node voltages (V) at the end of the lead-in of ``run``; none where it fails: runs then do the lead-in themselves."""
     idle = lead_in_run(manifest, run)
     job = build_lead_in(manifest, netlist, idle, transistors=transistors(idle))
-    (result,) = yield [Task(job=job, safer=lambda: job, urgent=URGENT)]
+    (result,) = yield [Task(job=job, safer=lambda: job, urgency=Urgency.LEAD_IN)]
     return result.outcome.final

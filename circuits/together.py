@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from .campaign import Flow, Result, Task
+from .campaign import Flow, Result, Task, Urgency
 from .deck import Job, build
 from .manifest import Manifest
 from .netlist import Netlist
@@ -13,9 +13,6 @@ from .run import Run
 from .settled import Key, key_of, lead_in_run, settle, shares_lead_in
 from .transistors import Transistor
 from .trim import Trimming, most_counts, needs_trim, trim, trim_run
-
-#: the first run of a campaign tells whether the others can work
-URGENT_FIRST = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +81,8 @@ def simulate(
             made = build(manifest, netlist, run, safer=safer, transistors=of_run, settled=start)
             return replace(made, waveforms=keep)
 
-        urgent = URGENT_FIRST if first and place == 0 else 0
-        return Task(job=job(), safer=lambda: job(safer=True), urgent=urgent)
+        urgency = Urgency.PROBE if first and place == 0 else Urgency.RUN
+        return Task(job=job(), safer=lambda: job(safer=True), urgency=urgency)
 
     results = yield [task(place) for place in range(len(runs))]
     return Simulated(trimming=trimming, runs=runs, results=results)

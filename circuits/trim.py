@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .campaign import Flow, Task
+from .campaign import Flow, Task, Urgency
 from .deck import build_count
 from .manifest import Manifest
 from .netlist import Netlist
@@ -24,8 +24,6 @@ from .transistors import Transistor
 from .trim_step import TrimStep
 
 REASON = "not_trimmed"
-#: a chip has a long way to go, one simulation after the other
-URGENT = 2
 #: what an exponent measured from two nearly equal frequencies may come to
 _EXPONENTS = (0.3, 3.0)
 
@@ -111,7 +109,7 @@ def trim(
     def count(step: TrimStep, run: Run, of_run: tuple[Transistor, ...]) -> Flow[Outcome]:
         chip.counts += 1
         job = build_count(manifest, netlist, run, step, transistors=of_run)
-        (result,) = yield [Task(job=job, safer=lambda: job, urgent=URGENT)]
+        (result,) = yield [Task(job=job, safer=lambda: job, urgency=Urgency.TRIM)]
         return result.outcome
 
     for number, step in enumerate(manifest.trim):

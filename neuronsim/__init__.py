@@ -5,8 +5,9 @@ Importing this package loads nothing heavy: each public name loads its module on
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from .lazy import loader
 
 if TYPE_CHECKING:
     from .calibration import calibrate
@@ -18,14 +19,17 @@ if TYPE_CHECKING:
 
 __all__ = ["ConductanceBank", "ModelCard", "RateCard", "TTFSCard", "__version__", "calibrate", "spike_time"]
 
-_HOME = {
-    "calibrate": "calibration",
-    "ConductanceBank": "quantizer",
-    "ModelCard": "card",
-    "RateCard": "card",
-    "TTFSCard": "card",
-    "spike_time": "closed_form",
-}
+_load = loader(
+    __name__,
+    {
+        "calibrate": "calibration",
+        "ConductanceBank": "quantizer",
+        "ModelCard": "card",
+        "RateCard": "card",
+        "TTFSCard": "card",
+        "spike_time": "closed_form",
+    },
+)
 
 
 def __getattr__(name: str) -> Any:
@@ -36,11 +40,7 @@ def __getattr__(name: str) -> Any:
             return version("neuronsim")
         except PackageNotFoundError:
             return "0+source"
-    if name not in _HOME:
-        raise AttributeError(f"module 'neuronsim' has no attribute {name!r}")
-    value = getattr(import_module(f".{_HOME[name]}", __name__), name)
-    globals()[name] = value
-    return value
+    return _load(name)
 
 
 def __dir__() -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..lazy import loader
 from .datasheet import levels_near, write_datasheet
 from .discover import Parts, discover
 
@@ -12,10 +13,4 @@ if TYPE_CHECKING:
 
 __all__ = ["Parts", "discover", "levels_near", "write_datasheet", "write_report"]
 
-
-def __getattr__(name: str) -> Any:
-    if name != "write_report":
-        raise AttributeError(f"module 'neuronsim.report' has no attribute {name!r}")
-    from .report import write_report  # with all of its plots: a second
-
-    return write_report
+__getattr__ = loader(__name__, {"write_report": "report"})  # with all of its plots: a second

@@ -15,7 +15,7 @@ import xarray as xr
 
 from circuits import characterize, load_manifest
 from circuits.cache import Cache
-from circuits.campaign import Task, run_flows
+from circuits.campaign import Task, Urgency, run_flows
 from circuits.deck import build
 from circuits.netlist import read_netlist
 from circuits.plans import Jitter, PhaseNoise, Transfer
@@ -89,17 +89,19 @@ def test_what_others_wait_for_goes_first_and_long_runs_before_short_ones():
     run = Transfer(trials=1).runs(manifest, {}, 0)[0]
     order: list[float] = []
 
-    def task(length, urgent=0):
+    def task(length, urgency=Urgency.RUN):
         job = build(manifest, netlist, replace(run, window_s=run.window_s * length))
-        return Task(job=job, safer=lambda: job, urgent=urgent)
+        return Task(job=job, safer=lambda: job, urgency=urgency)
 
     def slow():
         yield [task(1.1), task(1.3), task(1.2)]
         return "slow"
 
     def chip():
-        (first,) = yield [task(0.9, urgent=1)]
-        (second,) = yield [task(0.8, urgent=1)]  # once the first is done it is before all that are not begun
+        (first,) = yield [task(0.9, urgency=Urgency.TRIM)]
+        (second,) = yield [
+            task(0.8, urgency=Urgency.TRIM)
+        ]  # once the first is done it is before all that are not begun
         return first.outcome.spikes_s == second.outcome.spikes_s
 
     found = run_flows(
