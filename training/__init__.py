@@ -5,8 +5,9 @@ Names are imported on first use: torch and lightning take seconds to load, and l
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from neuronsim.lazy import loader
 
 if TYPE_CHECKING:
     from .data import data_status
@@ -17,18 +18,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Experiment", "data_status", "evaluate", "load_experiment", "shipped_experiments", "stress", "train"]
 
-_HOME = {
-    "Experiment": "experiment",
-    "data_status": "data",
-    "evaluate": "evaluation",
-    "shipped_experiments": "experiment",
-    "load_experiment": "experiment",
-    "stress": "robustness",
-    "train": "trainer",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'training' has no attribute '{name}'")
-    return getattr(import_module(f".{_HOME[name]}", __name__), name)
+__getattr__ = loader(
+    __name__,
+    {
+        "Experiment": "experiment",
+        "data_status": "data",
+        "evaluate": "evaluation",
+        "shipped_experiments": "experiment",
+        "load_experiment": "experiment",
+        "stress": "robustness",
+        "train": "trainer",
+    },
+)
