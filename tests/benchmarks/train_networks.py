@@ -22,7 +22,7 @@ import torch
 from cards import made_card
 from numpy.typing import NDArray
 from record import machine_line, write_readme
-from training_table import PLOT, answer, plot, readme_table
+from training_table import PLOT, plot, readme_table
 
 from neuronsim.errors import InputError
 from neuronsim.files import write_text
@@ -293,7 +293,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.results == RESULTS:
         plot(results, PLOT)
         write_readme("training", "bench-training", table)
-        write_readme("answer", "bench-training", answer(results))
     print(table)
 
 

@@ -16,12 +16,6 @@ from training.intervals import over_draws
 PLOT = Path(__file__).parent / "training.png"
 STALE = " †"
 Row = tuple[str, str]
-_TRAINED = {
-    "mnist_0": "trained on ideal neurons",
-    "in_range": "kept within the detector's range while training",
-    "on_card": "and under the card's noise",
-    "on_transistor": "and under the card's noise",
-}
 
 
 class Shown:
@@ -70,11 +64,6 @@ def readme_table(results: dict[str, Any]) -> str:
     if "mnist" in parts:
         lines += [f"![validation accuracy by epoch](tests/benchmarks/{PLOT.name})", ""]
     return "\n".join([*lines, *_provenance(results)])
-
-
-def answer(results: dict[str, Any]) -> str:
-    """What the networks reach on the chips of each card, one sentence a card: the README's first figures."""
-    return "\n\n".join(_on_chips(Shown(results[name])) for name in ("noise", "transistor") if name in results)
 
 
 def _wilson(accuracy: float, n: int) -> str:
@@ -138,16 +127,6 @@ def _detector(part: Shown) -> list[Row]:
 def _points(mean: float, low: float | None, high: float | None) -> str:
     ends = "" if low is None or high is None else f" [{100 * low:+.2f}, {100 * high:+.2f}]"
     return f"{100 * mean:+.2f} points{ends}"
-
-
-def _on_chips(part: Shown) -> str:
-    study = Study.model_validate(part.results)
-    points = [point for point in study.points if point.series == "card"]
-    found = ", ".join(
-        f"{_TRAINED.get(_run(point.network), point.network)} **{point.accuracy:.1%}**{part.mark(_run(point.network))}"
-        for point in points
-    )
-    return f"MNIST on {len(points[0].draws)} chips of `{study.card}`, with the mismatch and the noise of that circuit: {found}."
 
 
 def _chips(part: Shown) -> list[Row]:
