@@ -377,7 +377,7 @@ class Manifest(_Part):
 
 def netlist_folder() -> Path:
     """Folder of the netlists that come with neuronsim."""
-    return Path(str(importlib.resources.files("netlists")))
+    return Path(str(importlib.resources.files("neuronsim.netlists")))
 
 
 def neurons(folder: Path | None = None) -> dict[str, Path]:

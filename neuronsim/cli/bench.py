@@ -33,7 +33,7 @@ def run_bench(
     retry_failed: bool = False,
 ) -> Path:
     """Characterize with a progress bar; returns the dataset's path and prints what failed."""
-    from circuits import characterize, load_manifest, load_plans
+    from neuronsim.circuits import characterize, load_manifest, load_plans
     from neuronsim.dataset import cell_plans, silence
     from neuronsim.progress import bar
     from neuronsim.report import levels_near, write_datasheet

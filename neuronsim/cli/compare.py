@@ -58,7 +58,7 @@ def compare_command(
 
     Example: neuronsim compare pll_nlif
     """
-    from circuits import compare
+    from neuronsim.circuits import compare
     from neuronsim.progress import bar
     from neuronsim.report.plots_levels import level_errors
     from neuronsim.report.sections_levels import curves

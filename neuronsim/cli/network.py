@@ -59,7 +59,7 @@ def train_command(
 
     Example: neuronsim train digits_quick
     """
-    from training import train
+    from neuronsim.training import train
 
     path = out or Path("build/runs") / Path(experiment).stem
     saved(
@@ -97,7 +97,7 @@ def evaluate_command(
 
     Example: neuronsim evaluate build/runs/digits_quick --card build/pll_nlif_averaged/card.json
     """
-    from training import evaluate
+    from neuronsim.training import evaluate
 
     path = evaluate(
         run,
@@ -146,7 +146,7 @@ def robustness_command(
 
     Example: neuronsim robustness build/runs/plain build/runs/aware --card build/pll_nlif_averaged/card.json
     """
-    from training import stress
+    from neuronsim.training import stress
 
     written = stress(
         runs,

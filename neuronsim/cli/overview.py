@@ -60,7 +60,7 @@ def list_command(
         _list_fields(name)
         return
     if what in (What.all, What.neurons):
-        from circuits import load_manifest, neurons
+        from neuronsim.circuits import load_manifest, neurons
 
         table = _table("neurons", "name", "code", "level", "summary")
         for name in neurons():
@@ -68,7 +68,7 @@ def list_command(
             table.add_row(name, manifest.code, manifest.level, manifest.summary)
         console.print(table)
     if what in (What.all, What.plans):
-        from circuits import GROUPS, KINDS
+        from neuronsim.circuits import GROUPS, KINDS
 
         table = _table("plans", "name", "for", "what it measures")
         for name, plan in KINDS.items():
@@ -78,7 +78,7 @@ def list_command(
         console.print(table)
         console.print("'neuronsim list plans NAME' has the fields of each", markup=False)
     if what in (What.all, What.experiments):
-        from training import load_experiment, shipped_experiments
+        from neuronsim.training import load_experiment, shipped_experiments
 
         table = _table("experiments", "name", "data", "description")
         for name in shipped_experiments():
@@ -86,7 +86,7 @@ def list_command(
             table.add_row(name, experiment.data, experiment.description)
         console.print(table)
     if what in (What.all, What.networks):
-        from training.declared import declared_network, declared_networks
+        from neuronsim.training.declared import declared_network, declared_networks
 
         table = _table("networks (in an experiment: network = NAME)", "name", "input", "description")
         for name in declared_networks():
@@ -94,7 +94,7 @@ def list_command(
             table.add_row(name, " x ".join(map(str, network.input_shape)), network.description)
         console.print(table)
     if what in (What.all, What.conversions):
-        from training.rate.conversion_experiment import conversion_experiment, conversion_experiments
+        from neuronsim.training.rate.conversion_experiment import conversion_experiment, conversion_experiments
 
         table = _table("conversions ('neuronsim reproduce noise-adaptor --data DATA')", "name", "data", "description")
         for name in conversion_experiments():
@@ -114,7 +114,7 @@ def _list_fields(name: str) -> None:
 
 
 def _data_table(data_dir: Path | None) -> Table:
-    from training import data_status
+    from neuronsim.training import data_status
 
     table = _table("data sets", "name", "", "where, or what to do")
     for name, available, where, advice in data_status(data_dir):
@@ -123,8 +123,8 @@ def _data_table(data_dir: Path | None) -> Table:
 
 
 def _ngspice_rows() -> list[tuple[str, bool, str]]:
-    from circuits.engine_cli import version
-    from circuits.engine_shared import library_path
+    from neuronsim.circuits.engine_cli import version
+    from neuronsim.circuits.engine_shared import library_path
 
     rows = []
     for name, probe in (("ngspice", version), ("libngspice", library_path)):
@@ -234,7 +234,7 @@ def demo_command(
     step(2, "calibrate a model card")
     card = run_calibration(dataset, out / "card.json", seed=seed)
     step(3, f"train {DEMO_EXPERIMENT} (paper 004's MNIST network, 4-bit weights)")
-    from training import evaluate, train
+    from neuronsim.training import evaluate, train
 
     run = train(DEMO_EXPERIMENT, out=out / "run", data_dir=data_dir, progress=not quiet, threads=jobs)
     saved("run", run)

@@ -21,7 +21,7 @@ def fields_of(name: str) -> list[tuple[str, str, list[tuple[str, str, str, str]]
 
     A group's defaults are those that it gives. Raises InputError for an unknown name, naming the nearest.
     """
-    from circuits import GROUPS, KINDS
+    from neuronsim.circuits import GROUPS, KINDS
 
     if name not in KINDS and name not in GROUPS:
         raise InputError(f"unknown plan '{name}'.{suggest(name, [*KINDS, *GROUPS])}")

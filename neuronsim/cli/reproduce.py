@@ -147,8 +147,8 @@ def noisy_weights_command(
 
     Example: neuronsim reproduce noisy-weights --networks 1 --trials 2 --images 1000
     """
-    from training.rate.reproduce import reproduce_noisy_weights
-    from training.rate.study import LEVELS, SCALES
+    from neuronsim.training.rate.reproduce import reproduce_noisy_weights
+    from neuronsim.training.rate.study import LEVELS, SCALES
 
     levels = [value / 100 for value in level] if level else list(LEVELS)
     scales = list(scale) if scale else list(SCALES)

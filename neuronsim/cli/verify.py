@@ -92,7 +92,7 @@ def verify_command(
 
     Example: neuronsim verify build/pll_nlif_averaged/card.json
     """
-    from circuits import verify
+    from neuronsim.circuits import verify
     from neuronsim.progress import bar
 
     path = output_file(out) if out else None

@@ -25,8 +25,8 @@ from ttfs_figures import NAMES, TITLES, plot, readme_table
 from neuronsim.errors import MissingToolError
 from neuronsim.files import write_text
 from neuronsim.progress import Bar, bar
-from training import data, load_experiment, train
-from training.experiment import Optimizer, TrainingStage
+from neuronsim.training import data, load_experiment, train
+from neuronsim.training.experiment import Optimizer, TrainingStage
 
 HERE = Path(__file__).parent
 # batch and optimizer: the recipe of mnist_ttfs at two sizes, and the paper's batch with its optimizer

@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from training.ttfs.geometry import Geometry
+from neuronsim.training.ttfs.geometry import Geometry
 
 LATEST = 1e5
 _SMALLEST, _LARGEST = 1e-10, 1e10  # limits of cumsum(w) - 1 in the division

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from training import load_experiment, train
-from training.deployed import checkpoints
+from neuronsim.training import load_experiment, train
+from neuronsim.training.deployed import checkpoints
 
 HERE = Path(__file__).parent
 

@@ -28,15 +28,15 @@ from neuronsim.errors import InputError
 from neuronsim.files import write_text
 from neuronsim.proportions import wilson
 from neuronsim.studies import Study
-from training import load_experiment, stress, train
-from training.answers import pack
-from training.batches import PlainBatches
-from training.deployed import Kept, build, checkpoints, finished_run, load_data, load_network
-from training.injection import run_on_card
-from training.intervals import paired_images
-from training.runs import as_ttfs_card
-from training.trials import decide_times
-from training.ttfs.parallel import use_threads
+from neuronsim.training import load_experiment, stress, train
+from neuronsim.training.answers import pack
+from neuronsim.training.batches import PlainBatches
+from neuronsim.training.deployed import Kept, build, checkpoints, finished_run, load_data, load_network
+from neuronsim.training.injection import run_on_card
+from neuronsim.training.intervals import paired_images
+from neuronsim.training.runs import as_ttfs_card
+from neuronsim.training.trials import decide_times
+from neuronsim.training.ttfs.parallel import use_threads
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "training.json"

@@ -10,8 +10,8 @@ from neuronsim.errors import InputError
 from neuronsim.proportions import wilson
 from neuronsim.report.tables_robustness import about, tables
 from neuronsim.studies import Gain, Point, Study
-from training import load_experiment
-from training.intervals import over_draws
+from neuronsim.training import load_experiment
+from neuronsim.training.intervals import over_draws
 
 PLOT = Path(__file__).parent / "training.png"
 STALE = " †"

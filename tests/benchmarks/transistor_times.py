@@ -23,9 +23,9 @@ from typing import Any
 from measure_transistor import FOLDER, NEURON
 from record import machine_line, write_readme
 
-from circuits import engine_cli, load_manifest, load_plans
-from circuits.deck import build
-from circuits.netlist import read_netlist
+from neuronsim.circuits import engine_cli, load_manifest, load_plans
+from neuronsim.circuits.deck import build
+from neuronsim.circuits.netlist import read_netlist
 from neuronsim.files import write_text
 
 TIMES = FOLDER / "transistor_times.json"

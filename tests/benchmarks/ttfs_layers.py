@@ -8,11 +8,11 @@ import published
 import torch
 from torch import Tensor, nn
 
-from training import data
-from training.batches import as_pixels
-from training.ttfs import TTFSConv2d, TTFSLinear, encode
-from training.ttfs.geometry import Geometry
-from training.ttfs.layers import SpikingLayer
+from neuronsim.training import data
+from neuronsim.training.batches import as_pixels
+from neuronsim.training.ttfs import TTFSConv2d, TTFSLinear, encode
+from neuronsim.training.ttfs.geometry import Geometry
+from neuronsim.training.ttfs.layers import SpikingLayer
 
 IMPLEMENTATIONS = ("published", "engine", "product")
 _LATEST = 3.0  # tau: inputs of the single layers spike at uniformly random times up to here

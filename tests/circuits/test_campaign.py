@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from circuits import characterize, load_manifest
-from circuits.cache import Cache
-from circuits.campaign import Task, Urgency, run_flows
-from circuits.deck import build
-from circuits.netlist import read_netlist
-from circuits.plans import Jitter, PhaseNoise, Transfer
-from circuits.plans.base import TTFSPlan
+from neuronsim.circuits import characterize, load_manifest
+from neuronsim.circuits.cache import Cache
+from neuronsim.circuits.campaign import Task, Urgency, run_flows
+from neuronsim.circuits.deck import build
+from neuronsim.circuits.netlist import read_netlist
+from neuronsim.circuits.plans import Jitter, PhaseNoise, Transfer
+from neuronsim.circuits.plans.base import TTFSPlan
 from neuronsim.errors import DataError, InputError
 
 POISON = Path(__file__).parent / "poison" / "poison.toml"
@@ -131,8 +131,8 @@ def test_noise_is_seeded_and_acts():
 
 _SCRIPT = """
 import sys
-from circuits import characterize
-from circuits.plans import Transfer
+from neuronsim.circuits import characterize
+from neuronsim.circuits.plans import Transfer
 characterize("pll_nlif_averaged", [Transfer(trials=300)], seed=9, jobs=2, out=sys.argv[1])
 """
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from circuits import compare
-from circuits.comparison import families, family
-from circuits.manifest import neurons
+from neuronsim.circuits import compare
+from neuronsim.circuits.comparison import families, family
+from neuronsim.circuits.manifest import neurons
 from neuronsim import levels
 from neuronsim.closed_form import spike_time
 from neuronsim.errors import DataError, InputError

@@ -7,23 +7,15 @@ from importlib import metadata
 import numpy as np
 import pytest
 
-from circuits import Chip, characterize, engine_shared, load_manifest
-from circuits.cells import (
-    Condition,
-    detector_characteristic,
-    noise_sources,
-    phase_steps,
-    set_up_time,
-    synapse_levels,
-    tuning_curve,
-)
-from circuits.cells.bench import simulate
-from circuits.deck import build
-from circuits.measure import crossings
-from circuits.netlist import read_netlist
-from circuits.plans import make_plan
-from circuits.run import Run
-from circuits.transistors import transistors_in
+from neuronsim.circuits import Chip, characterize, engine_shared, load_manifest
+from neuronsim.circuits.cells import Condition, detector_characteristic, noise_sources, phase_steps, set_up_time, synapse_levels, tuning_curve
+from neuronsim.circuits.cells.bench import simulate
+from neuronsim.circuits.deck import build
+from neuronsim.circuits.measure import crossings
+from neuronsim.circuits.netlist import read_netlist
+from neuronsim.circuits.plans import make_plan
+from neuronsim.circuits.run import Run
+from neuronsim.circuits.transistors import transistors_in
 
 
 def _installed() -> bool:

@@ -4,13 +4,13 @@ import shutil
 
 import pytest
 
-from circuits import library, load_manifest
-from circuits.deck import build
-from circuits.manifest import netlist_folder
-from circuits.netlist import model_text, read_netlist
-from circuits.operating import OperatingPoint
-from circuits.process import load_process
-from circuits.run import Run
+from neuronsim.circuits import library, load_manifest
+from neuronsim.circuits.deck import build
+from neuronsim.circuits.manifest import netlist_folder
+from neuronsim.circuits.netlist import model_text, read_netlist
+from neuronsim.circuits.operating import OperatingPoint
+from neuronsim.circuits.process import load_process
+from neuronsim.circuits.run import Run
 from neuronsim.errors import DataError, InputError, MissingToolError
 
 LIBRARY = """* a foundry's library

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from circuits import load_manifest, neurons
-from circuits.deck import build
-from circuits.manifest import netlist_folder
-from circuits.netlist import read_netlist
-from circuits.run import Run
+from neuronsim.circuits import load_manifest, neurons
+from neuronsim.circuits.deck import build
+from neuronsim.circuits.manifest import netlist_folder
+from neuronsim.circuits.netlist import read_netlist
+from neuronsim.circuits.run import Run
 from neuronsim.errors import DataError, InputError
 
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from circuits import noise, stimulus
-from circuits.measure import crossings, envelope
-from circuits.netlist import number
+from neuronsim.circuits import noise, stimulus
+from neuronsim.circuits.measure import crossings, envelope
+from neuronsim.circuits.netlist import number
 
 
 @given(shift=st.floats(0.11, 0.89), points=st.integers(40, 200))

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from circuits import Chip, OperatingPoint, characterize, engine_cli, engine_shared, grid, load_manifest
-from circuits.cache import key_of
-from circuits.campaign import listings
-from circuits.deck import build
-from circuits.netlist import read_netlist
-from circuits.plans.base import Plan
-from circuits.process import Pelgrom
-from circuits.run import Run
-from circuits.transistors import Transistor, transistors_in
+from neuronsim.circuits import Chip, OperatingPoint, characterize, engine_cli, engine_shared, grid, load_manifest
+from neuronsim.circuits.cache import key_of
+from neuronsim.circuits.campaign import listings
+from neuronsim.circuits.deck import build
+from neuronsim.circuits.netlist import read_netlist
+from neuronsim.circuits.plans.base import Plan
+from neuronsim.circuits.process import Pelgrom
+from neuronsim.circuits.run import Run
+from neuronsim.circuits.transistors import Transistor, transistors_in
 from neuronsim.errors import DataError, InputError
 
 MANIFEST = load_manifest("axon_hillock")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from circuits import characterize, load_manifest, load_plans
-from circuits.plans import FICurve
+from neuronsim.circuits import characterize, load_manifest, load_plans
+from neuronsim.circuits.plans import FICurve
 from neuronsim import calibrate
 from neuronsim.dataset import silence
 from neuronsim.errors import DataError

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from circuits import KINDS, load_manifest, load_plans, make_plan
-from circuits.characterize import _runs_with_waveforms
-from circuits.deck import build
-from circuits.netlist import read_netlist
-from circuits.plans import FICurve, Jitter, Mismatch, Quantization, Saturation, Transfer
-from circuits.plans.base import membrane_extremes
+from neuronsim.circuits import KINDS, load_manifest, load_plans, make_plan
+from neuronsim.circuits.characterize import _runs_with_waveforms
+from neuronsim.circuits.deck import build
+from neuronsim.circuits.netlist import read_netlist
+from neuronsim.circuits.plans import FICurve, Jitter, Mismatch, Quantization, Saturation, Transfer
+from neuronsim.circuits.plans.base import membrane_extremes
 from neuronsim.closed_form import spike_time
 from neuronsim.errors import DataError, InputError
 

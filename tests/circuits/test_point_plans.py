@@ -6,14 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from circuits import characterize, load_manifest, load_plans, make_plan
-from circuits.campaign import Result, Task, run_flows
-from circuits.cells import Condition, noise_sources
-from circuits.cells.jitter import noisy_edges
-from circuits.deck import build
-from circuits.netlist import read_netlist
-from circuits.outcome import Outcome
-from circuits.rows import assemble
+from neuronsim.circuits import characterize, load_manifest, load_plans, make_plan
+from neuronsim.circuits.campaign import Result, Task, run_flows
+from neuronsim.circuits.cells import Condition, noise_sources
+from neuronsim.circuits.cells.jitter import noisy_edges
+from neuronsim.circuits.deck import build
+from neuronsim.circuits.netlist import read_netlist
+from neuronsim.circuits.outcome import Outcome
+from neuronsim.circuits.rows import assemble
 from neuronsim import dataset as schema
 from neuronsim.errors import DataError, InputError
 from neuronsim.report import write_datasheet
@@ -157,7 +157,7 @@ def test_cells_have_tables_of_their_own(tmp_path):
 def test_a_failed_measurement_is_a_row():
     plan = make_plan("oscillator", {"corners": ("tt", "ss"), "temperatures_c": (27.0,), "currents": (1.0,)})
     good, bad = plan.measurements(PLL, {}, 0)
-    from circuits.measurement import columns_of, perform_all
+    from neuronsim.circuits.measurement import columns_of, perform_all
 
     bad = replace(bad, arguments={**bad.arguments, "currents_a": [2e-6, 1e-6]})
     results = perform_all([good, bad], version="39")

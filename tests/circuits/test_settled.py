@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from circuits import OperatingPoint, characterize, engine_cli, load_manifest
-from circuits.cache import Cache
-from circuits.deck import build, build_lead_in
-from circuits.netlist import read_netlist
-from circuits.plans import Transfer
-from circuits.run import Run
-from circuits.settled import lead_in_run, shares_lead_in
-from circuits.together import groups, most_before
+from neuronsim.circuits import OperatingPoint, characterize, engine_cli, load_manifest
+from neuronsim.circuits.cache import Cache
+from neuronsim.circuits.deck import build, build_lead_in
+from neuronsim.circuits.netlist import read_netlist
+from neuronsim.circuits.plans import Transfer
+from neuronsim.circuits.run import Run
+from neuronsim.circuits.settled import lead_in_run, shares_lead_in
+from neuronsim.circuits.together import groups, most_before
 
 NETLIST = """* the membrane, held by rst, is charged by the synapses; its leak to slow (not yet settled) shifts the spike
 .subckt step_synapse in mem w=1

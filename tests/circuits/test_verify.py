@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import neuronsim
-from circuits import characterize, load_manifest, verify
-from circuits.fresh import fresh_plan
-from circuits.manifest import netlist_folder
-from circuits.plans import FICurve, Transfer
+from neuronsim.circuits import characterize, load_manifest, verify
+from neuronsim.circuits.fresh import fresh_plan
+from neuronsim.circuits.manifest import netlist_folder
+from neuronsim.circuits.plans import FICurve, Transfer
 from neuronsim.bootstrap import bias_and_spread
 from neuronsim.card import Quality
 from neuronsim.errors import DataError, InputError

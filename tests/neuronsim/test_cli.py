@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from circuits import KINDS
+from neuronsim.circuits import KINDS
 from neuronsim.cli import main
 from neuronsim.cli.bench import _warn_of_old_card
 from neuronsim.cli.common import console, settings, show_tables, typed_command

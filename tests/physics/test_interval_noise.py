@@ -64,8 +64,8 @@ def test_where_the_law_may_be_used():
 @pytest.mark.parametrize("neuron", ["if_behavioral", "lif_behavioral"])
 def test_spice_follows_the_law(neuron):
     """Two currents well above the rheobase: the spread under noise is the law's, and the deck's own is far below it."""
-    import circuits
-    from circuits.plans.membrane_noise import MembraneNoise
+    from neuronsim import circuits
+    from neuronsim.circuits.plans.membrane_noise import MembraneNoise
 
     low, high = {"if_behavioral": (15e-6, 60e-6), "lif_behavioral": (30e-6, 60e-6)}[neuron]
     manifest = circuits.load_manifest(neuron)

@@ -87,7 +87,7 @@ def card() -> Callable[..., TTFSCard]:
 @pytest.fixture(scope="session")
 def quick_run(tmp_path_factory: pytest.TempPathFactory):
     """A finished run of the digits experiment."""
-    from training import train
+    from neuronsim.training import train
 
     return train("digits_quick", out=tmp_path_factory.mktemp("runs") / "digits", progress=False)
 

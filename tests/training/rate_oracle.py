@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from training.rate import AvgPool, Conv, Dense, Identity, Layer, Link, Neuron, RateNetwork
+from neuronsim.training.rate import AvgPool, Conv, Dense, Identity, Layer, Link, Neuron, RateNetwork
 
 
 def synapses_of(synapses, shape):

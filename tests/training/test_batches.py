@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from training.batches import _elastic, augment, torch_generator
-from training.experiment import Augmentation
+from neuronsim.training.batches import _elastic, augment, torch_generator
+from neuronsim.training.experiment import Augmentation
 
 
 def test_elastic_displacement_is_bounded_smooth_and_seeded():

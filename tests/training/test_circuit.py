@@ -9,8 +9,8 @@ import torch
 from neuronsim.errors import InputError
 from neuronsim.saturated import first_crossing_saturated
 from neuronsim.solver import first_crossing
-from training.ttfs import circuit_spikes, first_spike
-from training.ttfs.geometry import Geometry
+from neuronsim.training.ttfs import circuit_spikes, first_spike
+from neuronsim.training.ttfs.geometry import Geometry
 
 _END, _STEPS = 40.0, 200_001
 

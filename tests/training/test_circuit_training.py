@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from neuronsim.errors import InputError
-from training import load_experiment, train
-from training.batches import PlainBatches
-from training.card_noise import CardNoise
-from training.data import load
-from training.evaluation import load_network
-from training.experiment import Experiment
-from training.injection import Chip, generator_for, run_on_card
-from training.runs import make_network
-from training.trials import decide_times
+from neuronsim.training import load_experiment, train
+from neuronsim.training.batches import PlainBatches
+from neuronsim.training.card_noise import CardNoise
+from neuronsim.training.data import load
+from neuronsim.training.evaluation import load_network
+from neuronsim.training.experiment import Experiment
+from neuronsim.training.injection import Chip, generator_for, run_on_card
+from neuronsim.training.runs import make_network
+from neuronsim.training.trials import decide_times
 
 SLOW_LOOP = {"second_pole_ratio": 20.0, "ramp_per_tau": 0.05, "sigma_v": 0.0, "diffusion_v": 0.0}
 

@@ -11,18 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neuronsim.errors import InputError
-from training.layer_specs import Conv, Linear, Pool
-from training.rate.conversion_experiment import conversion_experiment, conversion_experiments
-from training.rate.converted_graph import rate_network
-from training.rate.convertible import ConvertibleNetwork
-from training.rate.convertible_specs import GlobalPool, Residual
-from training.rate.corrected import IFLayer, calibrated_start, fire
-from training.rate.graph import Neuron
-from training.rate.layers import IntegrateFire, clear_all
-from training.rate.low_latency import SpikingNetwork
-from training.rate.quantizer import LSQActivation
-from training.rate.reference import ReferenceNetwork, simulate
-from training.ttfs.parallel import use_threads
+from neuronsim.training.layer_specs import Conv, Linear, Pool
+from neuronsim.training.rate.conversion_experiment import conversion_experiment, conversion_experiments
+from neuronsim.training.rate.converted_graph import rate_network
+from neuronsim.training.rate.convertible import ConvertibleNetwork
+from neuronsim.training.rate.convertible_specs import GlobalPool, Residual
+from neuronsim.training.rate.corrected import IFLayer, calibrated_start, fire
+from neuronsim.training.rate.graph import Neuron
+from neuronsim.training.rate.layers import IntegrateFire, clear_all
+from neuronsim.training.rate.low_latency import SpikingNetwork
+from neuronsim.training.rate.quantizer import LSQActivation
+from neuronsim.training.rate.reference import ReferenceNetwork, simulate
+from neuronsim.training.ttfs.parallel import use_threads
 
 SUBTRACT = Neuron(reset="subtract", precharge=0.5)
 LAYERS = (

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from neuronsim.errors import DataError, InputError, MissingToolError
-from training import cifar_jpeg, data, sources
+from neuronsim.training import cifar_jpeg, data, sources
 
 
 @pytest.fixture(autouse=True)

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from neuronsim.errors import MissingToolError
-from training import data
-from training.batches import as_pixels
-from training.declared import declared_network
-from training.network import Conv, Linear, Pool, TTFSNetwork
-from training.sources import cifar_source
-from training.ttfs import encode, spike_time_loss
+from neuronsim.training import data
+from neuronsim.training.batches import as_pixels
+from neuronsim.training.declared import declared_network
+from neuronsim.training.network import Conv, Linear, Pool, TTFSNetwork
+from neuronsim.training.sources import cifar_source
+from neuronsim.training.ttfs import encode, spike_time_loss
 
 pytestmark = pytest.mark.slow
 

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from training import load_experiment, train
-from training.batches import PlainBatches
-from training.card_noise import CardNoise
-from training.deployed import load_network
-from training.experiment import Experiment
-from training.injection import run_on_card
-from training.network import Conv, Linear, TTFSNetwork
-from training.trials import decide_times
-from training.ttfs.detector_range import beyond_range, phase_error, random_moments
+from neuronsim.training import load_experiment, train
+from neuronsim.training.batches import PlainBatches
+from neuronsim.training.card_noise import CardNoise
+from neuronsim.training.deployed import load_network
+from neuronsim.training.experiment import Experiment
+from neuronsim.training.injection import run_on_card
+from neuronsim.training.network import Conv, Linear, TTFSNetwork
+from neuronsim.training.trials import decide_times
+from neuronsim.training.ttfs.detector_range import beyond_range, phase_error, random_moments
 
 
 def experiment(**settings) -> Experiment:

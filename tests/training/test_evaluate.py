@@ -12,9 +12,9 @@ from neuronsim.cli.network import show_evaluation
 from neuronsim.errors import InputError
 from neuronsim.report import write_report
 from neuronsim.results import Evaluation
-from training import evaluate, evaluation
-from training.energy import waiting
-from training.trials import decide_times
+from neuronsim.training import evaluate, evaluation
+from neuronsim.training.energy import waiting
+from neuronsim.training.trials import decide_times
 
 
 def result(run, tmp_path, name="e", **changes) -> Evaluation:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from training.injection import Chip, generator_for, run_on_card, timing_noise
-from training.network import Conv, Linear, Pool, TTFSNetwork
-from training.quantization import quantize
+from neuronsim.training.injection import Chip, generator_for, run_on_card, timing_noise
+from neuronsim.training.network import Conv, Linear, Pool, TTFSNetwork
+from neuronsim.training.quantization import quantize
 
 FULL = {
     "second_pole_ratio": 20.0,
@@ -160,7 +160,7 @@ def test_timing_noise_has_the_spread_of_the_card(card):
 
 def test_large_noise_is_a_moved_threshold():
     """Against the exact neuron whose threshold the same draw moves: one input, w = 1.5, v = 1.5 (1 - e^{-t})."""
-    from training.ttfs import circuit_spikes
+    from neuronsim.training.ttfs import circuit_spikes
 
     moved = np.array([-0.8, -0.2, 0.1, 0.3, 0.49, 0.6])
     base = circuit_spikes(np.zeros((1, 1)), np.array([[1.5]]))

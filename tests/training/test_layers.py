@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from neuronsim.errors import InputError
-from training import data
-from training.batches import as_pixels
-from training.network import Conv, Linear, TTFSNetwork
-from training.ttfs import TTFSConv2d, TTFSDropout, TTFSLinear, TTFSMaxPool2d, encode, first_spike
-from training.ttfs.geometry import Geometry
+from neuronsim.training import data
+from neuronsim.training.batches import as_pixels
+from neuronsim.training.network import Conv, Linear, TTFSNetwork
+from neuronsim.training.ttfs import TTFSConv2d, TTFSDropout, TTFSLinear, TTFSMaxPool2d, encode, first_spike
+from neuronsim.training.ttfs.geometry import Geometry
 
 
 def images(generator: np.random.Generator, *shape: int) -> np.ndarray:

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from neuronsim.errors import InputError
-from training.declared import DeclaredNetwork, declared_network, declared_networks
-from training.experiment import load_experiment, shipped_experiments
-from training.injection import Chip, generator_for, run_on_card
-from training.network import Conv, Dropout, Inception, Linear, Pool, TTFSNetwork
-from training.ttfs import TTFSMaxPool2d, encode, initial
+from neuronsim.training.declared import DeclaredNetwork, declared_network, declared_networks
+from neuronsim.training.experiment import load_experiment, shipped_experiments
+from neuronsim.training.injection import Chip, generator_for, run_on_card
+from neuronsim.training.network import Conv, Dropout, Inception, Linear, Pool, TTFSNetwork
+from neuronsim.training.ttfs import TTFSMaxPool2d, encode, initial
 
 BLOCK = Inception(
     branches=(

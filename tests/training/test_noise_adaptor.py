@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neuronsim.errors import InputError
-from training.rate.quantizer import LSQActivation, NoisyQuantization
+from neuronsim.training.rate.quantizer import LSQActivation, NoisyQuantization
 
 
 def generator(seed: int) -> torch.Generator:

@@ -11,14 +11,14 @@ from neuronsim.card import UNSIGNED, Energy, Estimate, ModelCard, Provenance, Qu
 from neuronsim.errors import InputError
 from neuronsim.interval_noise import reference_current
 from neuronsim.rate import rate
-from training.data import load
-from training.layer_specs import Conv, Linear, Pool
-from training.rate.conversion import convert, largest_inputs
-from training.rate.converted_graph import rate_network
-from training.rate.convertible import ConvertibleNetwork
-from training.rate.engine import EventEngine
-from training.rate.graph import Dense, Layer, Link, Neuron, RateNetwork
-from training.rate.on_card import as_rate_card, circuit_neuron, energy_per_inference, on_card
+from neuronsim.training.data import load
+from neuronsim.training.layer_specs import Conv, Linear, Pool
+from neuronsim.training.rate.conversion import convert, largest_inputs
+from neuronsim.training.rate.converted_graph import rate_network
+from neuronsim.training.rate.convertible import ConvertibleNetwork
+from neuronsim.training.rate.engine import EventEngine
+from neuronsim.training.rate.graph import Dense, Layer, Link, Neuron, RateNetwork
+from neuronsim.training.rate.on_card import as_rate_card, circuit_neuron, energy_per_inference, on_card
 
 
 def make_card(**changes):

@@ -6,9 +6,9 @@ import torch
 from scipy import stats
 
 from neuronsim.errors import InputError
-from training.rate import Conv, Dense, Layer, Link, Neuron, RateNetwork, ReferenceNetwork, encode, simulate
-from training.rate.engine import EventEngine
-from training.rate.noise import WeightNoise
+from neuronsim.training.rate import Conv, Dense, Layer, Link, Neuron, RateNetwork, ReferenceNetwork, encode, simulate
+from neuronsim.training.rate.engine import EventEngine
+from neuronsim.training.rate.noise import WeightNoise
 
 
 @pytest.mark.parametrize("delay", [0, 1])

@@ -7,16 +7,16 @@ from torch import nn
 
 from neuronsim.errors import InputError
 from neuronsim.noisy_weights import NoisyWeights
-from training import data as data_module
-from training.rate import reproduce as reproduce_module
-from training.rate.ann import build
-from training.rate.convergence import band_for, converge, near_for
-from training.rate.conversion import convert, largest_inputs
-from training.rate.engine import EventEngine
-from training.rate.graph import Conv, Dense, Layer, Link, Neuron, RateNetwork
-from training.rate.noise import WeightNoise
-from training.rate.noisy_ann import noisy_outputs
-from training.rate.noisy_reference import NoisyNetwork
+from neuronsim.training import data as data_module
+from neuronsim.training.rate import reproduce as reproduce_module
+from neuronsim.training.rate.ann import build
+from neuronsim.training.rate.convergence import band_for, converge, near_for
+from neuronsim.training.rate.conversion import convert, largest_inputs
+from neuronsim.training.rate.engine import EventEngine
+from neuronsim.training.rate.graph import Conv, Dense, Layer, Link, Neuron, RateNetwork
+from neuronsim.training.rate.noise import WeightNoise
+from neuronsim.training.rate.noisy_ann import noisy_outputs
+from neuronsim.training.rate.noisy_reference import NoisyNetwork
 
 
 def generator(seed):

@@ -15,13 +15,13 @@ from neuronsim.noisy_weights import ANN_PAPER, ANN_UNROLLED, SNN_SHARED, ChipDif
 from neuronsim.proportions import wilson
 from neuronsim.report.findings_noisy_weights import findings
 from neuronsim.report.tables_noisy_weights import tables
-from training.rate.chip_ann import chip_outputs
-from training.rate.conversion import convert, largest_inputs
-from training.rate.engine import EventEngine
-from training.rate.graph import Neuron
-from training.rate.noise import WeightNoise
-from training.rate.study import Cell, Settings, Subject, cells, compute, key_of
-from training.rate.study_rows import by_length, chip_differences, rows_of, snr_point, spread, times
+from neuronsim.training.rate.chip_ann import chip_outputs
+from neuronsim.training.rate.conversion import convert, largest_inputs
+from neuronsim.training.rate.engine import EventEngine
+from neuronsim.training.rate.graph import Neuron
+from neuronsim.training.rate.noise import WeightNoise
+from neuronsim.training.rate.study import Cell, Settings, Subject, cells, compute, key_of
+from neuronsim.training.rate.study_rows import by_length, chip_differences, rows_of, snr_point, spread, times
 
 COMMITTED = Path(__file__).parents[1] / "benchmarks"
 

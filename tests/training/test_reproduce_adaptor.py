@@ -13,14 +13,14 @@ from neuronsim.cli import main
 from neuronsim.conversion_study import ConversionStudy, Difference, Mean
 from neuronsim.errors import DataError, InputError
 from neuronsim.report import discover, paper003, tables_conversion, write_report
-from training.batches import as_pixels
-from training.data import load
-from training.layer_specs import Conv, Linear, Pool
-from training.rate.ann_module import ConvertibleModule, accuracy
-from training.rate.ann_training import make_network, train_phase
-from training.rate.conversion_experiment import ConversionExperiment, Crop, Schedule
-from training.rate.noise_adaptor import reproduce, simulate, summary
-from training.rate.pixel_batches import crop
+from neuronsim.training.batches import as_pixels
+from neuronsim.training.data import load
+from neuronsim.training.layer_specs import Conv, Linear, Pool
+from neuronsim.training.rate.ann_module import ConvertibleModule, accuracy
+from neuronsim.training.rate.ann_training import make_network, train_phase
+from neuronsim.training.rate.conversion_experiment import ConversionExperiment, Crop, Schedule
+from neuronsim.training.rate.noise_adaptor import reproduce, simulate, summary
+from neuronsim.training.rate.pixel_batches import crop
 
 EXPERIMENT = ConversionExperiment(
     name="digits_tiny",

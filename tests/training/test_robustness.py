@@ -15,13 +15,13 @@ from scipy import stats
 from neuronsim.errors import DataError, InputError
 from neuronsim.report import discover, write_report
 from neuronsim.studies import Point, Study
-from training import evaluate, stress
-from training.data import load
-from training.deployed import build, checkpoints
-from training.experiment import load_experiment
-from training.robustness import store, sweeps
-from training.robustness.passes import input_jitter, output_jitter, quantization_snr_db, weight_noise
-from training.robustness.subjects import subjects
+from neuronsim.training import evaluate, stress
+from neuronsim.training.data import load
+from neuronsim.training.deployed import build, checkpoints
+from neuronsim.training.experiment import load_experiment
+from neuronsim.training.robustness import store, sweeps
+from neuronsim.training.robustness.passes import input_jitter, output_jitter, quantization_snr_db, weight_noise
+from neuronsim.training.robustness.subjects import subjects
 
 QUICK = {"images": 100, "draws": 3, "levels": 2, "chips": 3, "progress": False}
 

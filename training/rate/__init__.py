@@ -49,5 +49,5 @@ _HOME = {
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
-        raise AttributeError(f"module 'training.rate' has no attribute '{name}'")
+        raise AttributeError(f"module 'neuronsim.training.rate' has no attribute '{name}'")
     return getattr(import_module(f".{_HOME[name]}", __name__), name)
