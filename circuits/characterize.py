@@ -17,6 +17,7 @@ import xarray as xr
 from neuronsim import dataset as schema
 from neuronsim.errors import DataError, InputError
 
+from .assemble import assemble
 from .cache import Cache
 from .campaign import Result, Task, Urgency, check_engine, engine_version, run_flows
 from .manifest import Manifest, load_manifest
@@ -25,7 +26,6 @@ from .netlist import read_netlist
 from .on_chip import transistors_of
 from .outcome import Outcome
 from .plans import CellPlan, Plan, load_plans
-from .rows import assemble
 from .run import Run
 from .together import groups, most_before, runs_before, simulate
 from .trim import columns_of as trim_columns

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from neuronsim.circuits.cells import Condition, detector_characteristic, phase_steps, set_up_time, synapse_levels, tuning_curve
+from neuronsim.circuits.cells import (
+    Condition,
+    detector_characteristic,
+    phase_steps,
+    set_up_time,
+    synapse_levels,
+    tuning_curve,
+)
 from neuronsim.errors import InputError
 
 

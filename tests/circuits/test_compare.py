@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from neuronsim import levels
 from neuronsim.circuits import compare
 from neuronsim.circuits.comparison import families, family
 from neuronsim.circuits.manifest import neurons
-from neuronsim import levels
 from neuronsim.closed_form import spike_time
 from neuronsim.errors import DataError, InputError
 from neuronsim.report import discover, levels_near, write_report

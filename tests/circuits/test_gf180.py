@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from neuronsim.circuits import Chip, characterize, engine_shared, load_manifest
-from neuronsim.circuits.cells import Condition, detector_characteristic, noise_sources, phase_steps, set_up_time, synapse_levels, tuning_curve
+from neuronsim.circuits.cells import (
+    Condition,
+    detector_characteristic,
+    noise_sources,
+    phase_steps,
+    set_up_time,
+    synapse_levels,
+    tuning_curve,
+)
 from neuronsim.circuits.cells.bench import simulate
 from neuronsim.circuits.deck import build
 from neuronsim.circuits.measure import crossings

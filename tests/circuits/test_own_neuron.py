@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from neuronsim import calibrate
 from neuronsim.circuits import characterize, load_manifest, load_plans
 from neuronsim.circuits.plans import FICurve
-from neuronsim import calibrate
 from neuronsim.dataset import silence
 from neuronsim.errors import DataError
 

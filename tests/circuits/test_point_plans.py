@@ -6,15 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from neuronsim import dataset as schema
 from neuronsim.circuits import characterize, load_manifest, load_plans, make_plan
+from neuronsim.circuits.assemble import assemble
 from neuronsim.circuits.campaign import Result, Task, run_flows
 from neuronsim.circuits.cells import Condition, noise_sources
 from neuronsim.circuits.cells.jitter import noisy_edges
 from neuronsim.circuits.deck import build
 from neuronsim.circuits.netlist import read_netlist
 from neuronsim.circuits.outcome import Outcome
-from neuronsim.circuits.rows import assemble
-from neuronsim import dataset as schema
 from neuronsim.errors import DataError, InputError
 from neuronsim.report import write_datasheet
 from neuronsim.report.blocks import Note, Table

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from neuronsim.training.energy import LEAST_WINDOW_TAU, PAPER_MNIST_J, PAPER_SPIKE_J, activity, card_energy, clock_window, synapses_per_input, waiting
+from neuronsim.training.energy import (
+    LEAST_WINDOW_TAU,
+    PAPER_MNIST_J,
+    PAPER_SPIKE_J,
+    activity,
+    card_energy,
+    clock_window,
+    synapses_per_input,
+    waiting,
+)
 from neuronsim.training.network import Conv, Linear, Pool, TTFSNetwork
 from neuronsim.training.ttfs.geometry import Geometry
 

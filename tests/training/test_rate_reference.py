@@ -5,7 +5,18 @@ import pytest
 import torch
 
 from neuronsim.errors import InputError
-from neuronsim.training.rate import Dense, Identity, IntegrateFire, Layer, Link, Neuron, RateNetwork, ReferenceNetwork, encode, simulate
+from neuronsim.training.rate import (
+    Dense,
+    Identity,
+    IntegrateFire,
+    Layer,
+    Link,
+    Neuron,
+    RateNetwork,
+    ReferenceNetwork,
+    encode,
+    simulate,
+)
 
 
 @pytest.mark.parametrize("delay", [0, 1])
