@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from neuronsim.lazy import loader
 
-from .campaign import ENGINES
+from .campaign.scheduler import ENGINES
 from .characterize import characterize
 from .manifest import Manifest, load_manifest, neurons
 from .operating import NOMINAL, Chip, OperatingPoint, grid

@@ -11,7 +11,7 @@ import xarray as xr
 
 from neuronsim import dataset as schema
 
-from .campaign import Result
+from .campaign.scheduler import Result
 from .manifest import CurrentNoise, Manifest
 from .outcome import Outcome
 from .run import Run

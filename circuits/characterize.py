@@ -18,17 +18,17 @@ from neuronsim import dataset as schema
 from neuronsim.errors import DataError, InputError
 
 from .assemble import assemble
-from .cache import Cache
-from .campaign import Result, Task, Urgency, check_engine, engine_version, run_flows
+from .campaign.cache import Cache
+from .campaign.chip_flow import groups, most_before, runs_before, simulate
+from .campaign.chip_transistors import transistors_of
+from .campaign.scheduler import Result, Task, Urgency, check_engine, engine_version, run_flows
+from .campaign.trimming import columns_of as trim_columns
 from .manifest import Manifest, load_manifest
 from .measurement import CellResult, columns_of, perform_all
 from .netlist import read_netlist
-from .on_chip import transistors_of
 from .outcome import Outcome
 from .plans import CellPlan, Plan, load_plans
 from .run import Run
-from .together import groups, most_before, runs_before, simulate
-from .trim import columns_of as trim_columns
 
 TIMEOUT_S, TIMEOUT_TRANSISTOR_S = 60.0, 600.0
 _PACKAGES = ("neuronsim", "numpy", "PySpice", "xarray")

@@ -16,7 +16,7 @@ from neuronsim.closed_form import spike_time
 from neuronsim.errors import InputError, suggest
 from neuronsim.solver import first_crossing
 
-from .cache import Cache
+from .campaign.cache import Cache
 from .characterize import characterize
 from .manifest import Manifest, Validity, load_manifest, neurons
 from .plans import Transfer

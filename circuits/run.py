@@ -18,7 +18,7 @@ class Run:
     temperature, supply and drawn chip. ``fine``: sign-off accuracy, half the time step and a tenth of the tolerance.
     ``noise_step_s``: distance of the noise samples, NaN: a fixed part of the time unit. ``again_s``: the reset, high for
     ``reset_s`` before, falls a second time then, and all inputs come again as long after it as after time zero; NaN: once only.
-    ``trim``: on a chip, its trims are found first, where the manifest has [[trim]] (circuits.trim).
+    ``trim``: on a chip, its trims are found first, where the manifest has [[trim]] (neuronsim.circuits.campaign.trimming).
     """
 
     plan: str

@@ -15,8 +15,8 @@ from neuronsim.errors import InputError
 from neuronsim.prediction import firing_rates, spike_time_interval, spike_times
 from neuronsim.verification import SIMULATOR, Stimulus, Verification, judge
 
-from .cache import Cache
-from .campaign import ENGINES, engine_version
+from .campaign.cache import Cache
+from .campaign.scheduler import ENGINES, engine_version
 from .characterize import characterize
 from .fresh import fresh_plan
 from .manifest import Manifest, load_manifest, neurons

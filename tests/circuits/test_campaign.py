@@ -14,8 +14,8 @@ import pytest
 import xarray as xr
 
 from neuronsim.circuits import characterize, load_manifest
-from neuronsim.circuits.cache import Cache
-from neuronsim.circuits.campaign import Task, Urgency, run_flows
+from neuronsim.circuits.campaign.cache import Cache
+from neuronsim.circuits.campaign.scheduler import Task, Urgency, run_flows
 from neuronsim.circuits.deck import build
 from neuronsim.circuits.netlist import read_netlist
 from neuronsim.circuits.plans import Jitter, PhaseNoise, Transfer

@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from neuronsim.circuits import Chip, OperatingPoint, characterize, engine_cli, engine_shared, grid, load_manifest
-from neuronsim.circuits.cache import key_of
-from neuronsim.circuits.campaign import listings
+from neuronsim.circuits.campaign.cache import key_of
+from neuronsim.circuits.campaign.scheduler import listings
 from neuronsim.circuits.deck import build
 from neuronsim.circuits.netlist import read_netlist
 from neuronsim.circuits.plans.base import Plan

@@ -9,7 +9,7 @@ import pytest
 from neuronsim import dataset as schema
 from neuronsim.circuits import characterize, load_manifest, load_plans, make_plan
 from neuronsim.circuits.assemble import assemble
-from neuronsim.circuits.campaign import Result, Task, run_flows
+from neuronsim.circuits.campaign.scheduler import Result, Task, run_flows
 from neuronsim.circuits.cells import Condition, noise_sources
 from neuronsim.circuits.cells.jitter import noisy_edges
 from neuronsim.circuits.deck import build

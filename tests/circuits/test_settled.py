@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from neuronsim.circuits import OperatingPoint, characterize, engine_cli, load_manifest
-from neuronsim.circuits.cache import Cache
+from neuronsim.circuits.campaign.cache import Cache
+from neuronsim.circuits.campaign.chip_flow import groups, most_before
+from neuronsim.circuits.campaign.lead_in import lead_in_run, shares_lead_in
 from neuronsim.circuits.deck import build, build_lead_in
 from neuronsim.circuits.netlist import read_netlist
 from neuronsim.circuits.plans import Transfer
 from neuronsim.circuits.run import Run
-from neuronsim.circuits.settled import lead_in_run, shares_lead_in
-from neuronsim.circuits.together import groups, most_before
 
 NETLIST = """* the membrane, held by rst, is charged by the synapses; its leak to slow (not yet settled) shifts the spike
 .subckt step_synapse in mem w=1

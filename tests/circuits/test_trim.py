@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from neuronsim.circuits import characterize, load_manifest
-from neuronsim.circuits.cache import Cache
+from neuronsim.circuits.campaign.cache import Cache
+from neuronsim.circuits.campaign.trimming import most_counts, needs_trim, next_value
 from neuronsim.circuits.deck import build
 from neuronsim.circuits.manifest import netlist_folder
 from neuronsim.circuits.netlist import read_netlist
 from neuronsim.circuits.operating import Chip
 from neuronsim.circuits.plans import make_plan
 from neuronsim.circuits.plans.mismatch import Mismatch
-from neuronsim.circuits.trim import most_counts, needs_trim, next_value
 from neuronsim.dataset import cells, load, save, select
 from neuronsim.errors import DataError
 from neuronsim.report.sections_mismatch import chip_shifts, chip_yield

@@ -9,7 +9,7 @@ from multiprocessing import active_children
 
 import pytest
 
-from neuronsim.circuits.workers import Lost, Workers, call_apart, result_of
+from neuronsim.circuits.campaign.workers import Lost, Workers, call_apart, result_of
 
 
 @pytest.fixture(autouse=True)

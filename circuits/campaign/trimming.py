@@ -14,14 +14,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .campaign import Flow, Task, Urgency
-from .deck import build_count
-from .manifest import Manifest
-from .netlist import Netlist
-from .outcome import Outcome
-from .run import Run
-from .transistors import Transistor
-from .trim_step import TrimStep
+from ..deck import build_count
+from ..manifest import Manifest
+from ..netlist import Netlist
+from ..outcome import Outcome
+from ..run import Run
+from ..transistors import Transistor
+from ..trim_step import TrimStep
+from .scheduler import Flow, Task, Urgency
 
 REASON = "not_trimmed"
 #: what an exponent measured from two nearly equal frequencies may come to

@@ -23,10 +23,10 @@ from typing import Any, Generic, TypeVar
 
 from neuronsim.errors import InputError, suggest
 
-from . import engine_cli, engine_shared
+from .. import engine_cli, engine_shared
+from ..deck import Job
+from ..outcome import Outcome
 from .cache import Cache, key_of
-from .deck import Job
-from .outcome import Outcome
 from .workers import Lost, Workers, call_apart, result_of
 
 ENGINES = {engine_shared.NAME: engine_shared, engine_cli.NAME: engine_cli}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from .campaign import listings
-from .deck import build
-from .manifest import Manifest
-from .netlist import Netlist
-from .operating import NOMINAL
-from .run import Run
-from .transistors import Transistor, transistors_in
+from ..deck import build
+from ..manifest import Manifest
+from ..netlist import Netlist
+from ..operating import NOMINAL
+from ..run import Run
+from ..transistors import Transistor, transistors_in
+from .scheduler import listings
 
 
 def transistors_of(

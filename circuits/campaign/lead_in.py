@@ -12,12 +12,12 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from .campaign import Flow, Task, Urgency
-from .deck import IDLE_WEIGHTS, build_lead_in
-from .manifest import Manifest
-from .netlist import Netlist
-from .run import Run
-from .transistors import Transistor
+from ..deck import IDLE_WEIGHTS, build_lead_in
+from ..manifest import Manifest
+from ..netlist import Netlist
+from ..run import Run
+from ..transistors import Transistor
+from .scheduler import Flow, Task, Urgency
 
 _HOLDS_MORE = re.compile(r"^\s*[AKLOSTUWYZ]\w*\s", re.IGNORECASE | re.MULTILINE)
 
