@@ -23,8 +23,8 @@ from .campaign.chip_flow import groups, most_before, runs_before, simulate
 from .campaign.chip_transistors import transistors_of
 from .campaign.scheduler import Result, Task, Urgency, check_engine, engine_version, run_flows
 from .campaign.trimming import columns_of as trim_columns
+from .cells.campaign import CellResult, columns_of, perform_all
 from .manifest import Manifest, load_manifest
-from .measurement import CellResult, columns_of, perform_all
 from .netlist import read_netlist
 from .outcome import Outcome
 from .plans import CellPlan, Plan, load_plans

@@ -9,8 +9,8 @@ from typing import ClassVar, TypeVar
 from neuronsim.errors import InputError
 
 from ..cells import Condition
+from ..cells.campaign import Measurement
 from ..manifest import Manifest, netlist_folder
-from ..measurement import Measurement
 from ..run import Run
 from .base import Plan
 from .points import Grid

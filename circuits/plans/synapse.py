@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from ..cells.campaign import Measurement
 from ..manifest import Manifest
-from ..measurement import Measurement
 from .cell import CellPlan, cell_or_refuse, conditions
 from .points import GridPlan
 

@@ -157,7 +157,7 @@ def test_cells_have_tables_of_their_own(tmp_path):
 def test_a_failed_measurement_is_a_row():
     plan = make_plan("oscillator", {"corners": ("tt", "ss"), "temperatures_c": (27.0,), "currents": (1.0,)})
     good, bad = plan.measurements(PLL, {}, 0)
-    from neuronsim.circuits.measurement import columns_of, perform_all
+    from neuronsim.circuits.cells.campaign import columns_of, perform_all
 
     bad = replace(bad, arguments={**bad.arguments, "currents_a": [2e-6, 1e-6]})
     results = perform_all([good, bad], version="39")

@@ -15,11 +15,11 @@ import numpy as np
 from neuronsim.errors import NeuronsimError
 from neuronsim.files import sha256_of
 
-from .campaign.cache import Cache
-from .campaign.workers import Lost, Workers, result_of
-from .cells import Condition, noise_sources, noisy_edges, synapse_levels, tuning_curve
-from .cells.bench import models
-from .manifest import netlist_folder
+from ..campaign.cache import Cache
+from ..campaign.workers import Lost, Workers, result_of
+from ..manifest import netlist_folder
+from . import Condition, noise_sources, noisy_edges, synapse_levels, tuning_curve
+from .bench import models
 
 Columns = dict[str, list[float]]
 
