@@ -11,7 +11,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import typer
 
-from .bench import calibrate_command, characterize_command
+from .bench import calibrate_command
+from .characterize import characterize_command
 from .common import INTERRUPTED, guarded
 from .compare import compare_command
 from .network import evaluate_command, robustness_command, train_command

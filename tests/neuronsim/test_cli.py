@@ -12,7 +12,7 @@ import pytest
 
 from neuronsim.circuits import KINDS
 from neuronsim.cli import main
-from neuronsim.cli.bench import _warn_of_old_card
+from neuronsim.cli.characterize import _warn_of_old_card
 from neuronsim.cli.common import console, settings, show_tables, typed_command
 from neuronsim.cli.plan_fields import fields_of
 from neuronsim.errors import InputError

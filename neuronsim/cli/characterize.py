@@ -1,0 +1,153 @@
+"""``neuronsim characterize``: a netlist in ngspice under a plan, dataset and datasheet."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from .common import Engine, Jobs, Quiet, Seed, Trust, console, output_file, saved, settings
+
+Neuron = Annotated[
+    str, typer.Argument(help="Name of a neuron ('neuronsim list neurons') or path of a manifest (.toml).")
+]
+
+
+def run_bench(
+    neuron: str,
+    plan: str | None,
+    out: Path,
+    *,
+    seed: int,
+    jobs: int | None,
+    quiet: bool,
+    engine: str = "ngspice-shared",
+    timeout_s: float | None = None,
+    parameters: dict[str, float] | None = None,
+    trust: bool = False,
+    use_cache: bool = True,
+    retry_failed: bool = False,
+) -> Path:
+    """Characterize with a progress bar; returns the dataset's path and prints what failed."""
+    from neuronsim.circuits import characterize, load_manifest, load_plans
+    from neuronsim.dataset import cell_plans, silence
+    from neuronsim.progress import bar
+    from neuronsim.report import levels_near, write_datasheet
+
+    manifest = load_manifest(neuron)
+
+    def say(kind: str, why: str) -> None:
+        console.print(f"[yellow]left out[/] plan {kind}: {why}", soft_wrap=True)
+
+    chosen = load_plans(plan or ("card,table3" if manifest.code == "ttfs" else "fi"), manifest, on_skip=say)
+    with bar(f"characterize {manifest.name}", 1, shown=not quiet) as shown:
+        data = characterize(
+            manifest,
+            chosen,
+            out=out,
+            seed=seed,
+            jobs=jobs,
+            engine=engine,
+            timeout_s=timeout_s,
+            parameters=parameters,
+            trust=trust,
+            cache=use_cache,
+            retry_failed=retry_failed,
+            progress=shown.move,
+        )
+    saved("dataset", out)
+    _warn_of_old_card(out, manifest.name)
+    reasons = Counter(str(reason) for reason in data["reason"].values if reason)
+    total = data.sizes["run"]
+    for kind in cell_plans(data):
+        lost = sorted(set(data[f"{kind}_reason"].values.tolist()) - {""})
+        made = len(set(data[f"{kind}_measurement"].values.tolist()))
+        console.print(
+            f"{kind}: {made} measurements of the cell" + (f", [yellow]failed: {', '.join(lost)}[/]" if lost else "")
+        )
+    counted = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+    console.print(
+        f"{total} runs, {total - sum(reasons.values())} ok" + (f", [yellow]failed: {counted}[/]" if reasons else "")
+    )
+    said = silence(data)
+    if said:
+        advice = "Correct 'spike' in the manifest, or raise the input or the window."
+        console.print(f"[yellow]no run fired[/]: {said}. {advice}", soft_wrap=True)
+    levels = levels_near(out, manifest.name)
+    saved("datasheet", write_datasheet(out, out.with_suffix(".html"), levels=levels))
+    return out
+
+
+def _warn_of_old_card(dataset: Path, neuron: str) -> None:
+    """Say that the card beside ``dataset`` was calibrated from another dataset of this neuron."""
+    from neuronsim.files import sha256_file
+
+    try:
+        card = json.loads(dataset.with_name("card.json").read_text(encoding="utf-8"))
+        stale = card["neuron"] == neuron and card["provenance"]["dataset_sha256"] != sha256_file(dataset)
+    except (OSError, ValueError, KeyError, TypeError):  # none, or no card: its reader says what is wrong with it
+        return
+    if stale:
+        console.print(
+            f"[yellow]card.json is of an earlier dataset[/]: run 'neuronsim calibrate {escape(str(dataset))}'",
+            soft_wrap=True,
+        )
+
+
+def characterize_command(
+    neuron: Neuron,
+    plan: Annotated[
+        str | None,
+        typer.Option(
+            help="Plans, comma-separated: names, groups (table3, card, quick, datasheet) or TOML files; "
+            "see 'neuronsim list plans'. Default: card,table3 for a TTFS neuron, fi for a rate neuron."
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Dataset to write (.nc). Default: build/NEURON/NEURON.nc")] = None,
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Replace a netlist parameter, e.g. --set tau=25n."),
+    ] = None,
+    engine: Engine = "ngspice-shared",
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            help="Seconds after which a run is killed and becomes a failed row. Default: 60, at transistor level 600."
+        ),
+    ] = None,
+    trust: Trust = False,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Simulate everything again.")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Simulate rows again that failed before.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Characterize a neuron in ngspice: run PLANs on its netlist, write a dataset (netCDF) and a datasheet (HTML).
+
+    Finished runs are cached by content, so an interrupted command goes on where it stopped and an unchanged one takes
+    seconds. A run that hangs, crashes or does not converge becomes a row with a reason.
+
+    Example: neuronsim characterize pll_nlif_averaged --plan table3 --jobs 2
+    """
+    name = Path(neuron).stem
+    path = output_file(out or Path("build") / name / f"{name}.nc")
+    run_bench(
+        neuron,
+        plan,
+        path,
+        seed=seed,
+        jobs=jobs,
+        quiet=quiet,
+        engine=engine,
+        timeout_s=timeout,
+        parameters=settings(set_ or []),
+        trust=trust,
+        use_cache=not no_cache,
+        retry_failed=retry_failed,
+    )
