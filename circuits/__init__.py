@@ -8,8 +8,8 @@ from neuronsim.lazy import loader
 
 from .campaign.scheduler import ENGINES
 from .characterize import characterize
+from .deck.operating_point import NOMINAL, Chip, OperatingPoint, grid
 from .manifest import Manifest, load_manifest, neurons
-from .operating import NOMINAL, Chip, OperatingPoint, grid
 from .plans import GROUPS, KINDS, Plan, load_plans, make_plan
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ import xarray as xr
 from neuronsim import dataset as schema
 
 from .campaign.scheduler import Result
+from .deck.run import Run
 from .manifest import CurrentNoise, Manifest
 from .outcome import Outcome
-from .run import Run
 
 _TEXT = ("plan", "status", "reason", "message", "options", "corner")
 

@@ -24,11 +24,11 @@ from .campaign.chip_transistors import transistors_of
 from .campaign.scheduler import Result, Task, Urgency, check_engine, engine_version, run_flows
 from .campaign.trimming import columns_of as trim_columns
 from .cells.campaign import CellResult, columns_of, perform_all
+from .deck.run import Run
 from .manifest import Manifest, load_manifest
 from .netlist import read_netlist
 from .outcome import Outcome
 from .plans import CellPlan, Plan, load_plans
-from .run import Run
 
 TIMEOUT_S, TIMEOUT_TRANSISTOR_S = 60.0, 600.0
 _PACKAGES = ("neuronsim", "numpy", "PySpice", "xarray")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from neuronsim.errors import MissingToolError
 
-from .deck import Job
+from .deck.deck import Job
 from .engine_cli import HOW_TO_INSTALL
 from .outcome import Outcome, measured
 

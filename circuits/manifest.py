@@ -138,7 +138,7 @@ class Time(_Part):
 
 
 class PhaseNoise(_Part):
-    """White frequency noise of VCO3 and VCO4 at ``port``, computed from three parameters (see circuits.noise)."""
+    """White frequency noise of VCO3 and VCO4 at ``port``, computed from three parameters (see neuronsim.circuits.deck.white_noise)."""
 
     port: str
     carrier: str
@@ -151,7 +151,7 @@ class CurrentNoise(_Part):
 
     ``density`` names a parameter: square root of the one-sided power spectral density, in A/sqrt(Hz). ``memory`` names a
     time constant in seconds with which the circuit forgets what the noise did: noise of before time zero is then part of a
-    run (see circuits.sources).
+    run (see neuronsim.circuits.deck.sources).
     """
 
     port: str | tuple[str, ...]

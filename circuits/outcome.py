@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from .deck import Job
+from .deck.deck import Job
 from .measure import crossings, envelope
 
 REASONS = ("bad_parameter", "bad_netlist", "no_convergence", "timeout", "crash", "no_result")

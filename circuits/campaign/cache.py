@@ -13,7 +13,7 @@ import numpy as np
 from neuronsim.errors import OutputError
 from neuronsim.files import sha256_of
 
-from ..deck import Job
+from ..deck.deck import Job
 from ..outcome import BlockEnergy, Outcome
 
 _VERSION = 3

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from ..deck import Job, build
+from ..deck.deck import Job, build
+from ..deck.run import Run
+from ..deck.transistors import Transistor
 from ..manifest import Manifest
 from ..netlist import Netlist
-from ..run import Run
-from ..transistors import Transistor
 from .lead_in import Key, key_of, lead_in_run, settle, shares_lead_in
 from .scheduler import Flow, Result, Task, Urgency
 from .trimming import Trimming, most_counts, needs_trim, trim, trim_run

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ..deck import build
+from ..deck.deck import build
+from ..deck.operating_point import NOMINAL
+from ..deck.run import Run
+from ..deck.transistors import Transistor, transistors_in
 from ..manifest import Manifest
 from ..netlist import Netlist
-from ..operating import NOMINAL
-from ..run import Run
-from ..transistors import Transistor, transistors_in
 from .scheduler import listings
 
 

@@ -12,11 +12,11 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..deck import IDLE_WEIGHTS, build_lead_in
+from ..deck.deck import IDLE_WEIGHTS, build_lead_in
+from ..deck.run import Run
+from ..deck.transistors import Transistor
 from ..manifest import Manifest
 from ..netlist import Netlist
-from ..run import Run
-from ..transistors import Transistor
 from .scheduler import Flow, Task, Urgency
 
 _HOLDS_MORE = re.compile(r"^\s*[AKLOSTUWYZ]\w*\s", re.IGNORECASE | re.MULTILINE)

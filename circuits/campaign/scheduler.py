@@ -24,7 +24,7 @@ from typing import Any, Generic, TypeVar
 from neuronsim.errors import InputError, suggest
 
 from .. import engine_cli, engine_shared
-from ..deck import Job
+from ..deck.deck import Job
 from ..outcome import Outcome
 from .cache import Cache, key_of
 from .workers import Lost, Workers, call_apart, result_of

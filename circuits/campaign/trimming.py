@@ -14,12 +14,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..deck import build_count
+from ..deck.deck import build_count
+from ..deck.run import Run
+from ..deck.transistors import Transistor
 from ..manifest import Manifest
 from ..netlist import Netlist
 from ..outcome import Outcome
-from ..run import Run
-from ..transistors import Transistor
 from ..trim_step import TrimStep
 from .scheduler import Flow, Task, Urgency
 

@@ -26,8 +26,8 @@ from scipy.constants import Boltzmann
 
 from neuronsim.errors import DataError, InputError
 
+from ..deck.pwl import samples
 from ..measure import crossings
-from ..stimulus import samples
 from .bench import Condition, simulate
 
 _START_CYCLES = 4

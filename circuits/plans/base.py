@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from neuronsim.closed_form import spike_time
 from neuronsim.errors import InputError
 
+from ..deck.run import Run
 from ..manifest import Manifest
-from ..run import Run
 
 #: field of the plans that can leave the rest of a run, for a neuron that fires once
 Beyond = Annotated[

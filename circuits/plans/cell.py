@@ -10,8 +10,8 @@ from neuronsim.errors import InputError
 
 from ..cells import Condition
 from ..cells.campaign import Measurement
+from ..deck.run import Run
 from ..manifest import Manifest, netlist_folder
-from ..run import Run
 from .base import Plan
 from .points import Grid
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..run import Run
+from ..deck.run import Run
 
 
 def current_runs(

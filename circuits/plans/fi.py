@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 
 from neuronsim.errors import InputError
 
+from ..deck.run import Run
 from ..manifest import Manifest
-from ..run import Run
 from .base import Plan
 from .currents import current_runs
 

@@ -7,8 +7,8 @@ from typing import ClassVar, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from ..deck.run import Run
 from ..manifest import Manifest
-from ..run import Run
 from .base import TTFSPlan, check_valid
 
 

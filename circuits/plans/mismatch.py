@@ -10,9 +10,9 @@ from pydantic import Field
 
 from neuronsim.errors import InputError
 
+from ..deck.operating_point import Chip, OperatingPoint
+from ..deck.run import Run
 from ..manifest import Manifest
-from ..operating import Chip, OperatingPoint
-from ..run import Run
 from .base import Beyond, Plan
 from .currents import current_runs
 from .transfer import Transfer

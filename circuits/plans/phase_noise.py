@@ -9,14 +9,14 @@ from pydantic import Field
 
 from neuronsim.errors import InputError
 
+from ..deck.run import Run
 from ..manifest import Manifest
-from ..run import Run
 from .base import TTFSPlan
 from .transfer import Transfer
 
 
 class PhaseNoise(TTFSPlan):
-    """``trials`` random stimuli, each once without noise and ``repeats`` times under seeded phase noise (see circuits.noise)."""
+    """``trials`` random stimuli, each once without noise and ``repeats`` times under seeded phase noise (see neuronsim.circuits.deck.white_noise)."""
 
     kind: ClassVar[str] = "phase_noise"
     summary: ClassVar[str] = "spike-time spread under seeded oscillator phase noise"

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from neuronsim.errors import InputError
 
+from ..deck.operating_point import OperatingPoint, grid
 from ..manifest import Manifest
-from ..operating import OperatingPoint, grid
 from .base import Plan
 
 

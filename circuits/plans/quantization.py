@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 
 from neuronsim.quantizer import ConductanceBank
 
+from ..deck.run import Run
 from ..manifest import Manifest
-from ..run import Run
 from .base import TTFSPlan, check_valid
 
 

@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 
 from neuronsim.errors import InputError
 
+from ..deck.run import Run
 from ..manifest import Manifest
-from ..run import Run
 from .points import GridPlan
 from .probe import ProbePlan
 

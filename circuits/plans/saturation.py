@@ -7,8 +7,8 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
+from ..deck.run import Run
 from ..manifest import Manifest
-from ..run import Run
 from .base import TTFSPlan
 
 

@@ -24,7 +24,7 @@ from measure_transistor import FOLDER, NEURON
 from record import machine_line, write_readme
 
 from neuronsim.circuits import engine_cli, load_manifest, load_plans
-from neuronsim.circuits.deck import build
+from neuronsim.circuits.deck.deck import build
 from neuronsim.circuits.netlist import read_netlist
 from neuronsim.files import write_text
 

@@ -18,12 +18,12 @@ from neuronsim.circuits.cells import (
     tuning_curve,
 )
 from neuronsim.circuits.cells.bench import simulate
-from neuronsim.circuits.deck import build
+from neuronsim.circuits.deck.deck import build
+from neuronsim.circuits.deck.run import Run
+from neuronsim.circuits.deck.transistors import transistors_in
 from neuronsim.circuits.measure import crossings
 from neuronsim.circuits.netlist import read_netlist
 from neuronsim.circuits.plans import make_plan
-from neuronsim.circuits.run import Run
-from neuronsim.circuits.transistors import transistors_in
 
 
 def _installed() -> bool:

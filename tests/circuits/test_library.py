@@ -5,12 +5,12 @@ import shutil
 import pytest
 
 from neuronsim.circuits import library, load_manifest
-from neuronsim.circuits.deck import build
+from neuronsim.circuits.deck.deck import build
+from neuronsim.circuits.deck.operating_point import OperatingPoint
+from neuronsim.circuits.deck.run import Run
 from neuronsim.circuits.manifest import netlist_folder
 from neuronsim.circuits.netlist import model_text, read_netlist
-from neuronsim.circuits.operating import OperatingPoint
 from neuronsim.circuits.process import load_process
-from neuronsim.circuits.run import Run
 from neuronsim.errors import DataError, InputError, MissingToolError
 
 LIBRARY = """* a foundry's library

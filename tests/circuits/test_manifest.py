@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from neuronsim.circuits import load_manifest, neurons
-from neuronsim.circuits.deck import build
+from neuronsim.circuits.deck.deck import build
+from neuronsim.circuits.deck.run import Run
 from neuronsim.circuits.manifest import netlist_folder
 from neuronsim.circuits.netlist import read_netlist
-from neuronsim.circuits.run import Run
 from neuronsim.errors import DataError, InputError
 
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neuronsim.circuits import noise, stimulus
+from neuronsim.circuits.deck import pwl as stimulus
+from neuronsim.circuits.deck import white_noise as noise
 from neuronsim.circuits.measure import crossings, envelope
 from neuronsim.circuits.netlist import number
 

@@ -10,12 +10,12 @@ from pydantic import ValidationError
 from neuronsim.circuits import Chip, OperatingPoint, characterize, engine_cli, engine_shared, grid, load_manifest
 from neuronsim.circuits.campaign.cache import key_of
 from neuronsim.circuits.campaign.scheduler import listings
-from neuronsim.circuits.deck import build
+from neuronsim.circuits.deck.deck import build
+from neuronsim.circuits.deck.run import Run
+from neuronsim.circuits.deck.transistors import Transistor, transistors_in
 from neuronsim.circuits.netlist import read_netlist
 from neuronsim.circuits.plans.base import Plan
 from neuronsim.circuits.process import Pelgrom
-from neuronsim.circuits.run import Run
-from neuronsim.circuits.transistors import Transistor, transistors_in
 from neuronsim.errors import DataError, InputError
 
 MANIFEST = load_manifest("axon_hillock")

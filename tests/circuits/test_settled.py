@@ -9,10 +9,10 @@ from neuronsim.circuits import OperatingPoint, characterize, engine_cli, load_ma
 from neuronsim.circuits.campaign.cache import Cache
 from neuronsim.circuits.campaign.chip_flow import groups, most_before
 from neuronsim.circuits.campaign.lead_in import lead_in_run, shares_lead_in
-from neuronsim.circuits.deck import build, build_lead_in
+from neuronsim.circuits.deck.deck import build, build_lead_in
+from neuronsim.circuits.deck.run import Run
 from neuronsim.circuits.netlist import read_netlist
 from neuronsim.circuits.plans import Transfer
-from neuronsim.circuits.run import Run
 
 NETLIST = """* the membrane, held by rst, is charged by the synapses; its leak to slow (not yet settled) shifts the spike
 .subckt step_synapse in mem w=1

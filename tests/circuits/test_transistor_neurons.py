@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from neuronsim.circuits import characterize, engine_cli, load_manifest
-from neuronsim.circuits.deck import build
+from neuronsim.circuits.deck.deck import build
+from neuronsim.circuits.deck.run import Run
+from neuronsim.circuits.deck.sources import NOISE_STEPS_PER_UNIT, noise_sources
 from neuronsim.circuits.manifest import CurrentNoise, netlist_folder
 from neuronsim.circuits.netlist import read_netlist
 from neuronsim.circuits.plans import Transfer, make_plan
 from neuronsim.circuits.process import load_process
-from neuronsim.circuits.run import Run
-from neuronsim.circuits.sources import NOISE_STEPS_PER_UNIT, noise_sources
 from neuronsim.reset import reset_rows, reset_verdict, shift_s
 
 MODELS = netlist_folder() / "models"

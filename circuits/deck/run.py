@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from .operating import NOMINAL, OperatingPoint
+from .operating_point import NOMINAL, OperatingPoint
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,13 +7,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from .manifest import Manifest
-from .netlist import Netlist
-from .operating import NOMINAL_C, OperatingPoint
+from ..manifest import Manifest
+from ..netlist import Netlist
+from ..trim_step import TrimStep
+from .operating_point import NOMINAL_C, OperatingPoint
 from .run import Run
 from .sources import input_sources, noise_sources, reset_source, threshold_source
 from .transistors import Transistor
-from .trim_step import TrimStep
 
 ACCURATE = {"reltol": "1e-6", "abstol": "1e-15", "vntol": "1e-9", "chgtol": "1e-18"}
 SAFER = {"reltol": "1e-4", "method": "gear", "itl1": "500", "itl4": "200", "gmin": "1e-11"}
@@ -224,7 +224,7 @@ def build(
 ) -> Job:
     """The deck of ``run``. ``safer`` uses options that converge more easily and half the largest time step.
 
-    ``transistors``: those of this deck, needed when the run is on a chip (see circuits.transistors). ``settled``: node
+    ``transistors``: those of this deck, needed when the run is on a chip (see neuronsim.circuits.deck.transistors). ``settled``: node
     voltages at the end of the lead-in (see neuronsim.circuits.campaign.lead_in); None: the lead-in is simulated.
     Raises InputError for a parameter, corner, supply or chip that the manifest does not allow.
     """

@@ -11,9 +11,10 @@ import numpy as np
 
 from neuronsim.errors import InputError
 
-from . import noise, stimulus
-from .manifest import CurrentNoise, Manifest
-from .netlist import Netlist
+from ..manifest import CurrentNoise, Manifest
+from ..netlist import Netlist
+from . import pwl as stimulus
+from . import white_noise as noise
 from .run import Run
 
 NOISE_STEPS_PER_UNIT = 20
