@@ -9,7 +9,7 @@ from neuronsim.lazy import loader
 from .campaign.scheduler import ENGINES
 from .characterize import characterize
 from .deck.operating_point import NOMINAL, Chip, OperatingPoint, grid
-from .manifest import Manifest, load_manifest, neurons
+from .neuron.manifest import Manifest, load_manifest, neurons
 from .plans import GROUPS, KINDS, Plan, load_plans, make_plan
 
 if TYPE_CHECKING:

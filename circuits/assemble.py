@@ -13,7 +13,8 @@ from neuronsim import dataset as schema
 
 from .campaign.scheduler import Result
 from .deck.run import Run
-from .manifest import CurrentNoise, Manifest
+from .neuron.manifest import Manifest
+from .neuron.manifest_sections import CurrentNoise
 from .outcome import Outcome
 
 _TEXT = ("plan", "status", "reason", "message", "options", "corner")

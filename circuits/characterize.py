@@ -25,8 +25,8 @@ from .campaign.scheduler import Result, Task, Urgency, check_engine, engine_vers
 from .campaign.trimming import columns_of as trim_columns
 from .cells.campaign import CellResult, columns_of, perform_all
 from .deck.run import Run
-from .manifest import Manifest, load_manifest
-from .netlist import read_netlist
+from .neuron.manifest import Manifest, load_manifest
+from .neuron.netlist import read_netlist
 from .outcome import Outcome
 from .plans import CellPlan, Plan, load_plans
 

@@ -18,7 +18,8 @@ from neuronsim.solver import first_crossing
 
 from .campaign.cache import Cache
 from .characterize import characterize
-from .manifest import Manifest, Validity, load_manifest, neurons
+from .neuron.manifest import Manifest, load_manifest, neurons
+from .neuron.manifest_sections import Validity
 from .plans import Transfer
 
 FEWEST, DEFAULT = 2, 60

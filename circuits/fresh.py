@@ -11,7 +11,7 @@ from neuronsim.card import RateCard, TTFSCard
 from neuronsim.errors import DataError
 
 from .deck.run import Run
-from .manifest import Manifest
+from .neuron.manifest import Manifest
 from .plans import FICurve, Transfer
 from .plans.currents import current_runs
 from .plans.fi import SHORTEST

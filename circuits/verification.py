@@ -19,8 +19,8 @@ from .campaign.cache import Cache
 from .campaign.scheduler import ENGINES, engine_version
 from .characterize import characterize
 from .fresh import fresh_plan
-from .manifest import Manifest, load_manifest, neurons
-from .netlist import read_netlist
+from .neuron.manifest import Manifest, load_manifest, neurons
+from .neuron.netlist import read_netlist
 
 FEWEST, DEFAULT = 8, 32
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from ..deck.deck import Job, build
 from ..deck.run import Run
 from ..deck.transistors import Transistor
-from ..manifest import Manifest
-from ..netlist import Netlist
+from ..neuron.manifest import Manifest
+from ..neuron.netlist import Netlist
 from .lead_in import Key, key_of, lead_in_run, settle, shares_lead_in
 from .scheduler import Flow, Result, Task, Urgency
 from .trimming import Trimming, most_counts, needs_trim, trim, trim_run

@@ -9,8 +9,8 @@ from ..deck.deck import build
 from ..deck.operating_point import NOMINAL
 from ..deck.run import Run
 from ..deck.transistors import Transistor, transistors_in
-from ..manifest import Manifest
-from ..netlist import Netlist
+from ..neuron.manifest import Manifest
+from ..neuron.netlist import Netlist
 from .scheduler import listings
 
 

@@ -15,8 +15,8 @@ from dataclasses import replace
 from ..deck.deck import IDLE_WEIGHTS, build_lead_in
 from ..deck.run import Run
 from ..deck.transistors import Transistor
-from ..manifest import Manifest
-from ..netlist import Netlist
+from ..neuron.manifest import Manifest
+from ..neuron.netlist import Netlist
 from .scheduler import Flow, Task, Urgency
 
 _HOLDS_MORE = re.compile(r"^\s*[AKLOSTUWYZ]\w*\s", re.IGNORECASE | re.MULTILINE)

@@ -17,10 +17,10 @@ import numpy as np
 from ..deck.deck import build_count
 from ..deck.run import Run
 from ..deck.transistors import Transistor
-from ..manifest import Manifest
-from ..netlist import Netlist
+from ..neuron.manifest import Manifest
+from ..neuron.netlist import Netlist
+from ..neuron.trim_step import TrimStep
 from ..outcome import Outcome
-from ..trim_step import TrimStep
 from .scheduler import Flow, Task, Urgency
 
 REASON = "not_trimmed"

@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from neuronsim.errors import DataError
 
 from ..engine_cli import ngspice, read_raw
-from ..manifest import netlist_folder
-from ..netlist import model_text
+from ..neuron.manifest import netlist_folder
+from ..neuron.netlist import model_text
+from ..neuron.process import load_process
 from ..outcome import first_complaint
-from ..process import load_process
 
 
 class Condition(BaseModel):

@@ -17,7 +17,7 @@ from neuronsim.files import sha256_of
 
 from ..campaign.cache import Cache
 from ..campaign.workers import Lost, Workers, result_of
-from ..manifest import netlist_folder
+from ..neuron.manifest import netlist_folder
 from . import Condition, noise_sources, noisy_edges, synapse_levels, tuning_curve
 from .bench import models
 

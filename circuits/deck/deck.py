@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..manifest import Manifest
-from ..netlist import Netlist
-from ..trim_step import TrimStep
+from ..neuron.manifest import Manifest
+from ..neuron.netlist import Netlist
+from ..neuron.trim_step import TrimStep
 from .operating_point import NOMINAL_C, OperatingPoint
 from .run import Run
 from .sources import input_sources, noise_sources, reset_source, threshold_source

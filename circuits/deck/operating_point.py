@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from neuronsim.errors import InputError
 
-from ..manifest import Manifest
+from ..neuron.manifest import Manifest
 from .transistors import Transistor
 
 NOMINAL_C = 27.0

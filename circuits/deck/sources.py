@@ -11,8 +11,9 @@ import numpy as np
 
 from neuronsim.errors import InputError
 
-from ..manifest import CurrentNoise, Manifest
-from ..netlist import Netlist
+from ..neuron.manifest import Manifest
+from ..neuron.manifest_sections import CurrentNoise
+from ..neuron.netlist import Netlist
 from . import pwl as stimulus
 from . import white_noise as noise
 from .run import Run

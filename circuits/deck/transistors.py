@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..netlist import number
+from ..neuron.netlist import number
 
 _LINE = re.compile(r"^\s*\d+\s*:\s*(m\S*)\s+\S+\s+\S+\s+\S+\s+\S+\s+(\S+)\s+(.*)$", re.IGNORECASE)
 _SIZE = re.compile(r"\b(w|l)\s*=\s*(\S+)", re.IGNORECASE)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from neuronsim.errors import DataError, InputError, suggest
 
-from ..manifest import Manifest
+from ..neuron.manifest import Manifest
 from .base import Plan
 from .cell import CellPlan
 from .corners import Corners

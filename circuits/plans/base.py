@@ -15,7 +15,7 @@ from neuronsim.closed_form import spike_time
 from neuronsim.errors import InputError
 
 from ..deck.run import Run
-from ..manifest import Manifest
+from ..neuron.manifest import Manifest
 
 #: field of the plans that can leave the rest of a run, for a neuron that fires once
 Beyond = Annotated[

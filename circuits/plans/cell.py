@@ -11,7 +11,7 @@ from neuronsim.errors import InputError
 from ..cells import Condition
 from ..cells.campaign import Measurement
 from ..deck.run import Run
-from ..manifest import Manifest, netlist_folder
+from ..neuron.manifest import Manifest, netlist_folder
 from .base import Plan
 from .points import Grid
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from ..deck.run import Run
-from ..manifest import Manifest
+from ..neuron.manifest import Manifest
 from .points import GridPlan
 from .probe import ProbePlan
 

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from ..deck.run import Run
-from ..manifest import Manifest
+from ..neuron.manifest import Manifest
 from .base import TTFSPlan, check_valid
 
 

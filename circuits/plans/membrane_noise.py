@@ -11,7 +11,8 @@ from pydantic import Field
 from neuronsim.errors import InputError
 
 from ..deck.run import Run
-from ..manifest import CurrentNoise, Manifest
+from ..neuron.manifest import Manifest
+from ..neuron.manifest_sections import CurrentNoise
 from .base import Plan
 
 

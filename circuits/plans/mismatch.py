@@ -12,7 +12,7 @@ from neuronsim.errors import InputError
 
 from ..deck.operating_point import Chip, OperatingPoint
 from ..deck.run import Run
-from ..manifest import Manifest
+from ..neuron.manifest import Manifest
 from .base import Beyond, Plan
 from .currents import current_runs
 from .transfer import Transfer

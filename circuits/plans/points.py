@@ -10,7 +10,7 @@ from pydantic import Field
 from neuronsim.errors import InputError
 
 from ..deck.operating_point import OperatingPoint, grid
-from ..manifest import Manifest
+from ..neuron.manifest import Manifest
 from .base import Plan
 
 

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from neuronsim.errors import InputError
 
 from ..deck.run import Run
-from ..manifest import Manifest
+from ..neuron.manifest import Manifest
 from .base import Plan, check_valid
 
 

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from neuronsim.quantizer import ConductanceBank
 
 from ..deck.run import Run
-from ..manifest import Manifest
+from ..neuron.manifest import Manifest
 from .base import TTFSPlan, check_valid
 
 

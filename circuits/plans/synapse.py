@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ..cells.campaign import Measurement
-from ..manifest import Manifest
+from ..neuron.manifest import Manifest
 from .cell import CellPlan, cell_or_refuse, conditions
 from .points import GridPlan
 

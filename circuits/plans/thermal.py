@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from ..cells.campaign import Measurement
-from ..manifest import Manifest
+from ..neuron.manifest import Manifest
 from .cell import STEPS_PER_CYCLE, CellPlan, carrier_hz, cell_or_refuse, conditions
 from .points import Grid
 

@@ -19,7 +19,7 @@ from record import machine_line, write_readme
 from neuronsim import spike_time
 from neuronsim.circuits import characterize, engine_cli, engine_shared, load_manifest
 from neuronsim.circuits.deck.deck import build
-from neuronsim.circuits.netlist import read_netlist
+from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.plans import Jitter, Quantization, Transfer
 from neuronsim.files import write_text
 

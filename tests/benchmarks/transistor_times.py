@@ -25,7 +25,7 @@ from record import machine_line, write_readme
 
 from neuronsim.circuits import engine_cli, load_manifest, load_plans
 from neuronsim.circuits.deck.deck import build
-from neuronsim.circuits.netlist import read_netlist
+from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.files import write_text
 
 TIMES = FOLDER / "transistor_times.json"

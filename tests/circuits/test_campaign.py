@@ -17,7 +17,7 @@ from neuronsim.circuits import characterize, load_manifest
 from neuronsim.circuits.campaign.cache import Cache
 from neuronsim.circuits.campaign.scheduler import Task, Urgency, run_flows
 from neuronsim.circuits.deck.deck import build
-from neuronsim.circuits.netlist import read_netlist
+from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.plans import Jitter, PhaseNoise, Transfer
 from neuronsim.circuits.plans.base import TTFSPlan
 from neuronsim.errors import DataError, InputError

@@ -11,7 +11,7 @@ import pytest
 from neuronsim import levels
 from neuronsim.circuits import compare
 from neuronsim.circuits.comparison import families, family
-from neuronsim.circuits.manifest import neurons
+from neuronsim.circuits.neuron.manifest import neurons
 from neuronsim.closed_form import spike_time
 from neuronsim.errors import DataError, InputError
 from neuronsim.report import discover, levels_near, write_report

@@ -9,7 +9,7 @@ from neuronsim import spike_time
 from neuronsim.circuits import characterize, engine_cli, engine_shared, load_manifest
 from neuronsim.circuits.deck.deck import build
 from neuronsim.circuits.deck.run import Run
-from neuronsim.circuits.netlist import read_netlist
+from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.plans import FICurve, Ramp, Saturation, Transfer
 from neuronsim.errors import MissingToolError
 from neuronsim.solver import first_crossing

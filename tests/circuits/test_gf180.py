@@ -22,7 +22,7 @@ from neuronsim.circuits.deck.deck import build
 from neuronsim.circuits.deck.run import Run
 from neuronsim.circuits.deck.transistors import transistors_in
 from neuronsim.circuits.measure import crossings
-from neuronsim.circuits.netlist import read_netlist
+from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.plans import make_plan
 
 

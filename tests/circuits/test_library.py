@@ -4,13 +4,14 @@ import shutil
 
 import pytest
 
-from neuronsim.circuits import library, load_manifest
+from neuronsim.circuits import load_manifest
 from neuronsim.circuits.deck.deck import build
 from neuronsim.circuits.deck.operating_point import OperatingPoint
 from neuronsim.circuits.deck.run import Run
-from neuronsim.circuits.manifest import netlist_folder
-from neuronsim.circuits.netlist import model_text, read_netlist
-from neuronsim.circuits.process import load_process
+from neuronsim.circuits.neuron import foundry_library as library
+from neuronsim.circuits.neuron.manifest import netlist_folder
+from neuronsim.circuits.neuron.netlist import model_text, read_netlist
+from neuronsim.circuits.neuron.process import load_process
 from neuronsim.errors import DataError, InputError, MissingToolError
 
 LIBRARY = """* a foundry's library

@@ -9,8 +9,8 @@ import pytest
 from neuronsim.circuits import load_manifest, neurons
 from neuronsim.circuits.deck.deck import build
 from neuronsim.circuits.deck.run import Run
-from neuronsim.circuits.manifest import netlist_folder
-from neuronsim.circuits.netlist import read_netlist
+from neuronsim.circuits.neuron.manifest import netlist_folder
+from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.errors import DataError, InputError
 
 

@@ -13,9 +13,9 @@ from neuronsim.circuits.campaign.scheduler import listings
 from neuronsim.circuits.deck.deck import build
 from neuronsim.circuits.deck.run import Run
 from neuronsim.circuits.deck.transistors import Transistor, transistors_in
-from neuronsim.circuits.netlist import read_netlist
+from neuronsim.circuits.neuron.netlist import read_netlist
+from neuronsim.circuits.neuron.process import Pelgrom
 from neuronsim.circuits.plans.base import Plan
-from neuronsim.circuits.process import Pelgrom
 from neuronsim.errors import DataError, InputError
 
 MANIFEST = load_manifest("axon_hillock")

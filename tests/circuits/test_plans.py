@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from neuronsim.circuits import KINDS, load_manifest, load_plans, make_plan
 from neuronsim.circuits.characterize import _runs_with_waveforms
 from neuronsim.circuits.deck.deck import build
-from neuronsim.circuits.netlist import read_netlist
+from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.plans import FICurve, Jitter, Mismatch, Quantization, Saturation, Transfer
 from neuronsim.circuits.plans.base import membrane_extremes
 from neuronsim.closed_form import spike_time

@@ -13,7 +13,7 @@ from neuronsim.circuits.campaign.scheduler import Result, Task, run_flows
 from neuronsim.circuits.cells import Condition, noise_sources
 from neuronsim.circuits.cells.jitter import noisy_edges
 from neuronsim.circuits.deck.deck import build
-from neuronsim.circuits.netlist import read_netlist
+from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.outcome import Outcome
 from neuronsim.errors import DataError, InputError
 from neuronsim.report import write_datasheet

@@ -11,7 +11,7 @@ from neuronsim.circuits.campaign.chip_flow import groups, most_before
 from neuronsim.circuits.campaign.lead_in import lead_in_run, shares_lead_in
 from neuronsim.circuits.deck.deck import build, build_lead_in
 from neuronsim.circuits.deck.run import Run
-from neuronsim.circuits.netlist import read_netlist
+from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.plans import Transfer
 
 NETLIST = """* the membrane, held by rst, is charged by the synapses; its leak to slow (not yet settled) shifts the spike

@@ -12,8 +12,8 @@ from neuronsim.circuits.campaign.cache import Cache
 from neuronsim.circuits.campaign.trimming import most_counts, needs_trim, next_value
 from neuronsim.circuits.deck.deck import build
 from neuronsim.circuits.deck.operating_point import Chip
-from neuronsim.circuits.manifest import netlist_folder
-from neuronsim.circuits.netlist import read_netlist
+from neuronsim.circuits.neuron.manifest import netlist_folder
+from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.plans import make_plan
 from neuronsim.circuits.plans.mismatch import Mismatch
 from neuronsim.dataset import cells, load, save, select

@@ -11,7 +11,7 @@ from pathlib import Path
 from neuronsim.errors import DataError, InputError
 from neuronsim.files import sha256_of
 
-from . import library
+from . import foundry_library as library
 from .manifest import Manifest, netlist_folder
 
 _UNITS = {
@@ -37,7 +37,7 @@ class Netlist:
     parameters) of each subcircuit.
 
     Ports are in the order of the ``.subckt`` line; names are in lower case, as SPICE does not tell case. Sections of model
-    libraries in installed packages (see circuits.library) stand in ``text`` as the lines that name them.
+    libraries in installed packages (see neuronsim.circuits.neuron.foundry_library) stand in ``text`` as the lines that name them.
     """
 
     text: str
