@@ -15,7 +15,7 @@ from .campaign.scheduler import Result
 from .deck.run import Run
 from .neuron.manifest import Manifest
 from .neuron.manifest_sections import CurrentNoise
-from .outcome import Outcome
+from .ngspice.outcome import Outcome
 
 _TEXT = ("plan", "status", "reason", "message", "options", "corner")
 

@@ -27,7 +27,7 @@ from .cells.campaign import CellResult, columns_of, perform_all
 from .deck.run import Run
 from .neuron.manifest import Manifest, load_manifest
 from .neuron.netlist import read_netlist
-from .outcome import Outcome
+from .ngspice.outcome import Outcome
 from .plans import CellPlan, Plan, load_plans
 
 TIMEOUT_S, TIMEOUT_TRANSISTOR_S = 60.0, 600.0

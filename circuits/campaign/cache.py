@@ -14,7 +14,7 @@ from neuronsim.errors import OutputError
 from neuronsim.files import sha256_of
 
 from ..deck.deck import Job
-from ..outcome import BlockEnergy, Outcome
+from ..ngspice.outcome import BlockEnergy, Outcome
 
 _VERSION = 3
 _WAVEFORMS = 2  # how waveforms are thinned out; the rest of a result does not depend on it

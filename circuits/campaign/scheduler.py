@@ -23,9 +23,10 @@ from typing import Any, Generic, TypeVar
 
 from neuronsim.errors import InputError, suggest
 
-from .. import engine_cli, engine_shared
 from ..deck.deck import Job
-from ..outcome import Outcome
+from ..ngspice import command_line as engine_cli
+from ..ngspice import shared_library as engine_shared
+from ..ngspice.outcome import Outcome
 from .cache import Cache, key_of
 from .workers import Lost, Workers, call_apart, result_of
 

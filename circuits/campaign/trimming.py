@@ -20,7 +20,7 @@ from ..deck.transistors import Transistor
 from ..neuron.manifest import Manifest
 from ..neuron.netlist import Netlist
 from ..neuron.trim_step import TrimStep
-from ..outcome import Outcome
+from ..ngspice.outcome import Outcome
 from .scheduler import Flow, Task, Urgency
 
 REASON = "not_trimmed"

@@ -13,11 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from neuronsim.errors import DataError
 
-from ..engine_cli import ngspice, read_raw
 from ..neuron.manifest import netlist_folder
 from ..neuron.netlist import model_text
 from ..neuron.process import load_process
-from ..outcome import first_complaint
+from ..ngspice.command_line import ngspice, read_raw
+from ..ngspice.outcome import first_complaint
 
 
 class Condition(BaseModel):

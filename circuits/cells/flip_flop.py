@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from neuronsim.errors import InputError
 
-from ..measure import crossings
+from ..ngspice.waveform_measures import crossings
 from .bench import Condition, simulate
 
 

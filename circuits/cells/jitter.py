@@ -27,7 +27,7 @@ from scipy.constants import Boltzmann
 from neuronsim.errors import DataError, InputError
 
 from ..deck.pwl import samples
-from ..measure import crossings
+from ..ngspice.waveform_measures import crossings
 from .bench import Condition, simulate
 
 _START_CYCLES = 4

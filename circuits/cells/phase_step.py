@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from neuronsim.errors import DataError, InputError
 
-from ..measure import crossings
+from ..ngspice.waveform_measures import crossings
 from .bench import Condition, simulate
 
 _PERIODS_BEFORE, _PERIODS_AFTER, _SETTLE = 5, 10, 6

@@ -124,8 +124,8 @@ def _data_table(data_dir: Path | None) -> Table:
 
 
 def _ngspice_rows() -> list[tuple[str, bool, str]]:
-    from neuronsim.circuits.engine_cli import version
-    from neuronsim.circuits.engine_shared import library_path
+    from neuronsim.circuits.ngspice.command_line import version
+    from neuronsim.circuits.ngspice.shared_library import library_path
 
     rows = []
     for name, probe in (("ngspice", version), ("libngspice", library_path)):

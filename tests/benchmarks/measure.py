@@ -17,9 +17,11 @@ import numpy as np
 from record import machine_line, write_readme
 
 from neuronsim import spike_time
-from neuronsim.circuits import characterize, engine_cli, engine_shared, load_manifest
+from neuronsim.circuits import characterize, load_manifest
 from neuronsim.circuits.deck.deck import build
 from neuronsim.circuits.neuron.netlist import read_netlist
+from neuronsim.circuits.ngspice import command_line as engine_cli
+from neuronsim.circuits.ngspice import shared_library as engine_shared
 from neuronsim.circuits.plans import Jitter, Quantization, Transfer
 from neuronsim.files import write_text
 

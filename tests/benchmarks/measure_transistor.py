@@ -33,8 +33,9 @@ from transistor_table import readme_table
 
 import neuronsim
 from neuronsim.card import TTFSCard
-from neuronsim.circuits import characterize, compare, engine_cli, load_manifest, load_plans, verify
+from neuronsim.circuits import characterize, compare, load_manifest, load_plans, verify
 from neuronsim.circuits.neuron.manifest import netlist_folder
+from neuronsim.circuits.ngspice import command_line as engine_cli
 from neuronsim.circuits.plans import CellPlan
 from neuronsim.dataset import save
 from neuronsim.files import write_text

@@ -19,8 +19,9 @@ from transistor_figures import of_card, of_corners
 
 import neuronsim
 from neuronsim.card import TTFSCard
-from neuronsim.circuits import GROUPS, characterize, engine_cli, load_manifest, load_plans, make_plan
+from neuronsim.circuits import GROUPS, characterize, load_manifest, load_plans, make_plan
 from neuronsim.circuits.neuron.netlist import read_netlist
+from neuronsim.circuits.ngspice import command_line as engine_cli
 from neuronsim.closed_form import spike_time
 from neuronsim.dataset import cells, select
 from neuronsim.errors import DataError

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from neuronsim import spike_time
-from neuronsim.circuits import characterize, engine_cli, engine_shared, load_manifest
+from neuronsim.circuits import characterize, load_manifest
 from neuronsim.circuits.deck.deck import build
 from neuronsim.circuits.deck.run import Run
 from neuronsim.circuits.neuron.netlist import read_netlist
+from neuronsim.circuits.ngspice import command_line as engine_cli
+from neuronsim.circuits.ngspice import shared_library as engine_shared
 from neuronsim.circuits.plans import FICurve, Ramp, Saturation, Transfer
 from neuronsim.errors import MissingToolError
 from neuronsim.solver import first_crossing

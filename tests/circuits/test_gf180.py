@@ -7,7 +7,7 @@ from importlib import metadata
 import numpy as np
 import pytest
 
-from neuronsim.circuits import Chip, characterize, engine_shared, load_manifest
+from neuronsim.circuits import Chip, characterize, load_manifest
 from neuronsim.circuits.cells import (
     Condition,
     detector_characteristic,
@@ -21,8 +21,9 @@ from neuronsim.circuits.cells.bench import simulate
 from neuronsim.circuits.deck.deck import build
 from neuronsim.circuits.deck.run import Run
 from neuronsim.circuits.deck.transistors import transistors_in
-from neuronsim.circuits.measure import crossings
 from neuronsim.circuits.neuron.netlist import read_netlist
+from neuronsim.circuits.ngspice import shared_library as engine_shared
+from neuronsim.circuits.ngspice.waveform_measures import crossings
 from neuronsim.circuits.plans import make_plan
 
 

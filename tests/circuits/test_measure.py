@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from neuronsim.circuits.deck import pwl as stimulus
 from neuronsim.circuits.deck import white_noise as noise
-from neuronsim.circuits.measure import crossings, envelope
 from neuronsim.circuits.neuron.netlist import number
+from neuronsim.circuits.ngspice.waveform_measures import crossings, envelope
 
 
 @given(shift=st.floats(0.11, 0.89), points=st.integers(40, 200))

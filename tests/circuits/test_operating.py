@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from neuronsim.circuits import Chip, OperatingPoint, characterize, engine_cli, engine_shared, grid, load_manifest
+from neuronsim.circuits import Chip, OperatingPoint, characterize, grid, load_manifest
 from neuronsim.circuits.campaign.cache import key_of
 from neuronsim.circuits.campaign.scheduler import listings
 from neuronsim.circuits.deck.deck import build
@@ -15,6 +15,8 @@ from neuronsim.circuits.deck.run import Run
 from neuronsim.circuits.deck.transistors import Transistor, transistors_in
 from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.neuron.process import Pelgrom
+from neuronsim.circuits.ngspice import command_line as engine_cli
+from neuronsim.circuits.ngspice import shared_library as engine_shared
 from neuronsim.circuits.plans.base import Plan
 from neuronsim.errors import DataError, InputError
 

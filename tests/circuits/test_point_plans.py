@@ -14,7 +14,7 @@ from neuronsim.circuits.cells import Condition, noise_sources
 from neuronsim.circuits.cells.jitter import noisy_edges
 from neuronsim.circuits.deck.deck import build
 from neuronsim.circuits.neuron.netlist import read_netlist
-from neuronsim.circuits.outcome import Outcome
+from neuronsim.circuits.ngspice.outcome import Outcome
 from neuronsim.errors import DataError, InputError
 from neuronsim.report import write_datasheet
 from neuronsim.report.blocks import Note, Table

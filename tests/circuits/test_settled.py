@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from neuronsim.circuits import OperatingPoint, characterize, engine_cli, load_manifest
+from neuronsim.circuits import OperatingPoint, characterize, load_manifest
 from neuronsim.circuits.campaign.cache import Cache
 from neuronsim.circuits.campaign.chip_flow import groups, most_before
 from neuronsim.circuits.campaign.lead_in import lead_in_run, shares_lead_in
 from neuronsim.circuits.deck.deck import build, build_lead_in
 from neuronsim.circuits.deck.run import Run
 from neuronsim.circuits.neuron.netlist import read_netlist
+from neuronsim.circuits.ngspice import command_line as engine_cli
 from neuronsim.circuits.plans import Transfer
 
 NETLIST = """* the membrane, held by rst, is charged by the synapses; its leak to slow (not yet settled) shifts the spike

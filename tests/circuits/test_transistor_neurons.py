@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from neuronsim.circuits import characterize, engine_cli, load_manifest
+from neuronsim.circuits import characterize, load_manifest
 from neuronsim.circuits.deck.deck import build
 from neuronsim.circuits.deck.run import Run
 from neuronsim.circuits.deck.sources import NOISE_STEPS_PER_UNIT, noise_sources
@@ -11,6 +11,7 @@ from neuronsim.circuits.neuron.manifest import netlist_folder
 from neuronsim.circuits.neuron.manifest_sections import CurrentNoise
 from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.neuron.process import load_process
+from neuronsim.circuits.ngspice import command_line as engine_cli
 from neuronsim.circuits.plans import Transfer, make_plan
 from neuronsim.reset import reset_rows, reset_verdict, shift_s
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from .deck.deck import Job
-from .measure import crossings, envelope
+from ..deck.deck import Job
+from .waveform_measures import crossings, envelope
 
 REASONS = ("bad_parameter", "bad_netlist", "no_convergence", "timeout", "crash", "no_result")
 WAVEFORM_SAMPLES = 800

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from neuronsim.errors import MissingToolError
 
-from .deck.deck import Job
-from .engine_cli import HOW_TO_INSTALL
+from ..deck.deck import Job
+from .command_line import HOW_TO_INSTALL
 from .outcome import Outcome, measured
 
 NAME = "ngspice-shared"
