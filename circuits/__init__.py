@@ -10,7 +10,9 @@ from .campaign.scheduler import ENGINES
 from .characterize import characterize
 from .deck.operating_point import NOMINAL, Chip, OperatingPoint, grid
 from .neuron.manifest import Manifest, load_manifest, neurons
-from .plans import GROUPS, KINDS, Plan, load_plans, make_plan
+from .plans import Plan
+from .plans.groups import GROUPS
+from .plans.registry import KINDS, load_plans, make_plan
 
 if TYPE_CHECKING:
     from .comparison import compare

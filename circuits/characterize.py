@@ -28,7 +28,8 @@ from .deck.run import Run
 from .neuron.manifest import Manifest, load_manifest
 from .neuron.netlist import read_netlist
 from .ngspice.outcome import Outcome
-from .plans import CellPlan, Plan, load_plans
+from .plans import CellPlan, Plan
+from .plans.registry import load_plans
 
 TIMEOUT_S, TIMEOUT_TRANSISTOR_S = 60.0, 600.0
 _PACKAGES = ("neuronsim", "numpy", "PySpice", "xarray")

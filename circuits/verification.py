@@ -18,9 +18,9 @@ from neuronsim.verification import SIMULATOR, Stimulus, Verification, judge
 from .campaign.cache import Cache
 from .campaign.scheduler import ENGINES, engine_version
 from .characterize import characterize
-from .fresh import fresh_plan
 from .neuron.manifest import Manifest, load_manifest, neurons
 from .neuron.netlist import read_netlist
+from .plans.fresh_stimuli import fresh_plan
 
 FEWEST, DEFAULT = 8, 32
 

@@ -13,7 +13,7 @@ from ..cells.campaign import Measurement
 from ..deck.run import Run
 from ..neuron.manifest import Manifest, netlist_folder
 from .base import Plan
-from .points import Grid
+from .operating_grid import Grid
 
 T = TypeVar("T")
 #: largest time step of an oscillator's bench, as a part of a cycle of its carrier

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from ..deck.run import Run
 from ..neuron.manifest import Manifest
-from .points import GridPlan
-from .probe import ProbePlan
+from .fixed_stimuli import ProbePlan
+from .operating_grid import GridPlan
 
 
 class Energy(GridPlan, ProbePlan):

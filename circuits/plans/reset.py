@@ -11,8 +11,8 @@ from neuronsim.errors import InputError
 
 from ..deck.run import Run
 from ..neuron.manifest import Manifest
-from .points import GridPlan
-from .probe import ProbePlan
+from .fixed_stimuli import ProbePlan
+from .operating_grid import GridPlan
 
 
 class Reset(GridPlan, ProbePlan):

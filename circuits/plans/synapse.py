@@ -7,7 +7,7 @@ from typing import ClassVar
 from ..cells.campaign import Measurement
 from ..neuron.manifest import Manifest
 from .cell import CellPlan, cell_or_refuse, conditions
-from .points import GridPlan
+from .operating_grid import GridPlan
 
 
 class Synapse(GridPlan, CellPlan):

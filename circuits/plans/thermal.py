@@ -9,7 +9,7 @@ from pydantic import Field
 from ..cells.campaign import Measurement
 from ..neuron.manifest import Manifest
 from .cell import STEPS_PER_CYCLE, CellPlan, carrier_hz, cell_or_refuse, conditions
-from .points import Grid
+from .operating_grid import Grid
 
 
 class Thermal(CellPlan):

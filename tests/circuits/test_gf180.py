@@ -24,7 +24,7 @@ from neuronsim.circuits.deck.transistors import transistors_in
 from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.ngspice import shared_library as engine_shared
 from neuronsim.circuits.ngspice.waveform_measures import crossings
-from neuronsim.circuits.plans import make_plan
+from neuronsim.circuits.plans.registry import make_plan
 
 
 def _installed() -> bool:

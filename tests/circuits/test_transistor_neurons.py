@@ -12,7 +12,8 @@ from neuronsim.circuits.neuron.manifest_sections import CurrentNoise
 from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.neuron.process import load_process
 from neuronsim.circuits.ngspice import command_line as engine_cli
-from neuronsim.circuits.plans import Transfer, make_plan
+from neuronsim.circuits.plans import Transfer
+from neuronsim.circuits.plans.registry import make_plan
 from neuronsim.reset import reset_rows, reset_verdict, shift_s
 
 MODELS = netlist_folder() / "models"

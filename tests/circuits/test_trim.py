@@ -14,8 +14,8 @@ from neuronsim.circuits.deck.deck import build
 from neuronsim.circuits.deck.operating_point import Chip
 from neuronsim.circuits.neuron.manifest import netlist_folder
 from neuronsim.circuits.neuron.netlist import read_netlist
-from neuronsim.circuits.plans import make_plan
 from neuronsim.circuits.plans.mismatch import Mismatch
+from neuronsim.circuits.plans.registry import make_plan
 from neuronsim.dataset import cells, load, save, select
 from neuronsim.errors import DataError
 from neuronsim.report.sections_mismatch import chip_shifts, chip_yield

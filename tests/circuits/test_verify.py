@@ -13,9 +13,9 @@ import neuronsim
 from neuronsim.bootstrap import bias_and_spread
 from neuronsim.card import Quality
 from neuronsim.circuits import characterize, load_manifest, verify
-from neuronsim.circuits.fresh import fresh_plan
 from neuronsim.circuits.neuron.manifest import netlist_folder
 from neuronsim.circuits.plans import FICurve, Transfer
+from neuronsim.circuits.plans.fresh_stimuli import fresh_plan
 from neuronsim.errors import DataError, InputError
 from neuronsim.verification import FALSE_ALARM, Verification, drift_limit, judge, outside_limit
 

@@ -10,11 +10,11 @@ from pydantic import Field
 from neuronsim.card import RateCard, TTFSCard
 from neuronsim.errors import DataError
 
-from .deck.run import Run
-from .neuron.manifest import Manifest
-from .plans import FICurve, Transfer
-from .plans.currents import current_runs
-from .plans.fi import SHORTEST
+from ..deck.run import Run
+from ..neuron.manifest import Manifest
+from . import FICurve, Transfer
+from .currents import current_runs
+from .fi import SHORTEST
 
 _TRIES = 1000
 
