@@ -35,8 +35,9 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
+from .artifacts.base import _Part
 from .errors import DataError, InputError
 from .files import sha256_of, write_text
 
@@ -62,10 +63,6 @@ _ADDED = {
     ),
     "provenance": ("manifest",),
 }
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Estimate(_Part):

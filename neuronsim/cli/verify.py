@@ -19,7 +19,7 @@ def show_verification(result: Verification) -> None:
     """Print the table of the fresh runs and the verdict."""
     from rich.table import Table
 
-    from neuronsim.report.units import quantity
+    from ..units import quantity
 
     unit = "s" if result.code == "ttfs" else "Hz"
     table = Table(

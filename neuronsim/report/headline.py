@@ -9,8 +9,8 @@ import xarray as xr
 from ..card import RateCard, TTFSCard
 from ..errors import InputError
 from ..results import Condition, Evaluation
+from ..units import accuracies, accuracy, percent, quantity
 from .blocks import Note, Tiles
-from .units import accuracies, accuracy, percent, quantity
 
 Tile = tuple[str, str, str]
 

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from ..units import prefix_for
 from .style import BLUE, INK, MUTED, SERIES, VERMILION, drawn, figure, legend_above, plain_ticks
-from .units import prefix_for
 
 Array = NDArray[np.float64]
 

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..studies import Study
+from ..units import trimmed
 from .style import INK, SERIES, SKY, VERMILION, drawn, figure, legend_above, plain_ticks
-from .units import trimmed
 
 _COLORS = tuple(color for color in SERIES if color not in (VERMILION, SKY))
 

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from ..units import prefix_for
 from .style import INK, MUTED, SERIES, VERMILION, drawn, figure, legend_above
-from .units import prefix_for
 
 Array = NDArray[np.float64]
 _MARKS = ("v", "o", "^", "s", "D")

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from ..units import percent, prefix_for, trimmed
 from .style import BLUE, INK, MUTED, SERIES, SKY, VERMILION, drawn, figure, legend_above, plain_ticks
-from .units import percent, prefix_for, trimmed
 
 Array = NDArray[np.float64]
 

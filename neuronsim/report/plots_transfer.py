@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from ..units import percent
 from .style import BLUE, INK, MUTED, VERMILION, drawn, figure, plain_ticks
-from .units import percent
 
 Array = NDArray[np.float64]
 

@@ -10,10 +10,10 @@ import numpy as np
 import xarray as xr
 
 from ..dataset import silence
+from ..units import pretty, quantity, significant, trimmed
 from .blocks import Block, Note, Picture, Section, Table, Text
 from .plots_schematic import schematic
 from .plots_waveform import title, traces, waveform
-from .units import pretty, quantity, significant, trimmed
 
 MOST_TRACES = 4
 

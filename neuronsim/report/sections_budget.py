@@ -6,8 +6,8 @@ import json
 
 import xarray as xr
 
+from ..units import percent, quantity
 from .blocks import Section, Table
-from .units import percent, quantity
 
 
 def budget_section(dataset: xr.Dataset, source: str) -> Section | None:

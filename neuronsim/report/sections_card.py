@@ -10,9 +10,9 @@ import numpy as np
 from pydantic import BaseModel
 
 from ..card import Estimate, ModelCard, Quality, Range, RateCard, TTFSCard
+from ..units import percent, percents, prefix_for, pretty, quantity, significant, trimmed, unit_of
 from .blocks import Block, Note, Section, Table, Text
 from .sections_bench import toml_text
-from .units import percent, percents, prefix_for, pretty, quantity, significant, trimmed, unit_of
 
 _FRACTIONS = {"mismatch_sigma", "gain_sigma", "isi_jitter", "threshold_mismatch", "missing_probability"}
 _UNITS = {

@@ -8,9 +8,9 @@ import xarray as xr
 from ..dataset import cells, measurements_of
 from ..jitter import phase_noise_dbc_hz
 from ..thermal import same_noise_difference, thermal_of
+from ..units import percent, quantity, significant, trimmed
 from .blocks import Block, Note, Picture, Section, Table
 from .plots_cells import accumulated_jitter, levels, tuning
-from .units import percent, quantity, significant, trimmed
 
 OFFSET_HZ = 1e6
 

@@ -10,9 +10,9 @@ import numpy as np
 import xarray as xr
 
 from ..levels import Step, against_first, signed_error, steps
+from ..units import percent, percents, quantity, trimmed
 from .blocks import Block, Note, Picture, Section, Table
 from .plots_levels import level_errors
-from .units import percent, percents, quantity, trimmed
 
 HEADER = ("level", "n", "median", "p95", "max", "mean (signed)", "failed", "sampled every", "same outcome [95 %]")
 

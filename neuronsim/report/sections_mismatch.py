@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from ..dataset import cells, plans, select, verdict
 from ..proportions import proportion
+from ..units import mean_with_interval, percent
 from .blocks import Block, Note, Picture, Section, Table
 from .plots_sweeps import mismatch
 from .statistics import Array
-from .units import mean_with_interval, percent
 
 TOLERANCE = 0.1
 #: what a chip and its operating point are called in the table of trims

@@ -7,11 +7,11 @@ import json
 import numpy as np
 
 from ..results import Condition, Evaluation
+from ..units import accuracies, accuracy, percent, quantity, trimmed
 from .blocks import Block, Note, Picture, Section, Table, Text
 from .plots_network import accuracy_by_condition, decision_times, training_curves
 from .runs import Run
 from .sections_bench import toml_text
-from .units import accuracies, accuracy, percent, quantity, trimmed
 
 
 def training_section(run: Run, name: str, source: str, anchor: str) -> Section:

@@ -9,11 +9,11 @@ import xarray as xr
 
 from ..dataset import select, verdict
 from ..reset import reset_rows
+from ..units import percent, quantity, trimmed
 from .blocks import Block, Note, Picture, Section, Table
 from .plots_points import corners, energy_split
 from .sections_reset import reset_blocks, reset_words
 from .statistics import Array
-from .units import percent, quantity, trimmed
 
 PAPER = "Paper 004 claims less than 10 pJ per spike."
 

@@ -12,10 +12,10 @@ from ..interval_noise import card_noise, interval_variance
 from ..isi_jitter_fit import interval_spreads
 from ..rate import interval
 from ..rate import rate as rate_of
+from ..units import percent, quantity
 from .blocks import Block, Picture, Section, Table
 from .plots_sweeps import fi_curve, interval_jitter
 from .statistics import Array, row_parameter
-from .units import percent, quantity
 
 
 def card_rate(card: RateCard, current_a: Array) -> Array:

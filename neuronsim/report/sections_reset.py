@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 
 from ..reset import reset_rows, reset_verdict, shift_s, tolerance_s
+from ..units import quantity
 from .blocks import Block, Note, Table
-from .units import quantity
 
 _WORDS = {
     "again": "yes",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..studies import Study
+from ..units import quantity
 from .blocks import Block, Note, Picture, Section, Table
 from .plots_robustness import PLOTS
 from .tables_robustness import TITLES, about, tables
-from .units import quantity
 
 
 def robustness_section(study: Study, source: str, anchor: str) -> Section:

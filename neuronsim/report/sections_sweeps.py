@@ -9,6 +9,7 @@ import xarray as xr
 
 from ..card import TTFSCard
 from ..dataset import select
+from ..units import percent, quantity, trimmed
 from .blocks import Block, Note, Picture, Section, Table
 from .plots_sweeps import phase_noise, ramp, saturation
 from .statistics import (
@@ -22,7 +23,6 @@ from .statistics import (
     slope_at,
     tau_s,
 )
-from .units import percent, quantity, trimmed
 
 _NO_TAU = "The netlist has no parameter tau, so equation 4 cannot be compared with these runs."
 

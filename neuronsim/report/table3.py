@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ..units import trimmed
 from .statistics import Summary, equation_4, loop_solution, reference_by_trial, relative_error
-from .units import trimmed
 
 PAPER: dict[str, dict[float, float]] = {
     "jitter": {0.01: 0.00024, 0.03: 0.00189, 0.05: 0.00397, 0.07: 0.00789, 0.09: 0.00997},

@@ -19,9 +19,9 @@ from ..noisy_weights import (
     Spread,
 )
 from ..proportions import wilson
+from ..units import quantity
 from .blocks import Table
 from .findings_noisy_weights import findings
-from .units import quantity
 
 NONE = "–"
 TITLE = "Noisy synaptic weights: spiking against analog networks"

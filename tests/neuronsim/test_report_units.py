@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
+from neuronsim import units
 from neuronsim.errors import DataError, InputError
-from neuronsim.report import units
 from neuronsim.report.runs import load_run
 from neuronsim.report.statistics import Summary, mean_interval
 
