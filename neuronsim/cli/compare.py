@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 def show_levels(data: xr.Dataset) -> None:
     """Print the tables of a comparison."""
-    from neuronsim.levels import steps
     from neuronsim.report.sections_levels import tables
+
+    from ..analysis.level_errors import steps
 
     show_tables(tables(data), columns=6)
     for step in steps(data):

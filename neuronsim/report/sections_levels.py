@@ -9,7 +9,7 @@ from collections import Counter
 import numpy as np
 import xarray as xr
 
-from ..levels import Step, against_first, signed_error, steps
+from ..analysis.level_errors import Step, against_first, signed_error, steps
 from ..units import percent, percents, quantity, trimmed
 from .blocks import Block, Note, Picture, Section, Table
 from .plots_levels import level_errors

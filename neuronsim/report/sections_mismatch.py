@@ -4,51 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
-from ..dataset import cells, plans, select, verdict
+from ..analysis.chip_yield import TOLERANCE, chip_shifts, chip_yield
+from ..dataset import cells, plans, select
 from ..proportions import proportion
 from ..units import mean_with_interval, percent
 from .blocks import Block, Note, Picture, Section, Table
 from .plots_sweeps import mismatch
-from .statistics import Array
 
-TOLERANCE = 0.1
 #: what a chip and its operating point are called in the table of trims
 _POINT = ("chip", "chip_seed", "corner", "temperature_c", "supply_v")
-
-
-def chip_shifts(rows: xr.Dataset) -> tuple[NDArray[np.int64], Array, NDArray[np.str_], str]:
-    """Rows of drawn chips: chip, relative shift against nominal (NaN where unknown), verdict; and what nominal is.
-
-    The shift is that of the spike time, or of the rate for a rate neuron. All of shape (rows,). A chip that could not be
-    trimmed is a bad chip, not a failure of the simulator: its rows say "not trimmed".
-    """
-    value = rows["spike_time_s" if "spike_time_s" in rows else "rate_hz"].values.astype(np.float64)
-    came_to = np.where(rows["reason"].values == "not_trimmed", "not trimmed", verdict(rows))
-    value = np.where(came_to == "fired", value, np.nan)
-    chip, trial = rows["chip"].values.astype(np.int64), rows["trial"].values
-    nominal = {int(t): float(v) for t, v, c in zip(trial, value, chip, strict=True) if c < 0 and np.isfinite(v)}
-    against = "the chip without mismatch"
-    if not nominal:
-        against = "the mean over chips"
-        nominal = {int(t): float(np.nanmean(v)) for t in np.unique(trial) if np.isfinite(v := value[trial == t]).any()}
-    drawn = chip >= 0
-    reference = np.array([nominal.get(int(t), np.nan) for t in trial])
-    return chip[drawn], (value / reference - 1)[drawn], came_to[drawn], against
-
-
-def chip_yield(
-    chip: NDArray[np.int64], shift: Array, came_to: NDArray[np.str_], tolerance: float
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Of rows as :func:`chip_shifts` gives them: which chips fire at every stimulus, and which besides within ``tolerance``.
-
-    Both of shape (chips,). Rows whose run failed in the simulator make no chip of their own.
-    """
-    chips = np.unique(chip[came_to != "failed"])
-    fires = np.array([bool((came_to[chip == c] == "fired").all()) for c in chips], dtype=bool)
-    near = np.array([bool((np.abs(shift[chip == c]) <= tolerance).all()) for c in chips], dtype=bool)
-    return fires, fires & near
 
 
 def mismatch_section(dataset: xr.Dataset, source: str) -> Section | None:

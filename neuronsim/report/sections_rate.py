@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
+from ..analysis.expected_spikes import Array, row_parameter
 from ..card import RateCard
 from ..dataset import select
 from ..interval_noise import card_noise, interval_variance
@@ -15,7 +16,6 @@ from ..rate import rate as rate_of
 from ..units import percent, quantity
 from .blocks import Block, Picture, Section, Table
 from .plots_sweeps import fi_curve, interval_jitter
-from .statistics import Array, row_parameter
 
 
 def card_rate(card: RateCard, current_a: Array) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from ..reset import reset_rows, reset_verdict, shift_s, tolerance_s
+from ..analysis.reset import reset_rows, reset_verdict, shift_s, tolerance_s
 from ..units import quantity
 from .blocks import Block, Note, Table
 

@@ -7,12 +7,7 @@ from collections import defaultdict
 import numpy as np
 import xarray as xr
 
-from ..card import TTFSCard
-from ..dataset import select
-from ..units import percent, quantity, trimmed
-from .blocks import Block, Note, Picture, Section, Table
-from .plots_sweeps import phase_noise, ramp, saturation
-from .statistics import (
+from ..analysis.expected_spikes import (
     Array,
     Summary,
     equation_4,
@@ -23,6 +18,11 @@ from .statistics import (
     slope_at,
     tau_s,
 )
+from ..card import TTFSCard
+from ..dataset import select
+from ..units import percent, quantity, trimmed
+from .blocks import Block, Note, Picture, Section, Table
+from .plots_sweeps import phase_noise, ramp, saturation
 
 _NO_TAU = "The netlist has no parameter tau, so equation 4 cannot be compared with these runs."
 

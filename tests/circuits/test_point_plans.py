@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from neuronsim import dataset as schema
+from neuronsim.analysis.reset import reset_rows, reset_verdict
 from neuronsim.circuits import characterize, load_manifest, load_plans, make_plan
 from neuronsim.circuits.assemble import assemble
 from neuronsim.circuits.campaign.scheduler import Result, Task, run_flows
@@ -19,7 +20,6 @@ from neuronsim.errors import DataError, InputError
 from neuronsim.report import write_datasheet
 from neuronsim.report.blocks import Note, Table
 from neuronsim.report.sections_points import corners_section
-from neuronsim.reset import reset_rows, reset_verdict
 
 HILLOCK, PLL = load_manifest("axon_hillock"), load_manifest("pll_nlif_transistor")
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from neuronsim.analysis.reset import reset_rows, reset_verdict, shift_s
 from neuronsim.circuits import characterize, load_manifest
 from neuronsim.circuits.deck.deck import build
 from neuronsim.circuits.deck.run import Run
@@ -14,7 +15,6 @@ from neuronsim.circuits.neuron.process import load_process
 from neuronsim.circuits.ngspice import command_line as engine_cli
 from neuronsim.circuits.plans import Transfer
 from neuronsim.circuits.plans.registry import make_plan
-from neuronsim.reset import reset_rows, reset_verdict, shift_s
 
 MODELS = netlist_folder() / "models"
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from neuronsim.analysis.chip_yield import chip_shifts, chip_yield
 from neuronsim.circuits import characterize, load_manifest
 from neuronsim.circuits.campaign.cache import Cache
 from neuronsim.circuits.campaign.trimming import most_counts, needs_trim, next_value
@@ -18,7 +19,6 @@ from neuronsim.circuits.plans.mismatch import Mismatch
 from neuronsim.circuits.plans.registry import make_plan
 from neuronsim.dataset import cells, load, save, select
 from neuronsim.errors import DataError
-from neuronsim.report.sections_mismatch import chip_shifts, chip_yield
 
 NETLIST = """* two ring oscillators: q is that of the first; both are to run at one frequency
 .include models/generic65.lib

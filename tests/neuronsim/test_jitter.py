@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from neuronsim.analysis.accumulated_jitter import jitter_law, phase_noise_dbc_hz
 from neuronsim.errors import DataError
-from neuronsim.jitter import jitter_law, phase_noise_dbc_hz
 
 PERIOD = 2e-9
 

@@ -9,8 +9,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from .dataset import cells, measurements_of
-from .jitter import JitterLaw, accumulated, jitter_law, mean_period
+from ..dataset import cells, measurements_of
+from .accumulated_jitter import JitterLaw, accumulated, jitter_law, mean_period
 
 Array = NDArray[np.float64]
 ROOM_C = 27.0
