@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from neuronsim import dataset as schema
+from neuronsim.artifacts import dataset as schema
 
 from .campaign.scheduler import Result
 from .deck.run import Run
@@ -55,7 +55,7 @@ def assemble(
     provenance: dict[str, Any],
     cells: dict[str, tuple] | None = None,
 ) -> xr.Dataset:
-    """The dataset (schema: :mod:`neuronsim.dataset`) of finished runs, failed ones included, and ``cells``: the tables of
+    """The dataset (schema: :mod:`neuronsim.artifacts.dataset`) of finished runs, failed ones included, and ``cells``: the tables of
     cell plans."""
     outcomes = [result.outcome for result in results]
     ok = np.array([not outcome.reason for outcome in outcomes])

@@ -14,7 +14,7 @@ from typing import Any
 
 import xarray as xr
 
-from neuronsim import dataset as schema
+from neuronsim.artifacts import dataset as schema
 from neuronsim.errors import DataError, InputError
 
 from .assemble import assemble
@@ -51,7 +51,7 @@ def characterize(
     retry_failed: bool = False,
     progress: Callable[[int, int], Any] | None = None,
 ) -> xr.Dataset:
-    """Run ``plans`` on ``neuron`` in ngspice and return the dataset (schema: :mod:`neuronsim.dataset`); write it to ``out``.
+    """Run ``plans`` on ``neuron`` in ngspice and return the dataset (schema: :mod:`neuronsim.artifacts.dataset`); write it to ``out``.
 
     neuron: name or manifest path; plans: names, groups ("table3"), TOML paths, or plan objects; parameters: values in SI
     units that replace the manifest's defaults; jobs: worker processes (default: all cores); timeout_s: per run, after

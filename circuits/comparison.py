@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import xarray as xr
 
-from neuronsim import levels
+from neuronsim.artifacts import abstraction_levels as levels
 from neuronsim.closed_form import spike_time
 from neuronsim.errors import InputError, suggest
 from neuronsim.solver import first_crossing
@@ -104,7 +104,7 @@ def compare(
     out: Path | str | None = None,
 ) -> xr.Dataset:
     """Run the same ``stimuli`` (plan 'transfer', in units of each level's tau) through every level and return the levels file
-    (schema: :mod:`neuronsim.levels`); write it to ``out``.
+    (schema: :mod:`neuronsim.artifacts.abstraction_levels`); write it to ``out``.
 
     ``neuron``: a family ("pll_nlif": every neuron of that prefix), or neurons and manifests. ``parameters`` in SI units
     replace defaults at every level that has them. The other arguments are those of :func:`circuits.characterize`.

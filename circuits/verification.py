@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from neuronsim.card import ModelCard, RateCard, TTFSCard
+from neuronsim.artifacts.card_base import ModelCard
+from neuronsim.artifacts.rate_card import RateCard
+from neuronsim.artifacts.ttfs_card import TTFSCard
+from neuronsim.artifacts.verification import SIMULATOR, Stimulus, Verification, judge
 from neuronsim.errors import InputError
 from neuronsim.prediction import firing_rates, spike_time_interval, spike_times
-from neuronsim.verification import SIMULATOR, Stimulus, Verification, judge
 
 from .campaign.cache import Cache
 from .campaign.scheduler import ENGINES, engine_version
@@ -40,7 +42,7 @@ def verify(
     progress: Callable[[int, int], Any] | None = None,
     out: Path | str | None = None,
 ) -> Verification:
-    """Run ``stimuli`` fresh stimuli through the card's netlist and judge its predictions (:mod:`neuronsim.verification`).
+    """Run ``stimuli`` fresh stimuli through the card's netlist and judge its predictions (:mod:`neuronsim.artifacts.verification`).
 
     The netlist, its parameters and the engine are those of the card's provenance; ``netlist`` (a manifest, or the name of a
     neuron) and ``engine`` replace them. The stimuli are drawn from ``seed`` as the plan behind the card drew its own, but from

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from .lazy import loader
 
 if TYPE_CHECKING:
+    from .artifacts.card_base import ModelCard
+    from .artifacts.rate_card import RateCard
+    from .artifacts.ttfs_card import TTFSCard
     from .calibration import calibrate
-    from .card import ModelCard, RateCard, TTFSCard
     from .closed_form import spike_time
     from .quantizer import ConductanceBank
 

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from .artifacts.atomic_write import sha256_file
+from .artifacts.card_parts import Provenance
+from .artifacts.dataset import check, content_sha256, load, plans
+from .artifacts.rate_card import RateCard
+from .artifacts.ttfs_card import TTFSCard
 from .calibration_rate import calibrate_rate
 from .calibration_ttfs import calibrate_ttfs
-from .card import Provenance, RateCard, TTFSCard
-from .dataset import check, content_sha256, load, plans
 from .errors import DataError, InputError
-from .files import sha256_file
 
 
 def calibrate(
@@ -26,7 +28,7 @@ def calibrate(
     confidence: float = 0.95,
     out: Path | str | None = None,
 ) -> TTFSCard | RateCard:
-    """Fit a model card to a characterization dataset (a path, or the dataset of :func:`neuronsim.dataset.load`).
+    """Fit a model card to a characterization dataset (a path, or the dataset of :func:`neuronsim.artifacts.dataset.load`).
 
     ``held_out`` is the fraction of the transfer (or f-I) runs that the fit never sees and that the card's quality is
     measured on; ``seed`` draws that split and the bootstrap; ``confidence`` is the level of the intervals. With

@@ -14,10 +14,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from .artifacts.card_parts import Energy, Frozen, Kernel, Provenance, Quality, Range, TimingNoise, WeightResponse
+from .artifacts.dataset import as_drawn, plans, silence
+from .artifacts.ttfs_card import Estimate, TTFSCard
 from .bootstrap import bias_and_spread, rms_estimate
-from .card import Energy, Estimate, Frozen, Kernel, Provenance, Quality, Range, TimingNoise, TTFSCard, WeightResponse
 from .coverage import coverage, covered
-from .dataset import as_drawn, plans, silence
 from .energy_fit import fit_energy, lost_field
 from .errors import DataError
 from .kernel_fit import MIN_FIRED, KernelFit, fit_kernel

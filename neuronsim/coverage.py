@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .card import Estimate, TTFSCard
+from .artifacts.ttfs_card import Estimate, TTFSCard
 from .prediction import spike_time_interval
 from .proportions import proportion
 from .stimulus_rows import StimulusRows

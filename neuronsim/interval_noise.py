@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import checks
-from .card import RateCard
+from .artifacts.rate_card import RateCard
 from .errors import InputError
 from .rate import interval
 

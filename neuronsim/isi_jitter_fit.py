@@ -14,8 +14,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from .artifacts.ttfs_card import Estimate
 from .bootstrap import sigma_estimate
-from .card import Estimate
 from .interval_noise import interval_variance, linearity, reference_current
 from .rate import interval
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from .artifacts.ttfs_card import Estimate
 from .bootstrap import RESOLUTION, half_width, newton_replicates, spread
-from .card import Estimate
 from .errors import DataError
 from .kernel_problem import KAPPA_MAX, KernelProblem, ratio_of, start_of
 from .solver import first_crossing

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from .artifacts.ttfs_card import Estimate
 from .bootstrap import newton_replicates, sigma_estimate, spread
-from .card import Estimate
 from .errors import DataError
 from .kernel import kernel as g
 from .kernel_fit import KernelFit

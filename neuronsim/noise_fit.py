@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 from scipy.stats import norm, t
 
+from .artifacts.card_parts import variance_v
+from .artifacts.ttfs_card import Estimate
 from .bootstrap import newton_replicates, sigma_estimate, spread
-from .card import Estimate, variance_v
 from .errors import DataError
 from .kernel_fit import KernelFit
 from .proportions import proportion

@@ -1,4 +1,4 @@
-"""What a card predicts for a stimulus: the spike time, and the distribution of it (equations in :mod:`neuronsim.card`)."""
+"""What a card predicts for a stimulus: the spike time, and the distribution of it (equations in :mod:`neuronsim.artifacts.ttfs_card`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-from .card import RateCard, TTFSCard
+from .artifacts.rate_card import RateCard
+from .artifacts.ttfs_card import TTFSCard
 from .errors import InputError
 from .rate import rate
 from .saturated import first_crossing_saturated

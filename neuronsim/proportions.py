@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
-from .card import Estimate
+from .artifacts.ttfs_card import Estimate
 
 _LEVEL = 0.95
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .artifacts.ttfs_card import Estimate
 from .bootstrap import multiplicities
-from .card import Estimate
 from .errors import DataError
 from .kernel_fit import KernelFit
 from .saturated import first_crossing_saturated

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from neuronsim.card import TTFSCard
+from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import InputError
 
 from .batches import torch_generator

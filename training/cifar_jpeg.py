@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.artifacts.atomic_write import sha256_file, write_atomically
 from neuronsim.errors import DataError, MissingToolError
-from neuronsim.files import sha256_file, write_atomically
 
 from . import sources
 

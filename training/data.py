@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.artifacts.atomic_write import sha256_of
 from neuronsim.errors import DataError, InputError, MissingToolError, suggest
-from neuronsim.files import sha256_of
 
 from . import cifar_jpeg, sources
 from .idx import read_idx

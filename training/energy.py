@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neuronsim.card import TTFSCard
+from neuronsim.artifacts.ttfs_card import TTFSCard
 
 from .network import Neurons, TTFSNetwork
 from .ttfs.geometry import Geometry

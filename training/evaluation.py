@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from neuronsim.card import TTFSCard
+from neuronsim.artifacts.atomic_write import sha256_file, sha256_of, write_text
+from neuronsim.artifacts.evaluation import Condition, Evaluation
+from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import InputError
-from neuronsim.files import sha256_file, sha256_of, write_text
 from neuronsim.progress import bar
 from neuronsim.proportions import wilson
-from neuronsim.results import Condition, Evaluation
 
 from .answers import unpack
 from .batches import PlainBatches

@@ -10,8 +10,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from neuronsim.artifacts.atomic_write import sha256_of
 from neuronsim.errors import InputError, suggest
-from neuronsim.files import sha256_of
 from neuronsim.quantizer import FullScale
 
 from .data import DATASETS

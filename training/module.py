@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from neuronsim.card import TTFSCard
+from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import DataError
 
 from .batches import layer_generator

@@ -12,9 +12,10 @@ from typing import Any
 
 import torch
 
-from neuronsim.card import ModelCard, TTFSCard
+from neuronsim.artifacts.atomic_write import output_errors, sha256_file
+from neuronsim.artifacts.card_base import ModelCard
+from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import DataError, InputError
-from neuronsim.files import output_errors, sha256_file
 
 from . import data
 from .batches import torch_generator

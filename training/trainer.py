@@ -11,9 +11,9 @@ from typing import Any
 import lightning
 import torch
 
-from neuronsim.card import TTFSCard
+from neuronsim.artifacts.atomic_write import output_errors, write_atomically, write_text
+from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import InputError
-from neuronsim.files import output_errors, write_atomically, write_text
 from neuronsim.progress import Bar, bar
 
 from . import data

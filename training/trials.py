@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from neuronsim.card import TTFSCard
+from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import InputError
 
 from .answers import pack

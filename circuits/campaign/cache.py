@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from neuronsim.artifacts.atomic_write import sha256_of
 from neuronsim.errors import OutputError
-from neuronsim.files import sha256_of
 
 from ..deck.deck import Job
 from ..ngspice.outcome import BlockEnergy, Outcome

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from neuronsim.artifacts.atomic_write import sha256_of
 from neuronsim.errors import NeuronsimError
-from neuronsim.files import sha256_of
 
 from ..campaign.cache import Cache
 from ..campaign.workers import Lost, Workers, result_of

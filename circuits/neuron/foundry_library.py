@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from neuronsim.artifacts.atomic_write import sha256_file
 from neuronsim.errors import DataError, InputError, MissingToolError, suggest
-from neuronsim.files import sha256_file
 
 PREFIX = "package:"
 #: distributions that an extra of neuronsim installs

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from neuronsim.artifacts.atomic_write import sha256_of
 from neuronsim.errors import DataError, InputError
-from neuronsim.files import sha256_of
 
 from . import foundry_library as library
 from .manifest import Manifest, netlist_folder

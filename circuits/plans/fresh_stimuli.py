@@ -7,7 +7,8 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from neuronsim.card import RateCard, TTFSCard
+from neuronsim.artifacts.rate_card import RateCard
+from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import DataError
 
 from ..deck.run import Run

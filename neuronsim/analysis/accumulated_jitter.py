@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..card import Estimate
+from ..artifacts.ttfs_card import Estimate
 from ..errors import DataError
 
 Array = NDArray[np.float64]

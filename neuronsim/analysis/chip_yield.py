@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..dataset import verdict
+from ..artifacts.dataset import verdict
 from .expected_spikes import Array
 
 TOLERANCE = 0.1

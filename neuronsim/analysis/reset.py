@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..dataset import plans, select, verdict
+from ..artifacts.dataset import plans, select, verdict
 
 
 def reset_rows(dataset: xr.Dataset) -> xr.Dataset:

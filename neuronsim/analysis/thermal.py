@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..dataset import cells, measurements_of
+from ..artifacts.dataset import cells, measurements_of
 from .accumulated_jitter import JitterLaw, accumulated, jitter_law, mean_period
 
 Array = NDArray[np.float64]

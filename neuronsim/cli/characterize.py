@@ -34,9 +34,10 @@ def run_bench(
 ) -> Path:
     """Characterize with a progress bar; returns the dataset's path and prints what failed."""
     from neuronsim.circuits import characterize, load_manifest, load_plans
-    from neuronsim.dataset import cell_plans, silence
     from neuronsim.progress import bar
     from neuronsim.report import levels_near, write_datasheet
+
+    from ..artifacts.dataset import cell_plans, silence
 
     manifest = load_manifest(neuron)
 
@@ -84,7 +85,7 @@ def run_bench(
 
 def _warn_of_old_card(dataset: Path, neuron: str) -> None:
     """Say that the card beside ``dataset`` was calibrated from another dataset of this neuron."""
-    from neuronsim.files import sha256_file
+    from ..artifacts.atomic_write import sha256_file
 
     try:
         card = json.loads(dataset.with_name("card.json").read_text(encoding="utf-8"))

@@ -19,7 +19,7 @@ def show_evaluation(path: Path) -> None:
     """Print the accuracies of an evaluation file."""
     from rich.table import Table
 
-    from neuronsim.results import Evaluation
+    from ..artifacts.evaluation import Evaluation
 
     table = Table("condition", "accuracy", "95 % interval", "worst", "chips or draws", box=None, pad_edge=False)
     for c in Evaluation.load(path).conditions:
@@ -31,7 +31,8 @@ def show_evaluation(path: Path) -> None:
 def show_study(path: Path) -> None:
     """Print the tables of a robustness study."""
     from neuronsim.report.tables_robustness import TITLES, about, tables
-    from neuronsim.studies import Study
+
+    from ..artifacts.robustness_study import Study
 
     study = Study.load(path)
     console.print(f"\n[bold]{TITLES[study.kind]}[/]")

@@ -194,8 +194,9 @@ def noisy_weights_command(
 
 def show_noisy_weights(path: Path) -> None:
     """Print the tables of a study of noisy weights."""
-    from neuronsim.noisy_weights import NoisyWeights
     from neuronsim.report.tables_noisy_weights import TITLE, about, tables
+
+    from ..artifacts.noisy_weights_study import NoisyWeights
 
     study = NoisyWeights.load(path)
     console.print(f"\n[bold]{TITLE}[/]")

@@ -85,8 +85,9 @@ def noise_adaptor_command(
 
 def show_conversion(path: Path) -> None:
     """Print the tables of a conversion study."""
-    from neuronsim.conversion_study import ConversionStudy
     from neuronsim.report.tables_conversion import TITLE, about, tables
+
+    from ..artifacts.conversion_study import ConversionStudy
 
     study = ConversionStudy.load(path)
     console.print(f"\n[bold]{TITLE}[/]")

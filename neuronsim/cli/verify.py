@@ -10,7 +10,7 @@ import typer
 from .common import Jobs, Quiet, Seed, Trust, console, output_file, saved
 
 if TYPE_CHECKING:
-    from neuronsim.verification import Verification
+    from ..artifacts.verification import Verification
 
 DOES_NOT_HOLD = 6
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..conversion_study import ConversionStudy
-from ..files import write_text
+from ..artifacts.atomic_write import write_text
+from ..artifacts.conversion_study import ConversionStudy
 from .blocks import Block, Note, Picture, Section
 from .plots_conversion import conversion_plot
 from .style import save_png

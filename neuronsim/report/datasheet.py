@@ -7,9 +7,9 @@ from pathlib import Path
 
 import xarray as xr
 
-from .. import dataset as schema
-from .. import levels as levels_file
-from ..card import ModelCard
+from ..artifacts import abstraction_levels as levels_file
+from ..artifacts import dataset as schema
+from ..artifacts.card_base import ModelCard
 from ..errors import InputError
 from .blocks import Source
 from .unchanged import digest_of, is_made_from

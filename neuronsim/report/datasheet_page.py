@@ -7,9 +7,11 @@ from pathlib import Path
 
 import xarray as xr
 
-from .. import dataset as schema
-from .. import levels as levels_file
-from ..card import ModelCard, RateCard, TTFSCard
+from ..artifacts import abstraction_levels as levels_file
+from ..artifacts import dataset as schema
+from ..artifacts.card_base import ModelCard
+from ..artifacts.rate_card import RateCard
+from ..artifacts.ttfs_card import TTFSCard
 from .blocks import Page, Section, Source
 from .sections_bench import circuit, conditions, provenance, status, waveforms
 from .sections_budget import budget_section

@@ -9,8 +9,8 @@ from typing import Any
 
 import h5py
 
+from ..artifacts.abstraction_levels import KIND
 from ..errors import DataError, InputError
-from ..levels import KIND
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import xarray as xr
 
-from ..card import RateCard, TTFSCard
+from ..artifacts.evaluation import Condition, Evaluation
+from ..artifacts.rate_card import RateCard
+from ..artifacts.ttfs_card import TTFSCard
 from ..errors import InputError
-from ..results import Condition, Evaluation
 from ..units import accuracies, accuracy, percent, quantity
 from .blocks import Note, Tiles
 

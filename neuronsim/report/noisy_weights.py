@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..files import write_text
-from ..noisy_weights import NoisyWeights
+from ..artifacts.atomic_write import write_text
+from ..artifacts.noisy_weights_study import NoisyWeights
 from .blocks import Block, Picture, Section
 from .plots_noisy_weights import plots
 from .style import save_png

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..conversion_study import ConversionStudy, Mean
+from ..artifacts.conversion_study import ConversionStudy, Mean
 from . import paper003
 from .style import INK, MUTED, SERIES, VERMILION, drawn, error_bars, figure, legend_above, plain_ticks
 

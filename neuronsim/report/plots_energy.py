@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..studies import Study
+from ..artifacts.robustness_study import Study
 from ..units import trimmed
 from .style import INK, SERIES, SKY, VERMILION, drawn, figure, legend_above, plain_ticks
 

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..results import Condition
-from .runs import Epoch
+from ..artifacts.evaluation import Condition
+from ..artifacts.training_run import Epoch
 from .style import BLUE, GREEN, INK, MUTED, SKY, VERMILION, drawn, error_bars, figure, legend_above
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..noisy_weights import ANN_PAPER, ANN_SAMPLE, NAMES, NoisyWeights, Row
+from ..artifacts.noisy_weights_study import ANN_PAPER, ANN_SAMPLE, NAMES, NoisyWeights, Row
 from .style import (
     BLUE,
     GREEN,

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..studies import Point, Study
+from ..artifacts.robustness_study import Point, Study
 from ..units import trimmed
 from .plots_energy import energy_plot, legend_height, series_color
 from .style import INK, MUTED, VERMILION, drawn, error_bars, figure, legend_above, plain_ticks

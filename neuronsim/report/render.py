@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from ..files import write_text
+from ..artifacts.atomic_write import write_text
 from .blocks import Page
 
 

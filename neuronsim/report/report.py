@@ -9,22 +9,24 @@ from typing import TypeVar
 
 import xarray as xr
 
-from .. import dataset as schema
-from .. import levels as levels_file
-from ..card import ModelCard, RateCard, TTFSCard
-from ..conversion_study import ConversionStudy
+from ..artifacts import abstraction_levels as levels_file
+from ..artifacts import dataset as schema
+from ..artifacts.atomic_write import sha256_file
+from ..artifacts.card_base import ModelCard
+from ..artifacts.conversion_study import ConversionStudy
+from ..artifacts.evaluation import Evaluation
+from ..artifacts.noisy_weights_study import NoisyWeights
+from ..artifacts.rate_card import RateCard
+from ..artifacts.robustness_study import KINDS, Study
+from ..artifacts.training_run import Run, load_run
+from ..artifacts.ttfs_card import TTFSCard
 from ..errors import InputError
-from ..files import sha256_file
-from ..noisy_weights import NoisyWeights
-from ..results import Evaluation
-from ..studies import KINDS, Study
 from .blocks import Block, Note, Page, Section, Source, Table
 from .conversion import conversion_section
 from .datasheet_page import measured_sections
 from .headline import headline
 from .noisy_weights import noisy_weights_section
 from .render import write_page
-from .runs import Run, load_run
 from .sections_bench import conditions, provenance, status
 from .sections_card import card_section
 from .sections_levels import levels_section

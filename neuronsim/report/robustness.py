@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..files import write_text
-from ..studies import Study
+from ..artifacts.atomic_write import write_text
+from ..artifacts.robustness_study import Study
 from .plots_robustness import PLOTS
 from .style import save_png
 from .tables_robustness import markdown, points_csv

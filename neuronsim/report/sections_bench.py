@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..dataset import silence
+from ..artifacts.dataset import silence
 from ..units import pretty, quantity, significant, trimmed
 from .blocks import Block, Note, Picture, Section, Table, Text
 from .plots_schematic import schematic

@@ -9,7 +9,10 @@ from collections.abc import Collection, Mapping
 import numpy as np
 from pydantic import BaseModel
 
-from ..card import Estimate, ModelCard, Quality, Range, RateCard, TTFSCard
+from ..artifacts.card_base import ModelCard
+from ..artifacts.card_parts import Quality, Range
+from ..artifacts.rate_card import RateCard
+from ..artifacts.ttfs_card import Estimate, TTFSCard
 from ..units import percent, percents, prefix_for, pretty, quantity, significant, trimmed, unit_of
 from .blocks import Block, Note, Section, Table, Text
 from .sections_bench import toml_text

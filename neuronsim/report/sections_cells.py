@@ -7,7 +7,7 @@ import xarray as xr
 
 from ..analysis.accumulated_jitter import phase_noise_dbc_hz
 from ..analysis.thermal import same_noise_difference, thermal_of
-from ..dataset import cells, measurements_of
+from ..artifacts.dataset import cells, measurements_of
 from ..units import percent, quantity, significant, trimmed
 from .blocks import Block, Note, Picture, Section, Table
 from .plots_cells import accumulated_jitter, levels, tuning

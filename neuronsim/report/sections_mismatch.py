@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from ..analysis.chip_yield import TOLERANCE, chip_shifts, chip_yield
-from ..dataset import cells, plans, select
+from ..artifacts.dataset import cells, plans, select
 from ..proportions import proportion
 from ..units import mean_with_interval, percent
 from .blocks import Block, Note, Picture, Section, Table

@@ -6,11 +6,11 @@ import json
 
 import numpy as np
 
-from ..results import Condition, Evaluation
+from ..artifacts.evaluation import Condition, Evaluation
+from ..artifacts.training_run import Run
 from ..units import accuracies, accuracy, percent, quantity, trimmed
 from .blocks import Block, Note, Picture, Section, Table, Text
 from .plots_network import accuracy_by_condition, decision_times, training_curves
-from .runs import Run
 from .sections_bench import toml_text
 
 

@@ -8,7 +8,7 @@ import xarray as xr
 from ..analysis.expected_spikes import Array
 from ..analysis.operating_points import _quantities, _typical, always_on, point_names
 from ..analysis.reset import reset_rows
-from ..dataset import select, verdict
+from ..artifacts.dataset import select, verdict
 from ..units import percent, quantity
 from .blocks import Block, Note, Picture, Section, Table
 from .plots_points import corners, energy_split

@@ -7,8 +7,8 @@ import xarray as xr
 from scipy import stats
 
 from ..analysis.expected_spikes import Array, row_parameter
-from ..card import RateCard
-from ..dataset import select
+from ..artifacts.dataset import select
+from ..artifacts.rate_card import RateCard
 from ..interval_noise import card_noise, interval_variance
 from ..isi_jitter_fit import interval_spreads
 from ..rate import interval

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..studies import Study
+from ..artifacts.robustness_study import Study
 from ..units import quantity
 from .blocks import Block, Note, Picture, Section, Table
 from .plots_robustness import PLOTS

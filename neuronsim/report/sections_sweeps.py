@@ -18,8 +18,8 @@ from ..analysis.expected_spikes import (
     slope_at,
     tau_s,
 )
-from ..card import TTFSCard
-from ..dataset import select
+from ..artifacts.dataset import select
+from ..artifacts.ttfs_card import TTFSCard
 from ..units import percent, quantity, trimmed
 from .blocks import Block, Note, Picture, Section, Table
 from .plots_sweeps import phase_noise, ramp, saturation

@@ -7,7 +7,7 @@ import xarray as xr
 
 from ..analysis.expected_spikes import Summary, equation_4, loop_solution, relative_error, tau_s
 from ..analysis.table3 import OutputJitter, output_jitter
-from ..dataset import select
+from ..artifacts.dataset import select
 from ..units import mean_with_interval, percent, percents
 from .blocks import Block, Note, Picture, Section, Table
 from .plots_table3 import output_jitter_plot

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from ..conversion_study import ConversionStudy, Difference, Mean
+from ..artifacts.conversion_study import ConversionStudy, Difference, Mean
 from . import paper003
 from .blocks import Table
 

@@ -6,7 +6,7 @@ import csv
 import io
 import math
 
-from ..noisy_weights import (
+from ..artifacts.noisy_weights_study import (
     ANN_PAPER,
     ANN_SAMPLE,
     ANN_UNROLLED,

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 
-from ..studies import Point, Study
+from ..artifacts.robustness_study import Point, Study
 from ..units import accuracies, accuracy, percent, quantity, significant, trimmed
 from .blocks import Table
 from .table4 import CITATION, paper_row

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from record import machine_line, write_readme
 
-from neuronsim.files import write_text
+from neuronsim.artifacts.atomic_write import write_text
 from neuronsim.progress import bar
 from neuronsim.training.data import load
 from neuronsim.training.rate.ann import build, pixels

@@ -22,8 +22,8 @@ from pathlib import Path
 from record import write_readme
 from ttfs_figures import NAMES, TITLES, plot, readme_table
 
+from neuronsim.artifacts.atomic_write import write_text
 from neuronsim.errors import MissingToolError
-from neuronsim.files import write_text
 from neuronsim.progress import Bar, bar
 from neuronsim.training import data, load_experiment, train
 from neuronsim.training.experiment import Optimizer, TrainingStage

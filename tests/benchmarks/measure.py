@@ -17,13 +17,13 @@ import numpy as np
 from record import machine_line, write_readme
 
 from neuronsim import spike_time
+from neuronsim.artifacts.atomic_write import write_text
 from neuronsim.circuits import characterize, load_manifest
 from neuronsim.circuits.deck.deck import build
 from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.ngspice import command_line as engine_cli
 from neuronsim.circuits.ngspice import shared_library as engine_shared
 from neuronsim.circuits.plans import Jitter, Quantization, Transfer
-from neuronsim.files import write_text
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"

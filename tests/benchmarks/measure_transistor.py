@@ -32,13 +32,13 @@ from transistor_figures import (
 from transistor_table import readme_table
 
 import neuronsim
-from neuronsim.card import TTFSCard
+from neuronsim.artifacts.atomic_write import write_text
+from neuronsim.artifacts.dataset import save
+from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.circuits import characterize, compare, load_manifest, load_plans, verify
 from neuronsim.circuits.neuron.manifest import netlist_folder
 from neuronsim.circuits.ngspice import command_line as engine_cli
 from neuronsim.circuits.plans import CellPlan
-from neuronsim.dataset import save
-from neuronsim.files import write_text
 
 NEURON = "pll_nlif_transistor"
 FOLDER = Path(__file__).parent

@@ -20,9 +20,9 @@ from typing import Any
 from cards import made_card
 from record import machine_line, write_readme
 
-from neuronsim.conversion_study import ConversionStudy
-from neuronsim.files import write_text
-from neuronsim.noisy_weights import NoisyWeights
+from neuronsim.artifacts.atomic_write import write_text
+from neuronsim.artifacts.conversion_study import ConversionStudy
+from neuronsim.artifacts.noisy_weights_study import NoisyWeights
 from neuronsim.report import tables_conversion, tables_noisy_weights
 from neuronsim.report.blocks import Table
 from neuronsim.report.findings_noisy_weights import findings

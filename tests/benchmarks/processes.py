@@ -18,14 +18,14 @@ from record import machine_line, write_readme
 from transistor_figures import of_card, of_corners
 
 import neuronsim
-from neuronsim.card import TTFSCard
+from neuronsim.artifacts.atomic_write import write_text
+from neuronsim.artifacts.dataset import cells, select
+from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.circuits import GROUPS, characterize, load_manifest, load_plans, make_plan
 from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.ngspice import command_line as engine_cli
 from neuronsim.closed_form import spike_time
-from neuronsim.dataset import cells, select
 from neuronsim.errors import DataError
-from neuronsim.files import write_text
 
 GF180, GF180_RESULTS = "pll_nlif_gf180", FOLDER / "gf180.json"
 

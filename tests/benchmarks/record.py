@@ -6,7 +6,7 @@ import os
 import platform
 from pathlib import Path
 
-from neuronsim.files import write_text
+from neuronsim.artifacts.atomic_write import write_text
 
 README = Path(__file__).parents[2] / "README.md"
 

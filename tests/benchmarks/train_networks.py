@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from record import machine_line, write_readme
 from training_table import PLOT, plot, readme_table
 
+from neuronsim.artifacts.atomic_write import write_text
+from neuronsim.artifacts.robustness_study import Study
 from neuronsim.errors import InputError
-from neuronsim.files import write_text
 from neuronsim.proportions import wilson
-from neuronsim.studies import Study
 from neuronsim.training import load_experiment, stress, train
 from neuronsim.training.answers import pack
 from neuronsim.training.batches import PlainBatches

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from neuronsim import levels
 from neuronsim.analysis.chip_yield import chip_shifts, chip_yield
 from neuronsim.analysis.operating_points import always_on
 from neuronsim.analysis.reset import reset_rows, reset_verdict, shift_s, tolerance_s
 from neuronsim.analysis.table3 import output_jitter
 from neuronsim.analysis.thermal import thermal_of
-from neuronsim.card import TTFSCard
-from neuronsim.dataset import select, verdict
+from neuronsim.artifacts import abstraction_levels as levels
+from neuronsim.artifacts.dataset import select, verdict
+from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.prediction import spike_time_interval
 from neuronsim.proportions import proportion
 

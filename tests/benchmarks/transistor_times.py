@@ -23,11 +23,11 @@ from typing import Any
 from measure_transistor import FOLDER, NEURON
 from record import machine_line, write_readme
 
+from neuronsim.artifacts.atomic_write import write_text
 from neuronsim.circuits import load_manifest, load_plans
 from neuronsim.circuits.deck.deck import build
 from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.ngspice import command_line as engine_cli
-from neuronsim.files import write_text
 
 TIMES = FOLDER / "transistor_times.json"
 LIMIT_S = {"quick": 300, "datasheet": 3600, "again": 10}

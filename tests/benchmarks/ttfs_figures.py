@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from neuronsim.files import write_atomically
+from neuronsim.artifacts.atomic_write import write_atomically
 
 TITLES = {
     "fc": "FC 784 -> 800",

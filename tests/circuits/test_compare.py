@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neuronsim import levels
+from neuronsim.artifacts import abstraction_levels as levels
 from neuronsim.circuits import compare
 from neuronsim.circuits.comparison import families, family
 from neuronsim.circuits.neuron.manifest import neurons

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from neuronsim import calibrate
+from neuronsim.artifacts.dataset import silence
 from neuronsim.circuits import characterize, load_manifest, load_plans
 from neuronsim.circuits.plans import FICurve
-from neuronsim.dataset import silence
 from neuronsim.errors import DataError
 
 README = Path(__file__).parents[2] / "netlists" / "README.md"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from neuronsim.analysis.chip_yield import chip_shifts, chip_yield
+from neuronsim.artifacts.dataset import cells, load, save, select
 from neuronsim.circuits import characterize, load_manifest
 from neuronsim.circuits.campaign.cache import Cache
 from neuronsim.circuits.campaign.trimming import most_counts, needs_trim, next_value
@@ -17,7 +18,6 @@ from neuronsim.circuits.neuron.manifest import netlist_folder
 from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.plans.mismatch import Mismatch
 from neuronsim.circuits.plans.registry import make_plan
-from neuronsim.dataset import cells, load, save, select
 from neuronsim.errors import DataError
 
 NETLIST = """* two ring oscillators: q is that of the first; both are to run at one frequency

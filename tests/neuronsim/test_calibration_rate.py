@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import neuronsim
-from neuronsim.card import RateCard
+from neuronsim.artifacts.rate_card import RateCard
 from neuronsim.errors import DataError
 from neuronsim.interval_noise import interval_variance, reference_current
 from neuronsim.rate import interval

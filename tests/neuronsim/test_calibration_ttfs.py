@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 import neuronsim
-from neuronsim import dataset as schema
+from neuronsim.artifacts import dataset as schema
+from neuronsim.artifacts.atomic_write import sha256_file
+from neuronsim.artifacts.card_base import ModelCard
+from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.bootstrap import multiplicities
-from neuronsim.card import ModelCard, TTFSCard
 from neuronsim.energy_fit import fit_energy, lost_field
 from neuronsim.errors import DataError, InputError
-from neuronsim.files import sha256_file
 from neuronsim.kernel_fit import _fit, fit_kernel
 from neuronsim.kernel_problem import KernelProblem
 from neuronsim.solver import first_crossing

@@ -9,9 +9,12 @@ import pytest
 from pydantic import ValidationError
 
 import neuronsim
-from neuronsim.card import Estimate, ModelCard, Range, TTFSCard, card_schema
+from neuronsim.artifacts.atomic_write import sha256_of
+from neuronsim.artifacts.card_base import ModelCard
+from neuronsim.artifacts.card_parts import Range
+from neuronsim.artifacts.cards import card_schema
+from neuronsim.artifacts.ttfs_card import Estimate, TTFSCard
 from neuronsim.errors import DataError, InputError
-from neuronsim.files import sha256_of
 
 
 @pytest.fixture

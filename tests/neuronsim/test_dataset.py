@@ -7,7 +7,7 @@ import resource
 import numpy as np
 import pytest
 
-from neuronsim import dataset as schema
+from neuronsim.artifacts import dataset as schema
 from neuronsim.errors import DataError, InputError, OutputError
 
 

@@ -7,8 +7,8 @@ import hashlib
 
 import pytest
 
+from neuronsim.artifacts.atomic_write import sha256_file, sha256_of, write_atomically, write_text
 from neuronsim.errors import OutputError, suggest
-from neuronsim.files import sha256_file, sha256_of, write_atomically, write_text
 
 
 def full_disk(temporary):

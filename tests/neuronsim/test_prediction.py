@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import neuronsim
-from neuronsim.card import Estimate, TTFSCard
+from neuronsim.artifacts.ttfs_card import Estimate, TTFSCard
 from neuronsim.coverage import coverage
 from neuronsim.errors import InputError
 from neuronsim.prediction import firing_rates, spike_time_interval, spike_times

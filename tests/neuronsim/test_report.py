@@ -14,26 +14,25 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from neuronsim import dataset as schema
-from neuronsim.card import (
+from neuronsim.artifacts import dataset as schema
+from neuronsim.artifacts.atomic_write import sha256_file
+from neuronsim.artifacts.card_base import ModelCard
+from neuronsim.artifacts.card_parts import (
     Energy,
-    Estimate,
     Frozen,
     Kernel,
-    ModelCard,
     Provenance,
     Quality,
     Range,
-    RateCard,
     TimingNoise,
-    TTFSCard,
     WeightResponse,
 )
+from neuronsim.artifacts.evaluation import Condition, Evaluation
+from neuronsim.artifacts.rate_card import RateCard
+from neuronsim.artifacts.ttfs_card import Estimate, TTFSCard
 from neuronsim.errors import DataError, InputError, OutputError
-from neuronsim.files import sha256_file
 from neuronsim.quantizer import ConductanceBank
 from neuronsim.report import discover, write_datasheet, write_report
-from neuronsim.results import Condition, Evaluation
 from neuronsim.saturated import first_crossing_saturated
 from neuronsim.solver import first_crossing
 

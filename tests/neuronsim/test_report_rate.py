@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import neuronsim
-from neuronsim.card import RateCard
+from neuronsim.artifacts.rate_card import RateCard
 from neuronsim.interval_noise import interval_variance
 from neuronsim.isi_jitter_fit import interval_spreads
 from neuronsim.rate import interval

@@ -9,8 +9,8 @@ import pytest
 
 from neuronsim import units
 from neuronsim.analysis.expected_spikes import Summary, mean_interval
+from neuronsim.artifacts.training_run import load_run
 from neuronsim.errors import DataError, InputError
-from neuronsim.report.runs import load_run
 
 HEADER = "stage,epoch,train_loss,train_accuracy,val_loss,val_accuracy,lr,seconds\n"
 

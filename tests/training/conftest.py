@@ -10,18 +10,17 @@ from typing import Any
 
 import pytest
 
-from neuronsim.card import (
+from neuronsim.artifacts.card_parts import (
     Energy,
-    Estimate,
     Frozen,
     Kernel,
     Provenance,
     Quality,
     Range,
     TimingNoise,
-    TTFSCard,
     WeightResponse,
 )
+from neuronsim.artifacts.ttfs_card import Estimate, TTFSCard
 
 DEFAULTS: dict[str, float | None] = {
     "tau_s": 50e-9,

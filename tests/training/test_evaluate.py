@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from neuronsim.artifacts.evaluation import Evaluation
 from neuronsim.cli.network import show_evaluation
 from neuronsim.errors import InputError
 from neuronsim.report import write_report
-from neuronsim.results import Evaluation
 from neuronsim.training import evaluate, evaluation
 from neuronsim.training.energy import waiting
 from neuronsim.training.trials import decide_times

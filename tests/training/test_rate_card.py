@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from neuronsim.card import UNSIGNED, Energy, Estimate, ModelCard, Provenance, Quality, Range, RateCard
+from neuronsim.artifacts.card_base import UNSIGNED, ModelCard
+from neuronsim.artifacts.card_parts import Energy, Provenance, Quality, Range
+from neuronsim.artifacts.rate_card import RateCard
+from neuronsim.artifacts.ttfs_card import Estimate
 from neuronsim.errors import InputError
 from neuronsim.interval_noise import reference_current
 from neuronsim.rate import rate

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
+from neuronsim.artifacts.noisy_weights_study import NoisyWeights
 from neuronsim.errors import InputError
-from neuronsim.noisy_weights import NoisyWeights
 from neuronsim.training import data as data_module
 from neuronsim.training.rate import reproduce as reproduce_module
 from neuronsim.training.rate.ann import build

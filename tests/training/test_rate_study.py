@@ -11,7 +11,7 @@ import torch
 from scipy import stats
 from torch import nn
 
-from neuronsim.noisy_weights import ANN_PAPER, ANN_UNROLLED, SNN_SHARED, ChipDifference, NoisyWeights
+from neuronsim.artifacts.noisy_weights_study import ANN_PAPER, ANN_UNROLLED, SNN_SHARED, ChipDifference, NoisyWeights
 from neuronsim.proportions import wilson
 from neuronsim.report.findings_noisy_weights import findings
 from neuronsim.report.tables_noisy_weights import tables

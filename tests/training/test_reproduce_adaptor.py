@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from neuronsim.artifacts.conversion_study import ConversionStudy, Difference, Mean
 from neuronsim.cli import main
-from neuronsim.conversion_study import ConversionStudy, Difference, Mean
 from neuronsim.errors import DataError, InputError
 from neuronsim.report import discover, paper003, tables_conversion, write_report
 from neuronsim.training.batches import as_pixels

@@ -12,9 +12,9 @@ import pytest
 import torch
 from scipy import stats
 
+from neuronsim.artifacts.robustness_study import Point, Study
 from neuronsim.errors import DataError, InputError
 from neuronsim.report import discover, write_report
-from neuronsim.studies import Point, Study
 from neuronsim.training import evaluate, stress
 from neuronsim.training.data import load
 from neuronsim.training.deployed import build, checkpoints

@@ -21,8 +21,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from neuronsim.artifacts.atomic_write import write_atomically
 from neuronsim.errors import DataError
-from neuronsim.files import write_atomically
 
 from ..batches import as_pixels, torch_generator
 from ..data import DataSet, Images

@@ -13,8 +13,8 @@ import lightning
 import torch
 from torch import Tensor
 
+from neuronsim.artifacts.atomic_write import output_errors, sha256_file, write_atomically, write_text
 from neuronsim.errors import DataError, InputError
-from neuronsim.files import output_errors, sha256_file, write_atomically, write_text
 from neuronsim.progress import Bar, bar
 
 from ..batches import as_pixels, torch_generator

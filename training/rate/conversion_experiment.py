@@ -10,8 +10,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from neuronsim.artifacts.atomic_write import sha256_of
 from neuronsim.errors import InputError, suggest
-from neuronsim.files import sha256_of
 
 from .convertible_specs import ConvertibleSpec
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from neuronsim.conversion_study import ConversionStudy, Converted, Difference, Mean
+from neuronsim.artifacts.atomic_write import output_errors
+from neuronsim.artifacts.conversion_study import ConversionStudy, Converted, Difference, Mean
 from neuronsim.errors import InputError
-from neuronsim.files import output_errors
 from neuronsim.progress import bar
 from neuronsim.report.conversion import write_files
 

@@ -22,7 +22,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from neuronsim.card import ModelCard, RateCard
+from neuronsim.artifacts.card_base import ModelCard
+from neuronsim.artifacts.rate_card import RateCard
 from neuronsim.errors import InputError
 from neuronsim.interval_noise import card_noise
 

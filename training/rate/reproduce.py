@@ -10,10 +10,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 
-from neuronsim.card import RateCard
+from neuronsim.artifacts.atomic_write import output_errors, sha256_of
+from neuronsim.artifacts.noisy_weights_study import Architecture, NoisyWeights, SnrPoint, Trained
+from neuronsim.artifacts.rate_card import RateCard
 from neuronsim.errors import InputError
-from neuronsim.files import output_errors, sha256_of
-from neuronsim.noisy_weights import Architecture, NoisyWeights, SnrPoint, Trained
 from neuronsim.progress import bar
 from neuronsim.report.noisy_weights import write_files
 

@@ -11,8 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from neuronsim.card import RateCard
-from neuronsim.noisy_weights import ANN_PAPER, ANN_SAMPLE, ANN_UNROLLED, CARD_CONDITIONS, SNN_SHARED, Architecture
+from neuronsim.artifacts.noisy_weights_study import (
+    ANN_PAPER,
+    ANN_SAMPLE,
+    ANN_UNROLLED,
+    CARD_CONDITIONS,
+    SNN_SHARED,
+    Architecture,
+)
+from neuronsim.artifacts.rate_card import RateCard
 
 from ..batches import torch_generator
 from .chip_ann import chip_outputs

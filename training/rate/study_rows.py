@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from neuronsim.noisy_weights import (
+from neuronsim.artifacts.noisy_weights_study import (
     Architecture,
     ChipDifference,
     Row,

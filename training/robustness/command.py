@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsim.card import TTFSCard
+from neuronsim.artifacts.atomic_write import output_errors
+from neuronsim.artifacts.robustness_study import KINDS, Gain, Kind, Study
+from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import InputError, suggest
-from neuronsim.files import output_errors
 from neuronsim.progress import bar
 from neuronsim.report.robustness import write_files
-from neuronsim.studies import KINDS, Gain, Kind, Study
 
 from ..answers import unpack
 from ..crossed import difference_interval

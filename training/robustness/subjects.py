@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from neuronsim.card import TTFSCard
+from neuronsim.artifacts.atomic_write import sha256_file
+from neuronsim.artifacts.robustness_study import Origin
+from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import InputError
-from neuronsim.files import sha256_file
-from neuronsim.studies import Origin
 
 from ..batches import PlainBatches
 from ..data import DataSet

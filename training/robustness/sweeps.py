@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from neuronsim.card import TTFSCard
+from neuronsim.artifacts.robustness_study import TEMPORAL_ONLY
+from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import InputError
 from neuronsim.quantizer import FullScale
-from neuronsim.studies import TEMPORAL_ONLY
 
 from .passes import accuracy, input_jitter, output_jitter, quantization_snr_db, weight_noise
 from .subjects import Subject, Workbench

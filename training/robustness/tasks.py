@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from neuronsim.artifacts.robustness_study import Point
 from neuronsim.proportions import wilson
 from neuronsim.quantizer import FullScale
-from neuronsim.studies import Point
 
 from ..answers import unpack
 from ..crossed import accuracy_interval

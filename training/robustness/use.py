@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from neuronsim.card import TTFSCard
-from neuronsim.studies import EnergyUse
+from neuronsim.artifacts.robustness_study import EnergyUse
+from neuronsim.artifacts.ttfs_card import TTFSCard
 
 from ..energy import PAPER_SPIKE_J, activity, card_energy, clock_window
 from ..intervals import over_values

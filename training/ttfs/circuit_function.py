@@ -24,7 +24,7 @@ from .parallel import run_blocks
 
 @dataclass(frozen=True, kw_only=True)
 class Circuit:
-    """The neurons of one layer as a circuit makes them, in units of tau and of the threshold (``neuronsim.card``):
+    """The neurons of one layer as a circuit makes them, in units of tau and of the threshold (``neuronsim.artifacts.ttfs_card``):
 
         v(t) = gain sum_i w_i g(t - t_i),    first crossing v(t) = 1 + ramp t at t_x,    t_out = max(t_x + delay, 0)
 

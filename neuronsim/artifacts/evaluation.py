@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .errors import DataError, InputError
-from .files import write_text
+from ..errors import DataError, InputError
+from .atomic_write import write_text
 
 
 class _Part(BaseModel):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import xarray as xr
 
-from .errors import DataError
-from .files import write_atomically
+from ..errors import DataError
+from .atomic_write import write_atomically
 
 _ENGINE = "h5netcdf"
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from .errors import DataError, InputError
+from ..errors import DataError, InputError
 from .netcdf import read_netcdf, write_netcdf
 
 SCHEMA_VERSION = 1

@@ -33,9 +33,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scipy.stats import betabinom, norm, t
 
-from .card import Quality
-from .errors import DataError, InputError
-from .files import write_text
+from ..errors import DataError, InputError
+from .atomic_write import write_text
+from .card_parts import Quality
 
 FALSE_ALARM = 0.005
 #: relative differences between builds of the simulator and its libraries, which no card is to be blamed for

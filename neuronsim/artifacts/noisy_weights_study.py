@@ -10,8 +10,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .errors import DataError, InputError
-from .files import write_text
+from ..errors import DataError, InputError
+from .atomic_write import write_text
 
 Architecture = Literal["fc", "cnn"]
 NAMES: dict[str, str] = {"fc": "784-1200-1200-10", "cnn": "28x28-12c5-2s-64c5-2s-10o"}

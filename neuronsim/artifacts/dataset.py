@@ -46,7 +46,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from .errors import DataError, InputError
+from ..errors import DataError, InputError
 from .netcdf import read_netcdf, write_netcdf
 
 SCHEMA_VERSION = 1

@@ -7,9 +7,9 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .errors import DataError, InputError
-from .files import write_text
-from .quantizer import FullScale
+from ..errors import DataError, InputError
+from ..quantizer import FullScale
+from .atomic_write import write_text
 
 Kind = Literal["quantization", "snr", "jitter", "card", "energy"]
 TEMPORAL_ONLY = "temporal only"
