@@ -13,9 +13,10 @@ import xarray as xr
 from neuronsim.artifacts.card_base import ModelCard
 from neuronsim.artifacts.rate_card import RateCard
 from neuronsim.artifacts.ttfs_card import TTFSCard
-from neuronsim.artifacts.verification import SIMULATOR, Stimulus, Verification, judge
+from neuronsim.artifacts.verification import Stimulus, Verification
+from neuronsim.calibration.acceptance import SIMULATOR, judge
+from neuronsim.calibration.prediction import firing_rates, spike_time_interval, spike_times
 from neuronsim.errors import InputError
-from neuronsim.prediction import firing_rates, spike_time_interval, spike_times
 
 from .campaign.cache import Cache
 from .campaign.scheduler import ENGINES, engine_version

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .artifacts.card_base import ModelCard
     from .artifacts.rate_card import RateCard
     from .artifacts.ttfs_card import TTFSCard
-    from .calibration import calibrate
+    from .calibration.calibrate import calibrate
     from .closed_form import spike_time
     from .quantizer import ConductanceBank
 

@@ -15,15 +15,11 @@ membrane would overshoot it (:func:`linearity`). The membrane is held during t_r
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import checks
-from .artifacts.rate_card import RateCard
 from .errors import InputError
-from .rate import interval
 
 
 def interval_variance(
@@ -54,11 +50,6 @@ def linearity(
         return np.where(i > rheobase, noise * rheobase / (i - rheobase), np.inf if rheobase > 0 else 0.0)
 
 
-def reference_current(low: float, high: float, rheobase: float = 0.0) -> float:
-    """Current (ampere) that a card tells ``isi_jitter`` at: geometric mean of its range of currents above the rheobase."""
-    return float(np.sqrt(max(low, min(rheobase, high)) * high))
-
-
 def membrane_diffusion(sigma_s: float, current: float, *, charge_per_spike: float, rheobase: float = 0.0) -> float:
     """Diffusion of the membrane, in thresholds per square root of a second, sqrt(S/2)/Q, that spreads the interval at
     ``current`` by ``sigma_s``. Raises InputError at and below the rheobase."""
@@ -66,28 +57,3 @@ def membrane_diffusion(sigma_s: float, current: float, *, charge_per_spike: floa
     if not np.isfinite(unit):
         raise InputError(f"current = {current:g} A is out of range: above the rheobase, {rheobase:g} A")
     return sigma_s / np.sqrt(unit) / charge_per_spike
-
-
-class CardNoise(NamedTuple):
-    """What a card's isi_jitter says, at its reference current."""
-
-    spread_s: float  # standard deviation of the interval
-    charging_s: float  # the interval without the refractory time
-    diffusion: float  # membrane_diffusion that gives this spread
-
-
-def card_noise(card: RateCard) -> CardNoise:
-    """Spread of the interval and noise of the membrane behind ``card.isi_jitter``.
-
-    Raises InputError for a rheobase above the card's currents.
-    """
-    charge, rheobase = card.charge_per_spike_c.value, card.rheobase_a.value
-    at = reference_current(card.valid_current_a.low, card.valid_current_a.high, rheobase)
-    charging_s = float(interval(at, charge_per_spike=charge, rheobase=rheobase))
-    if not np.isfinite(charging_s):
-        raise InputError(
-            f"the card's rheobase {rheobase:g} A is not below its currents (up to {at:g} A): it never fires"
-        )
-    spread_s = card.isi_jitter.value * (charging_s + card.refractory_s.value)
-    diffusion = membrane_diffusion(spread_s, at, charge_per_spike=charge, rheobase=rheobase)
-    return CardNoise(spread_s, charging_s, diffusion)

@@ -9,8 +9,9 @@ from scipy import stats
 from ..analysis.expected_spikes import Array, row_parameter
 from ..artifacts.dataset import select
 from ..artifacts.rate_card import RateCard
-from ..interval_noise import card_noise, interval_variance
-from ..isi_jitter_fit import interval_spreads
+from ..calibration.isi_jitter_fit import interval_spreads
+from ..calibration.rate_noise import card_noise
+from ..interval_noise import interval_variance
 from ..rate import interval
 from ..rate import rate as rate_of
 from ..units import percent, quantity

@@ -17,7 +17,7 @@ from neuronsim.analysis.thermal import thermal_of
 from neuronsim.artifacts import abstraction_levels as levels
 from neuronsim.artifacts.dataset import select, verdict
 from neuronsim.artifacts.ttfs_card import TTFSCard
-from neuronsim.prediction import spike_time_interval
+from neuronsim.calibration.prediction import spike_time_interval
 from neuronsim.proportions import proportion
 
 ABOVE = "pll_nlif_averaged"

@@ -11,8 +11,9 @@ import pytest
 
 import neuronsim
 from neuronsim.artifacts.card_parts import Quality
-from neuronsim.artifacts.verification import FALSE_ALARM, Verification, drift_limit, judge, outside_limit
+from neuronsim.artifacts.verification import Verification
 from neuronsim.bootstrap import bias_and_spread
+from neuronsim.calibration.acceptance import FALSE_ALARM, drift_limit, judge, outside_limit
 from neuronsim.circuits import characterize, load_manifest, verify
 from neuronsim.circuits.neuron.manifest import netlist_folder
 from neuronsim.circuits.plans import FICurve, Transfer

@@ -7,8 +7,9 @@ import pytest
 
 import neuronsim
 from neuronsim.artifacts.rate_card import RateCard
+from neuronsim.calibration.rate_noise import reference_current
 from neuronsim.errors import DataError
-from neuronsim.interval_noise import interval_variance, reference_current
+from neuronsim.interval_noise import interval_variance
 from neuronsim.rate import interval
 
 

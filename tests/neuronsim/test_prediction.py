@@ -7,9 +7,9 @@ import pytest
 
 import neuronsim
 from neuronsim.artifacts.ttfs_card import Estimate, TTFSCard
-from neuronsim.coverage import coverage
+from neuronsim.calibration.coverage import coverage
+from neuronsim.calibration.prediction import firing_rates, spike_time_interval, spike_times
 from neuronsim.errors import InputError
-from neuronsim.prediction import firing_rates, spike_time_interval, spike_times
 from neuronsim.resolution_fit import fit_resolution
 from neuronsim.solver import slope
 
@@ -84,8 +84,8 @@ def test_calibrate_holds_noisy_stimuli_out_and_counts_them(circuit):
 
 def test_a_wrong_spread_shows_in_the_coverage(circuit):
     """The interval is judged by runs, not by itself: noise that grows after the fit's stimuli is not covered."""
-    from neuronsim.coverage import covered
-    from neuronsim.stimulus_rows import of_plan
+    from neuronsim.calibration.coverage import covered
+    from neuronsim.calibration.stimuli import of_plan
 
     data = circuit(sigma_v=0.01, phase_noise=(20, 20)).dataset(2)
     card, rows = neuronsim.calibrate(data), of_plan(data, "phase_noise")

@@ -7,8 +7,8 @@ import pytest
 
 import neuronsim
 from neuronsim.artifacts.rate_card import RateCard
+from neuronsim.calibration.isi_jitter_fit import interval_spreads
 from neuronsim.interval_noise import interval_variance
-from neuronsim.isi_jitter_fit import interval_spreads
 from neuronsim.rate import interval
 from neuronsim.report.blocks import Table
 from neuronsim.report.sections_card import card_section

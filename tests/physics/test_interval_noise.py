@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from neuronsim.calibration.rate_noise import reference_current
 from neuronsim.errors import InputError
-from neuronsim.interval_noise import interval_variance, linearity, membrane_diffusion, reference_current
+from neuronsim.interval_noise import interval_variance, linearity, membrane_diffusion
 from neuronsim.rate import interval
 
 CHARGE = 1e-12

@@ -24,8 +24,8 @@ import numpy as np
 
 from neuronsim.artifacts.card_base import ModelCard
 from neuronsim.artifacts.rate_card import RateCard
+from neuronsim.calibration.rate_noise import card_noise
 from neuronsim.errors import InputError
-from neuronsim.interval_noise import card_noise
 
 from .engine import Inference
 from .graph import Layer, RateNetwork

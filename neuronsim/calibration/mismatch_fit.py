@@ -22,12 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from .artifacts.ttfs_card import Estimate
-from .bootstrap import newton_replicates, sigma_estimate, spread
-from .errors import DataError
-from .kernel import kernel as g
+from ..artifacts.ttfs_card import Estimate
+from ..bootstrap import newton_replicates, sigma_estimate, spread
+from ..errors import DataError
+from ..kernel import kernel as g
 from .kernel_fit import KernelFit
-from .stimulus_rows import StimulusRows
+from .stimuli import StimulusRows
 
 MIN_CHIPS = 8
 MIN_STIMULI = 4

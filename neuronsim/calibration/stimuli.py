@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from .artifacts.dataset import select
+from ..artifacts.dataset import select
 
 
 @dataclass(frozen=True, kw_only=True)

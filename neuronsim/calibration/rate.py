@@ -12,15 +12,15 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from .artifacts.card_parts import Provenance, Quality, Range
-from .artifacts.dataset import as_drawn, plans, select, silence
-from .artifacts.rate_card import RateCard
-from .artifacts.ttfs_card import Estimate
-from .bootstrap import bias_and_spread, half_width, newton_replicates, sigma_estimate, spread
+from ..artifacts.card_parts import Provenance, Quality, Range
+from ..artifacts.dataset import as_drawn, plans, select, silence
+from ..artifacts.rate_card import RateCard
+from ..artifacts.ttfs_card import Estimate
+from ..bootstrap import bias_and_spread, half_width, newton_replicates, sigma_estimate, spread
+from ..errors import DataError
+from ..rate import leak_factor, rate
 from .energy_fit import fit_energy, lost_field
-from .errors import DataError
 from .isi_jitter_fit import fit_isi_jitter
-from .rate import leak_factor, rate
 
 MIN_FIRING = 10
 MIN_CHIPS = 8

@@ -11,12 +11,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .artifacts.ttfs_card import Estimate
-from .bootstrap import multiplicities
-from .errors import DataError
+from ..artifacts.ttfs_card import Estimate
+from ..bootstrap import multiplicities
+from ..errors import DataError
+from ..saturated import first_crossing_saturated
 from .kernel_fit import KernelFit
-from .saturated import first_crossing_saturated
-from .stimulus_rows import StimulusRows
+from .stimuli import StimulusRows
 
 _WORST = 0.5
 

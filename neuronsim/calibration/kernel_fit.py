@@ -1,6 +1,6 @@
 """Least-squares fit of the kernel to noise-free runs: tau, gain, ramp, delay and, where resolved, the second pole.
 
-The residual is the membrane's distance from the threshold at the measured time (:mod:`neuronsim.kernel_problem`), the loss
+The residual is the membrane's distance from the threshold at the measured time (:mod:`neuronsim.calibration.calibrate.kernel_problem`), the loss
 Huber's at three robust standard deviations.
 
 The second pole enters through kappa = 1/(r (r - 2)), in which g is all but linear:
@@ -19,12 +19,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from .artifacts.ttfs_card import Estimate
-from .bootstrap import RESOLUTION, half_width, newton_replicates, spread
-from .errors import DataError
+from ..artifacts.ttfs_card import Estimate
+from ..bootstrap import RESOLUTION, half_width, newton_replicates, spread
+from ..errors import DataError
+from ..solver import first_crossing
 from .kernel_problem import KAPPA_MAX, KernelProblem, ratio_of, start_of
-from .solver import first_crossing
-from .stimulus_rows import StimulusRows
+from .stimuli import StimulusRows
 
 NAMES = ("tau_s", "gain", "ramp_per_tau", "delay_s", "kappa")
 #: widest useful half interval: a delay or ramp known no better than this is not fitted

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from .bootstrap import RESOLUTION
-from .errors import DataError
-from .solver import first_crossing
-from .stimulus_rows import StimulusRows
+from ..bootstrap import RESOLUTION
+from ..errors import DataError
+from ..solver import first_crossing
+from .stimuli import StimulusRows
 
 #: second pole ratio 4, below which a card is not valid
 KAPPA_MAX = 0.125

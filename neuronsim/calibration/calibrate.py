@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .artifacts.atomic_write import sha256_file
-from .artifacts.card_parts import Provenance
-from .artifacts.dataset import check, content_sha256, load, plans
-from .artifacts.rate_card import RateCard
-from .artifacts.ttfs_card import TTFSCard
-from .calibration_rate import calibrate_rate
-from .calibration_ttfs import calibrate_ttfs
-from .errors import DataError, InputError
+from ..artifacts.atomic_write import sha256_file
+from ..artifacts.card_parts import Provenance
+from ..artifacts.dataset import check, content_sha256, load, plans
+from ..artifacts.rate_card import RateCard
+from ..artifacts.ttfs_card import TTFSCard
+from ..errors import DataError, InputError
+from .rate import calibrate_rate
+from .ttfs import calibrate_ttfs
 
 
 def calibrate(
@@ -89,7 +89,7 @@ def _provenance(dataset: xr.Dataset, digest: str, options: dict[str, float]) -> 
     versions = {name: str(value) for name, value in _mapping(dataset.attrs["versions"]).items()}
     for package in ("numpy", "scipy"):
         versions[f"calibrate {package}"] = importlib.metadata.version(package)
-    from . import __version__
+    from .. import __version__
 
     versions["calibrate neuronsim"] = __version__
     return Provenance(

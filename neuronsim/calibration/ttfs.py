@@ -14,19 +14,19 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from .artifacts.card_parts import Energy, Frozen, Kernel, Provenance, Quality, Range, TimingNoise, WeightResponse
-from .artifacts.dataset import as_drawn, plans, silence
-from .artifacts.ttfs_card import Estimate, TTFSCard
-from .bootstrap import bias_and_spread, rms_estimate
+from ..artifacts.card_parts import Energy, Frozen, Kernel, Provenance, Quality, Range, TimingNoise, WeightResponse
+from ..artifacts.dataset import as_drawn, plans, silence
+from ..artifacts.ttfs_card import Estimate, TTFSCard
+from ..bootstrap import bias_and_spread, rms_estimate
+from ..errors import DataError
+from ..resolution_fit import fit_resolution
 from .coverage import coverage, covered
 from .energy_fit import fit_energy, lost_field
-from .errors import DataError
 from .kernel_fit import MIN_FIRED, KernelFit, fit_kernel
 from .mismatch_fit import MismatchFit, fit_mismatch
 from .noise_fit import NoiseFit, fit_noise_held_out, sigma_over_predicted
-from .resolution_fit import fit_resolution
 from .saturation_fit import fit_limit
-from .stimulus_rows import StimulusRows, nominal, of_plan, split
+from .stimuli import StimulusRows, nominal, of_plan, split
 
 
 def calibrate_ttfs(

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import lsq_linear
 
-from .artifacts.card_parts import Energy
-from .artifacts.ttfs_card import Estimate
-from .bootstrap import multiplicities
+from ..artifacts.card_parts import Energy
+from ..artifacts.ttfs_card import Estimate
+from ..bootstrap import multiplicities
 
 #: a design with a larger condition number (columns scaled to 1) cannot tell its columns apart
 _COLLINEAR = 1e3

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-from .artifacts.rate_card import RateCard
-from .artifacts.ttfs_card import TTFSCard
-from .errors import InputError
-from .rate import rate
-from .saturated import first_crossing_saturated
-from .solver import first_crossing, slope
+from ..artifacts.rate_card import RateCard
+from ..artifacts.ttfs_card import TTFSCard
+from ..errors import InputError
+from ..rate import rate
+from ..saturated import first_crossing_saturated
+from ..solver import first_crossing, slope
 
 #: draws of the three sources of spread behind an interval; their quantiles are good to about 0.1 % in probability
 DRAWS = 4096

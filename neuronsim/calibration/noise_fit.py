@@ -27,14 +27,14 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 from scipy.stats import norm, t
 
-from .artifacts.card_parts import variance_v
-from .artifacts.ttfs_card import Estimate
-from .bootstrap import newton_replicates, sigma_estimate, spread
-from .errors import DataError
+from ..artifacts.card_parts import variance_v
+from ..artifacts.ttfs_card import Estimate
+from ..bootstrap import newton_replicates, sigma_estimate, spread
+from ..errors import DataError
+from ..proportions import proportion
+from ..solver import membrane, slope
 from .kernel_fit import KernelFit
-from .proportions import proportion
-from .solver import membrane, slope
-from .stimulus_rows import StimulusRows, split
+from .stimuli import StimulusRows, split
 
 MIN_TRIALS = 5
 MIN_REPEATS = 30

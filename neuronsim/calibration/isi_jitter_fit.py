@@ -14,10 +14,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from .artifacts.ttfs_card import Estimate
-from .bootstrap import sigma_estimate
-from .interval_noise import interval_variance, linearity, reference_current
-from .rate import interval
+from ..artifacts.ttfs_card import Estimate
+from ..bootstrap import sigma_estimate
+from ..interval_noise import interval_variance, linearity
+from ..rate import interval
+from .rate_noise import reference_current
 
 MIN_INTERVALS = 10
 MIN_CURRENTS = 4

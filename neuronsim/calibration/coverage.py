@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .artifacts.ttfs_card import Estimate, TTFSCard
+from ..artifacts.ttfs_card import Estimate, TTFSCard
+from ..proportions import proportion
 from .prediction import spike_time_interval
-from .proportions import proportion
-from .stimulus_rows import StimulusRows
+from .stimuli import StimulusRows
 
 LEVEL = 0.9
 

@@ -1,0 +1,42 @@
+"""The membrane noise of a rate neuron, from its card."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..artifacts.rate_card import RateCard
+from ..errors import InputError
+from ..interval_noise import membrane_diffusion
+from ..rate import interval
+
+
+def reference_current(low: float, high: float, rheobase: float = 0.0) -> float:
+    """Current (ampere) that a card tells ``isi_jitter`` at: geometric mean of its range of currents above the rheobase."""
+    return float(np.sqrt(max(low, min(rheobase, high)) * high))
+
+
+class CardNoise(NamedTuple):
+    """What a card's isi_jitter says, at its reference current."""
+
+    spread_s: float  # standard deviation of the interval
+    charging_s: float  # the interval without the refractory time
+    diffusion: float  # membrane_diffusion that gives this spread
+
+
+def card_noise(card: RateCard) -> CardNoise:
+    """Spread of the interval and noise of the membrane behind ``card.isi_jitter``.
+
+    Raises InputError for a rheobase above the card's currents.
+    """
+    charge, rheobase = card.charge_per_spike_c.value, card.rheobase_a.value
+    at = reference_current(card.valid_current_a.low, card.valid_current_a.high, rheobase)
+    charging_s = float(interval(at, charge_per_spike=charge, rheobase=rheobase))
+    if not np.isfinite(charging_s):
+        raise InputError(
+            f"the card's rheobase {rheobase:g} A is not below its currents (up to {at:g} A): it never fires"
+        )
+    spread_s = card.isi_jitter.value * (charging_s + card.refractory_s.value)
+    diffusion = membrane_diffusion(spread_s, at, charge_per_spike=charge, rheobase=rheobase)
+    return CardNoise(spread_s, charging_s, diffusion)
