@@ -11,7 +11,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import typer
 
-from .bench import calibrate_command
+from .calibrate import calibrate_command
 from .characterize import characterize_command
 from .common import INTERRUPTED, guarded
 from .compare import compare_command

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from neuronsim.errors import InputError, MissingToolError, NeuronsimError
 
-from .bench import run_calibration
+from .calibrate import run_calibration
 from .characterize import run_bench
 from .common import DataDir, Jobs, Quiet, Seed, console, output_file, saved
 from .network import show_evaluation

@@ -12,7 +12,7 @@ from .common import Seed, console, output_file, saved
 
 def run_calibration(dataset: Path, out: Path, *, seed: int, held_out: float = 0.3) -> Path:
     """Calibrate and print the card's quality."""
-    from neuronsim import TTFSCard, calibrate
+    from .. import TTFSCard, calibrate
 
     with console.status(f"calibrate {dataset.name}"):
         card = calibrate(dataset, out=out, seed=seed, held_out=held_out)
@@ -59,10 +59,10 @@ def calibrate_command(
 
     Example: neuronsim calibrate build/pll_nlif_averaged/pll_nlif_averaged.nc
     """
-    from neuronsim.report import levels_near, write_datasheet
+    from ..report import levels_near, write_datasheet
 
     path = run_calibration(dataset, output_file(out or dataset.with_name("card.json")), seed=seed, held_out=held_out)
-    from neuronsim import ModelCard
+    from .. import ModelCard
 
     card = ModelCard.load(path)
     levels = levels_near(dataset, card.neuron)
