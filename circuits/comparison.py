@@ -12,9 +12,9 @@ import numpy as np
 import xarray as xr
 
 from neuronsim.artifacts import abstraction_levels as levels
-from neuronsim.closed_form import spike_time
 from neuronsim.errors import InputError, suggest
-from neuronsim.solver import first_crossing
+from neuronsim.neuron.closed_form import spike_time
+from neuronsim.neuron.event_solver import first_crossing
 
 from .campaign.cache import Cache
 from .characterize import characterize

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from .artifacts.rate_card import RateCard
     from .artifacts.ttfs_card import TTFSCard
     from .calibration.calibrate import calibrate
-    from .closed_form import spike_time
-    from .quantizer import ConductanceBank
+    from .neuron.closed_form import spike_time
+    from .neuron.conductance_bank import ConductanceBank
 
     __version__: str
 

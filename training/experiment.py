@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from neuronsim.artifacts.atomic_write import sha256_of
 from neuronsim.errors import InputError, suggest
-from neuronsim.quantizer import FullScale
+from neuronsim.neuron.conductance_bank import FullScale
 
 from .data import DATASETS
 from .declared import declared_network

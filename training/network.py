@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from neuronsim.errors import InputError
-from neuronsim.quantizer import FullScale
+from neuronsim.neuron.conductance_bank import FullScale
 
 from .layer_specs import Conv, Dropout, Inception, LayerSpec, Linear, Pool
 from .quantization import quantize

@@ -1,4 +1,4 @@
-"""b-bit weights in torch: the conductance bank of ``neuronsim.quantizer`` with a straight-through gradient."""
+"""b-bit weights in torch: the conductance bank of ``neuronsim.neuron.conductance_bank`` with a straight-through gradient."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from neuronsim.errors import InputError
-from neuronsim.quantizer import FullScale, normal_full_scale
+from neuronsim.neuron.conductance_bank import FullScale, normal_full_scale
 
 _FEW_BITS = 3
 
@@ -17,7 +17,7 @@ def full_scale(weight: Tensor, scope: FullScale = "neuron", bits: int = 32) -> T
     """Full scale of a bank for ``weight`` (rows, n_out): (1, n_out), or (1, 1) for "layer".
 
     "neuron": largest |w| of each output neuron. "layer": of the layer. "neuron-rms": with up to 3 bits k(bits) times the root
-    mean square of each neuron's weights, but not beyond the largest, with k of :func:`neuronsim.quantizer.normal_full_scale`, so
+    mean square of each neuron's weights, but not beyond the largest, with k of :func:`neuronsim.neuron.conductance_bank.normal_full_scale`, so
     that few levels are not spent on the range of a few large weights; with more bits the largest (clipping to k costs more
     than it saves there: trained networks have some large weights that matter).
     """

@@ -11,8 +11,8 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from neuronsim.closed_form import spike_time
 from neuronsim.errors import InputError
+from neuronsim.neuron.closed_form import spike_time
 
 from ..deck.run import Run
 from ..neuron.manifest import Manifest

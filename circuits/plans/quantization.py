@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from neuronsim.quantizer import ConductanceBank
+from neuronsim.neuron.conductance_bank import ConductanceBank
 
 from ..deck.run import Run
 from ..neuron.manifest import Manifest

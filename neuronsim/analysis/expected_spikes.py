@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..closed_form import spike_time
-from ..saturated import first_crossing_saturated
-from ..solver import first_crossing, slope
+from ..neuron.closed_form import spike_time
+from ..neuron.event_solver import first_crossing, slope
+from ..neuron.saturated_solver import first_crossing_saturated
 
 Array = NDArray[np.float64]
 RESAMPLES = 2000

@@ -8,7 +8,7 @@ Dimensions ``level`` (from the most abstract down), ``run`` and ``input``; all t
     input_time_tau, weight (run, input): padded with inf and 0;  window_tau (run)
 
 The first level is equation 4 of paper 004, the second the exact solution of the loop of second order
-(:mod:`neuronsim.solver`) with the loop ratio, threshold and ramp of the first netlist.
+(:mod:`neuronsim.neuron.event_solver`) with the loop ratio, threshold and ramp of the first netlist.
 """
 
 from __future__ import annotations

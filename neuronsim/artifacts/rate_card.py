@@ -25,7 +25,7 @@ class RateCard(ModelCard):
     refractory_s: Estimate = Field(description="dead time after a spike, in seconds")
     isi_jitter: Estimate = Field(
         description="coefficient of variation of the inter-spike interval at the reference current, the geometric mean of "
-        "valid_current_a above the rheobase; white membrane noise gives that at other currents (neuronsim.interval_noise)"
+        "valid_current_a above the rheobase; white membrane noise gives that at other currents (neuronsim.neuron.interval_noise)"
     )
     threshold_mismatch: Estimate = Field(
         description="relative spread of the charge per spike (threshold and capacitor), one draw per chip"

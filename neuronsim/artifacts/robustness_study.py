@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import DataError, InputError
-from ..quantizer import FullScale
+from ..neuron.conductance_bank import FullScale
 from .atomic_write import write_text
 
 Kind = Literal["quantization", "snr", "jitter", "card", "energy"]

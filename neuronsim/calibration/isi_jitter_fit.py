@@ -1,7 +1,7 @@
 """Interval jitter of a rate neuron: the density of its membrane noise from the spread of intervals over currents.
 
 At each current the spread is that of the intervals within each run under noise (the first one left out), less the spread
-without noise (the numerical floor of the deck). All currents share one density S (:mod:`neuronsim.interval_noise`); the
+without noise (the numerical floor of the deck). All currents share one density S (:mod:`neuronsim.neuron.interval_noise`); the
 estimate is the mean of variance over the law's variance, weighted by degrees of freedom. The card tells it as coefficient
 of variation of the interval at one reference current.
 """
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from ..artifacts.ttfs_card import Estimate
 from ..bootstrap import sigma_estimate
-from ..interval_noise import interval_variance, linearity
-from ..rate import interval
+from ..neuron.firing_rate import interval
+from ..neuron.interval_noise import interval_variance, linearity
 from .rate_noise import reference_current
 
 MIN_INTERVALS = 10

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ..artifacts.ttfs_card import Estimate
 from ..bootstrap import RESOLUTION, half_width, newton_replicates, spread
 from ..errors import DataError
-from ..solver import first_crossing
+from ..neuron.event_solver import first_crossing
 from .kernel_problem import KAPPA_MAX, KernelProblem, ratio_of, start_of
 from .stimuli import StimulusRows
 

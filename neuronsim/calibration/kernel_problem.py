@@ -18,7 +18,7 @@ from scipy.optimize import least_squares
 
 from ..bootstrap import RESOLUTION
 from ..errors import DataError
-from ..solver import first_crossing
+from ..neuron.event_solver import first_crossing
 from .stimuli import StimulusRows
 
 #: second pole ratio 4, below which a card is not valid

@@ -25,7 +25,7 @@ from scipy.optimize import minimize
 from ..artifacts.ttfs_card import Estimate
 from ..bootstrap import newton_replicates, sigma_estimate, spread
 from ..errors import DataError
-from ..kernel import kernel as g
+from ..neuron.kernel import kernel as g
 from .kernel_fit import KernelFit
 from .stimuli import StimulusRows
 

@@ -31,8 +31,8 @@ from ..artifacts.card_parts import variance_v
 from ..artifacts.ttfs_card import Estimate
 from ..bootstrap import newton_replicates, sigma_estimate, spread
 from ..errors import DataError
+from ..neuron.event_solver import membrane, slope
 from ..proportions import proportion
-from ..solver import membrane, slope
 from .kernel_fit import KernelFit
 from .stimuli import StimulusRows, split
 

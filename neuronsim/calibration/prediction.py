@@ -9,9 +9,9 @@ from scipy.special import ndtri
 from ..artifacts.rate_card import RateCard
 from ..artifacts.ttfs_card import TTFSCard
 from ..errors import InputError
-from ..rate import rate
-from ..saturated import first_crossing_saturated
-from ..solver import first_crossing, slope
+from ..neuron.event_solver import first_crossing, slope
+from ..neuron.firing_rate import rate
+from ..neuron.saturated_solver import first_crossing_saturated
 
 #: draws of the three sources of spread behind an interval; their quantiles are good to about 0.1 % in probability
 DRAWS = 4096

@@ -1,6 +1,6 @@
 """Rate card of an IF/LIF neuron from its f-I curve (plan 'fi'), its interval jitter ('membrane_noise') and chips ('mismatch').
 
-The inter-spike interval T = t_ref + (Q/I) L(I_rh/I) (:mod:`neuronsim.rate`) is fitted by least squares of the relative
+The inter-spike interval T = t_ref + (Q/I) L(I_rh/I) (:mod:`neuronsim.neuron.firing_rate`) is fitted by least squares of the relative
 error T_model/T - 1 over Q, I_rh and t_ref. L is smooth through I_rh = 0, so a neuron without leak is fitted without a
 boundary; an estimate that comes out negative is set to 0 and the others are fitted again.
 """
@@ -18,7 +18,7 @@ from ..artifacts.rate_card import RateCard
 from ..artifacts.ttfs_card import Estimate
 from ..bootstrap import bias_and_spread, half_width, newton_replicates, sigma_estimate, spread
 from ..errors import DataError
-from ..rate import leak_factor, rate
+from ..neuron.firing_rate import leak_factor, rate
 from .energy_fit import fit_energy, lost_field
 from .isi_jitter_fit import fit_isi_jitter
 

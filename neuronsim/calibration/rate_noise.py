@@ -8,8 +8,8 @@ import numpy as np
 
 from ..artifacts.rate_card import RateCard
 from ..errors import InputError
-from ..interval_noise import membrane_diffusion
-from ..rate import interval
+from ..neuron.firing_rate import interval
+from ..neuron.interval_noise import membrane_diffusion
 
 
 def reference_current(low: float, high: float, rheobase: float = 0.0) -> float:

@@ -1,6 +1,6 @@
 """The detector's linear range from runs that leave it (plan 'saturation').
 
-The limit is the one at which :func:`neuronsim.saturated.first_crossing_saturated` with the calibrated kernel explains
+The limit is the one at which :func:`neuronsim.neuron.saturated_solver.first_crossing_saturated` with the calibrated kernel explains
 the measured spike times best: least sum over the runs of min(relative error, 0.5)^2, where a wrong spike/no-spike
 outcome counts as 0.5. The objective has flat parts and corners, so it is scanned, then refined; the interval is the
 bootstrap over runs on the fine scan.
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..artifacts.ttfs_card import Estimate
 from ..bootstrap import multiplicities
 from ..errors import DataError
-from ..saturated import first_crossing_saturated
+from ..neuron.saturated_solver import first_crossing_saturated
 from .kernel_fit import KernelFit
 from .stimuli import StimulusRows
 

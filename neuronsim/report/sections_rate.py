@@ -11,9 +11,9 @@ from ..artifacts.dataset import select
 from ..artifacts.rate_card import RateCard
 from ..calibration.isi_jitter_fit import interval_spreads
 from ..calibration.rate_noise import card_noise
-from ..interval_noise import interval_variance
-from ..rate import interval
-from ..rate import rate as rate_of
+from ..neuron.firing_rate import interval
+from ..neuron.firing_rate import rate as rate_of
+from ..neuron.interval_noise import interval_variance
 from ..units import percent, quantity
 from .blocks import Block, Picture, Section, Table
 from .plots_sweeps import fi_curve, interval_jitter
@@ -32,7 +32,7 @@ def card_rate(card: RateCard, current_a: Array) -> Array:
 def netlist_rate(rows: xr.Dataset, current_a: Array) -> Array | None:
     """Firing rate (n,) in hertz that the netlist's own parameters imply; None where it does not have them.
 
-    Charge per spike cmem * vth, rheobase vth / rleak (0 without leak), refractory time t_ref (:mod:`neuronsim.rate`).
+    Charge per spike cmem * vth, rheobase vth / rleak (0 without leak), refractory time t_ref (:mod:`neuronsim.neuron.firing_rate`).
     """
     capacitance, threshold = row_parameter(rows, "cmem"), row_parameter(rows, "vth")
     if capacitance is None or threshold is None or rows.sizes["run"] == 0:

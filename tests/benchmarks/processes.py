@@ -24,8 +24,8 @@ from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.circuits import GROUPS, characterize, load_manifest, load_plans, make_plan
 from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.ngspice import command_line as engine_cli
-from neuronsim.closed_form import spike_time
 from neuronsim.errors import DataError
+from neuronsim.neuron.closed_form import spike_time
 
 GF180, GF180_RESULTS = "pll_nlif_gf180", FOLDER / "gf180.json"
 

@@ -12,8 +12,8 @@ from neuronsim.artifacts import abstraction_levels as levels
 from neuronsim.circuits import compare
 from neuronsim.circuits.comparison import families, family
 from neuronsim.circuits.neuron.manifest import neurons
-from neuronsim.closed_form import spike_time
 from neuronsim.errors import DataError, InputError
+from neuronsim.neuron.closed_form import spike_time
 from neuronsim.report import discover, levels_near, write_report
 
 
@@ -46,7 +46,9 @@ def test_averaged_netlist_equals_the_event_solver_and_both_differ_from_equation_
     assert netlist.against == "second-order loop"
     assert netlist.n >= 10
     assert netlist.agreement == 1.0
-    assert netlist.worst < 1e-4 < solver.median  # r = 20: 0.2 % from equation 4 (docs of neuronsim.loop)
+    assert (
+        netlist.worst < 1e-4 < solver.median
+    )  # r = 20: 0.2 % from equation 4 (docs of neuronsim.neuron.phase_locked_loop)
     assert np.isnan(netlist.sampling_tau)
     assert levels.against_first(data)[1].median > 1e-4
 

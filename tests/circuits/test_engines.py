@@ -14,7 +14,7 @@ from neuronsim.circuits.ngspice import command_line as engine_cli
 from neuronsim.circuits.ngspice import shared_library as engine_shared
 from neuronsim.circuits.plans import FICurve, Ramp, Saturation, Transfer
 from neuronsim.errors import MissingToolError
-from neuronsim.solver import first_crossing
+from neuronsim.neuron.event_solver import first_crossing
 
 TAU = 50e-9
 

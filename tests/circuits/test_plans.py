@@ -12,8 +12,8 @@ from neuronsim.circuits.deck.deck import build
 from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.plans import FICurve, Jitter, Mismatch, Quantization, Saturation, Transfer
 from neuronsim.circuits.plans.base import membrane_extremes
-from neuronsim.closed_form import spike_time
 from neuronsim.errors import DataError, InputError
+from neuronsim.neuron.closed_form import spike_time
 
 AVERAGED = load_manifest("pll_nlif_averaged")
 

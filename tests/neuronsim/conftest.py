@@ -12,10 +12,10 @@ import pytest
 import xarray as xr
 from numpy.typing import NDArray
 
-from neuronsim.interval_noise import interval_variance
-from neuronsim.rate import interval
-from neuronsim.saturated import first_crossing_saturated
-from neuronsim.solver import first_crossing
+from neuronsim.neuron.event_solver import first_crossing
+from neuronsim.neuron.firing_rate import interval
+from neuronsim.neuron.interval_noise import interval_variance
+from neuronsim.neuron.saturated_solver import first_crossing_saturated
 
 ATTRIBUTES = {
     "schema_version": 1,

@@ -9,8 +9,8 @@ import neuronsim
 from neuronsim.artifacts.rate_card import RateCard
 from neuronsim.calibration.rate_noise import reference_current
 from neuronsim.errors import DataError
-from neuronsim.interval_noise import interval_variance
-from neuronsim.rate import interval
+from neuronsim.neuron.firing_rate import interval
+from neuronsim.neuron.interval_noise import interval_variance
 
 
 def card_of(data) -> RateCard:

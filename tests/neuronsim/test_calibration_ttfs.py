@@ -18,7 +18,7 @@ from neuronsim.calibration.kernel_fit import _fit, fit_kernel
 from neuronsim.calibration.kernel_problem import KernelProblem
 from neuronsim.calibration.stimuli import nominal, of_plan, split
 from neuronsim.errors import DataError, InputError
-from neuronsim.solver import first_crossing
+from neuronsim.neuron.event_solver import first_crossing
 
 
 def card_of(circuit, seed=0, **options) -> TTFSCard:
@@ -91,7 +91,7 @@ def test_noise_free_second_order_circuit_is_recovered(circuit):
 def test_a_card_predicts_the_spread_of_noisy_spike_times(circuit):
     made = circuit(sigma_v=0.01, diffusion_v=0.008, phase_noise=(25, 40), fit_noise=1e-3)
     card = card_of(made)
-    from neuronsim.solver import slope
+    from neuronsim.neuron.event_solver import slope
 
     rng = np.random.default_rng(99)
     times, weights = made.stimuli(40, rng)

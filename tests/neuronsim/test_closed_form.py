@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import neuronsim
-from neuronsim.closed_form import spike_time, spike_time_gradient
 from neuronsim.errors import InputError
+from neuronsim.neuron.closed_form import spike_time, spike_time_gradient
 
 # inf - inf: silent rows in finite differences
 pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered in subtract:RuntimeWarning")

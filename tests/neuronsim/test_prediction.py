@@ -10,8 +10,8 @@ from neuronsim.artifacts.ttfs_card import Estimate, TTFSCard
 from neuronsim.calibration.coverage import coverage
 from neuronsim.calibration.prediction import firing_rates, spike_time_interval, spike_times
 from neuronsim.errors import InputError
+from neuronsim.neuron.event_solver import slope
 from neuronsim.resolution_fit import fit_resolution
-from neuronsim.solver import slope
 
 
 def exact(card: TTFSCard, part: str, **values: float) -> TTFSCard:

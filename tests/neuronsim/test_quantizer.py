@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from neuronsim import ConductanceBank
 from neuronsim.errors import InputError
-from neuronsim.quantizer import normal_full_scale
+from neuronsim.neuron.conductance_bank import normal_full_scale
 
 
 def test_two_bits_by_hand():

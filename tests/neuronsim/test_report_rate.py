@@ -8,8 +8,8 @@ import pytest
 import neuronsim
 from neuronsim.artifacts.rate_card import RateCard
 from neuronsim.calibration.isi_jitter_fit import interval_spreads
-from neuronsim.interval_noise import interval_variance
-from neuronsim.rate import interval
+from neuronsim.neuron.firing_rate import interval
+from neuronsim.neuron.interval_noise import interval_variance
 from neuronsim.report.blocks import Table
 from neuronsim.report.sections_card import card_section
 from neuronsim.report.sections_rate import card_interval_variation, interval_jitter_section

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from neuronsim.closed_form import spike_time
 from neuronsim.errors import InputError
-from neuronsim.kernel import kernel, kernel_slope
-from neuronsim.saturated import first_crossing_saturated
-from neuronsim.solver import first_crossing, membrane, sensitivity, slope
+from neuronsim.neuron.closed_form import spike_time
+from neuronsim.neuron.event_solver import first_crossing, membrane, sensitivity, slope
+from neuronsim.neuron.kernel import kernel, kernel_slope
+from neuronsim.neuron.saturated_solver import first_crossing_saturated
 
 RNG = np.random.default_rng
 

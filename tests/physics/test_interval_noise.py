@@ -7,8 +7,8 @@ import pytest
 
 from neuronsim.calibration.rate_noise import reference_current
 from neuronsim.errors import InputError
-from neuronsim.interval_noise import interval_variance, linearity, membrane_diffusion
-from neuronsim.rate import interval
+from neuronsim.neuron.firing_rate import interval
+from neuronsim.neuron.interval_noise import interval_variance, linearity, membrane_diffusion
 
 CHARGE = 1e-12
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from neuronsim import loop
-from neuronsim.closed_form import spike_time, spike_time_gradient
 from neuronsim.errors import InputError
-from neuronsim.kernel import kernel, kernel_slope
-from neuronsim.solver import first_crossing
+from neuronsim.neuron import phase_locked_loop as loop
+from neuronsim.neuron.closed_form import spike_time, spike_time_gradient
+from neuronsim.neuron.event_solver import first_crossing
+from neuronsim.neuron.kernel import kernel, kernel_slope
 
 
 def signed_sets(n, seed, margin=0.2):

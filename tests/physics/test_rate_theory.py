@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 from neuronsim.errors import InputError
-from neuronsim.rate import current_for, interval, leak_factor, rate
+from neuronsim.neuron.firing_rate import current_for, interval, leak_factor, rate
 
 CHARGE, RHEOBASE, REFRACTORY = 1e-14, 5e-9, 1e-8
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from neuronsim.errors import InputError
-from neuronsim.saturated import first_crossing_saturated
-from neuronsim.solver import first_crossing
+from neuronsim.neuron.event_solver import first_crossing
+from neuronsim.neuron.saturated_solver import first_crossing_saturated
 from neuronsim.training.ttfs import circuit_spikes, first_spike
 from neuronsim.training.ttfs.geometry import Geometry
 

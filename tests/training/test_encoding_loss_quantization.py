@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from neuronsim.errors import InputError
-from neuronsim.quantizer import ConductanceBank
+from neuronsim.neuron.conductance_bank import ConductanceBank
 from neuronsim.training.quantization import full_scale, quantize
 from neuronsim.training.ttfs import encode, spike_time_loss, weight_sum_penalty
 

@@ -13,7 +13,7 @@ from neuronsim.artifacts.rate_card import RateCard
 from neuronsim.artifacts.ttfs_card import Estimate
 from neuronsim.calibration.rate_noise import reference_current
 from neuronsim.errors import InputError
-from neuronsim.rate import rate
+from neuronsim.neuron.firing_rate import rate
 from neuronsim.training.data import load
 from neuronsim.training.layer_specs import Conv, Linear, Pool
 from neuronsim.training.rate.conversion import convert, largest_inputs

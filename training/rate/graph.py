@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from neuronsim import checks
 from neuronsim.errors import InputError
+from neuronsim.neuron import array_checks as checks
 
 Shape = tuple[int, int, int]
 Array = NDArray[np.float32]

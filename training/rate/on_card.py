@@ -1,7 +1,7 @@
 """A spiking network on the neurons of a rate card: what the circuit does to it, frozen and temporal apart.
 
 A step lasts ``step_s`` seconds, and an input of theta in one step is the charge Q that the card's neuron needs for a spike; one
-spike per step is then the current Q / step_s. From the card's equation (:mod:`neuronsim.rate`) follow
+spike per step is then the current Q / step_s. From the card's equation (:mod:`neuronsim.neuron.firing_rate`) follow
 
     decay      = exp(-step_s I_rh / Q)                  leak, tau_m = Q / I_rh
     refractory = t_ref / step_s                         in whole steps: rates saturate at 1 / (1 + refractory) per step
@@ -10,7 +10,7 @@ spike per step is then the current Q / step_s. From the card's equation (:mod:`n
     interval   : every interval's charge more or less by the same fraction N(0,1)  temporal, ``jitter`` "interval"
 
 The card's isi_jitter is the spread of the interval at its reference current; S is the white current noise that gives it there
-(:mod:`neuronsim.interval_noise`), and with "membrane" the spread at every other current follows as in the circuit. "interval"
+(:mod:`neuronsim.neuron.interval_noise`), and with "membrane" the spread at every other current follows as in the circuit. "interval"
 gives every interval the relative spread of the reference current, whatever the input.
 """
 

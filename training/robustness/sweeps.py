@@ -12,7 +12,7 @@ import numpy as np
 from neuronsim.artifacts.robustness_study import TEMPORAL_ONLY
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import InputError
-from neuronsim.quantizer import FullScale
+from neuronsim.neuron.conductance_bank import FullScale
 
 from .passes import accuracy, input_jitter, output_jitter, quantization_snr_db, weight_noise
 from .subjects import Subject, Workbench

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from neuronsim.artifacts.robustness_study import Point
+from neuronsim.neuron.conductance_bank import FullScale
 from neuronsim.proportions import wilson
-from neuronsim.quantizer import FullScale
 
 from ..answers import unpack
 from ..crossed import accuracy_interval

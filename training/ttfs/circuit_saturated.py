@@ -1,4 +1,4 @@
-"""One circuit neuron beyond the linear range of its phase detector, region by region (``neuronsim.saturated``), and its adjoint.
+"""One circuit neuron beyond the linear range of its phase detector, region by region (``neuronsim.neuron.saturated_solver``), and its adjoint.
 
 In time units of tau, with the phase error e, y = de/dt, and v already divided by the gain:
 
@@ -16,7 +16,7 @@ import math
 import numpy as np
 from numba import njit
 
-from neuronsim.crossing import first_rise
+from neuronsim.neuron.exponential_crossing import first_rise
 
 from .lanes import OPTIONS
 

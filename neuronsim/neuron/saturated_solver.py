@@ -8,8 +8,8 @@
 In region m, |e - 2 m limit| <= limit, the detector is linear with gain (-1)^m, so x = e - 2 m limit is a sum of two
 exponentials: poles -1/tau and -(r-1)/tau where the gain is positive, a saddle where it is negative (the loop then runs
 to the next lock point: a cycle slip). Region changes and threshold crossings are both found by
-:mod:`neuronsim.crossing`. The error and the limit count *programmed* weights, before ``gain``, which belongs to the
-second integrator. For |e| <= limit throughout it equals :func:`neuronsim.solver.first_crossing` (own
+:mod:`neuronsim.neuron.exponential_crossing`. The error and the limit count *programmed* weights, before ``gain``, which belongs to the
+second integrator. For |e| <= limit throughout it equals :func:`neuronsim.neuron.event_solver.first_crossing` (own
 derivation).
 """
 
@@ -21,10 +21,10 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import checks
-from .crossing import first_rise
+from . import array_checks as checks
+from .event_solver import sorted_rows, threshold_at_first_input
+from .exponential_crossing import first_rise
 from .kernel import coefficients
-from .solver import sorted_rows, threshold_at_first_input
 
 _MAX_SWITCHES = 100_000
 
@@ -136,7 +136,7 @@ def first_crossing_saturated(
 ) -> NDArray[np.float64]:
     """First output spike time with the triangular detector characteristic of ``xor_limit`` unit weights.
 
-    Arguments and result as :func:`neuronsim.solver.first_crossing`. Raises InputError likewise, and for xor_limit <= 0.
+    Arguments and result as :func:`neuronsim.neuron.event_solver.first_crossing`. Raises InputError likewise, and for xor_limit <= 0.
     """
     checks.positive("xor_limit", xor_limit, "phase error in unit weights")
     checks.positive("tau", tau, "time constant")

@@ -18,8 +18,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import checks
-from .errors import InputError
+from ..errors import InputError
+from . import array_checks as checks
 
 
 def interval_variance(

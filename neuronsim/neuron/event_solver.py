@@ -1,10 +1,10 @@
 """The exact event solver: first threshold crossing of the second-order loop with ramp, gain and delay.
 
-    v(t)  = gain sum_{i: t_i < t} w_i g((t - t_i)/tau)           g: see neuronsim.kernel; r = second_pole_ratio
+    v(t)  = gain sum_{i: t_i < t} w_i g((t - t_i)/tau)           g: see neuronsim.neuron.kernel; r = second_pole_ratio
     fires at the first t with v(t) >= threshold (1 + ramp t/tau);   t_out = t + delay
 
 Between two events v - threshold is a constant plus a ramp plus two exponentials, so the first crossing is found exactly
-(:mod:`neuronsim.crossing`), also where v rises and falls again between events. This is the oracle that calibration and
+(:mod:`neuronsim.neuron.exponential_crossing`), also where v rises and falls again between events. This is the oracle that calibration and
 training are checked against. ``t`` is counted from the release of reset (paper 004, equations 1 to 4).
 """
 
@@ -17,9 +17,9 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import checks
-from .crossing import first_rise
-from .errors import InputError
+from ..errors import InputError
+from . import array_checks as checks
+from .exponential_crossing import first_rise
 from .kernel import coefficients, kernel, kernel_slope
 
 

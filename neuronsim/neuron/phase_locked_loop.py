@@ -5,7 +5,7 @@
     error        E(s) = 1/(1 + G);  k(t) = L^-1{E(s)/s}              the kernel: answer of the phase error to a unit
     phase step membrane     g(t) = K int_0^t k                                  g(inf) = 1
 
-The numerics (:mod:`neuronsim.kernel`, :mod:`neuronsim.solver`) are written by hand for speed; the tests hold them
+The numerics (:mod:`neuronsim.neuron.kernel`, :mod:`neuronsim.neuron.event_solver`) are written by hand for speed; the tests hold them
 against what is derived here.
 """
 
@@ -20,9 +20,9 @@ import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import lambertw, wrightomega
 
-from . import checks
+from ..errors import InputError
+from . import array_checks as checks
 from .closed_form import spike_time_gradient
-from .errors import InputError
 
 s = sp.Symbol("s")
 t, tau, w_lf, K = sp.symbols("t tau w_lf K", positive=True)
@@ -142,7 +142,9 @@ def ramp_crossing(
     # B <= 0 starts above its asymptote and falls: it meets a falling threshold on the branch W_0(-...) or W_{-1}; not
     # a first crossing of this form, so it is left to the event solver.
     if np.any((b <= 0) & (rho < 0)):
-        raise InputError("amplitude must be positive where the threshold falls: use neuronsim.solver.first_crossing")
+        raise InputError(
+            "amplitude must be positive where the threshold falls: use neuronsim.neuron.event_solver.first_crossing"
+        )
     rising = np.where(b > 0, rising, np.inf)
     return np.where(rho == 0, flat, np.where(rho > 0, rising, falling))
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import InputError
+from ..errors import InputError
 
 #: what the full scale of a bank is taken from: each neuron's largest weight, the layer's, or each neuron's spread
 FullScale = Literal["neuron", "layer", "neuron-rms"]
