@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..artifacts.conversion_study import ConversionStudy, Mean
-from . import paper003
+from ..papers import paper003
 from .style import INK, MUTED, SERIES, VERMILION, drawn, error_bars, figure, legend_above, plain_ticks
 
 _DASHED: Any = (0, (4, 2))

@@ -6,7 +6,7 @@ import csv
 import io
 
 from ..artifacts.conversion_study import ConversionStudy, Difference, Mean
-from . import paper003
+from ..papers import paper003
 from .blocks import Table
 
 TITLE = "Accuracy against time, with and without the noise adaptor"

@@ -7,9 +7,9 @@ import io
 from collections.abc import Sequence
 
 from ..artifacts.robustness_study import Point, Study
+from ..papers.paper004 import CITATION, paper_row
 from ..units import accuracies, accuracy, percent, quantity, significant, trimmed
 from .blocks import Table
-from .table4 import CITATION, paper_row
 
 NONE = "–"
 

@@ -12,7 +12,8 @@ import torch
 from neuronsim.artifacts.conversion_study import ConversionStudy, Difference, Mean
 from neuronsim.cli import main
 from neuronsim.errors import DataError, InputError
-from neuronsim.report import discover, paper003, tables_conversion, write_report
+from neuronsim.papers import paper003
+from neuronsim.report import discover, tables_conversion, write_report
 from neuronsim.training.batches import as_pixels
 from neuronsim.training.data import load
 from neuronsim.training.layer_specs import Conv, Linear, Pool
