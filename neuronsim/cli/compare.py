@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 
 def show_levels(data: xr.Dataset) -> None:
     """Print the tables of a comparison."""
-    from neuronsim.report.sections_levels import tables
-
     from ..analysis.level_errors import steps
+    from ..report.chapters.abstraction_levels import tables
 
     show_tables(tables(data), columns=6)
     for step in steps(data):
@@ -62,8 +61,9 @@ def compare_command(
     from neuronsim.circuits import compare
     from neuronsim.progress import bar
     from neuronsim.report.plots_levels import level_errors
-    from neuronsim.report.sections_levels import curves
     from neuronsim.report.style import save_png
+
+    from ..report.chapters.abstraction_levels import curves
 
     path = output_file(out or Path("build/levels.nc"))
     with bar(f"compare {', '.join(neurons)}", 1, shown=not quiet) as shown:

@@ -13,16 +13,18 @@ from ..artifacts.card_base import ModelCard
 from ..artifacts.rate_card import RateCard
 from ..artifacts.ttfs_card import TTFSCard
 from .blocks import Page, Section, Source
-from .sections_bench import circuit, conditions, provenance, status, waveforms
-from .sections_budget import budget_section
-from .sections_card import card_section
-from .sections_cells import oscillator_section, synapse_section, thermal_section
-from .sections_levels import levels_section
-from .sections_mismatch import mismatch_section
-from .sections_points import corners_section, energy_plan_section
-from .sections_rate import fi_section, interval_jitter_section
-from .sections_sweeps import energy_section, phase_noise_section, ramp_section, saturation_section
-from .sections_ttfs import table3_section, transfer_section
+from .chapters.abstraction_levels import levels_section
+from .chapters.bench import circuit, conditions, provenance, status, waveforms
+from .chapters.card import card_section
+from .chapters.cells import oscillator_section, synapse_section, thermal_section
+from .chapters.error_budget import budget_section
+from .chapters.firing_rate import fi_section, interval_jitter_section
+from .chapters.mismatch import mismatch_section
+from .chapters.operating_points import corners_section, energy_plan_section
+from .chapters.phase_noise import energy_section, phase_noise_section
+from .chapters.ramp import ramp_section
+from .chapters.saturation import saturation_section
+from .chapters.transfer import table3_section, transfer_section
 
 
 def measured_sections(dataset: xr.Dataset, source: str, card: ModelCard | None = None) -> list[Section]:

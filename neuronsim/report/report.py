@@ -22,15 +22,15 @@ from ..artifacts.training_run import Run, load_run
 from ..artifacts.ttfs_card import TTFSCard
 from ..errors import InputError
 from .blocks import Block, Note, Page, Section, Source, Table
+from .chapters.abstraction_levels import levels_section
+from .chapters.bench import conditions, provenance, status
+from .chapters.card import card_section
+from .chapters.headline import headline
+from .chapters.training import evaluation_section, training_section
 from .conversion import conversion_section
 from .datasheet_page import measured_sections
-from .headline import headline
 from .noisy_weights import noisy_weights_section
 from .render import write_page
-from .sections_bench import conditions, provenance, status
-from .sections_card import card_section
-from .sections_levels import levels_section
-from .sections_network import evaluation_section, training_section
 from .sections_robustness import robustness_section
 
 Content = TypeVar("Content")

@@ -19,7 +19,7 @@ from neuronsim.circuits.ngspice.outcome import Outcome
 from neuronsim.errors import DataError, InputError
 from neuronsim.report import write_datasheet
 from neuronsim.report.blocks import Note, Table
-from neuronsim.report.sections_points import corners_section
+from neuronsim.report.chapters.operating_points import corners_section
 
 HILLOCK, PLL = load_manifest("axon_hillock"), load_manifest("pll_nlif_transistor")
 

@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from neuronsim.report.blocks import Note, Table
-from neuronsim.report.sections_mismatch import mismatch_section
+from neuronsim.report.chapters.mismatch import mismatch_section
 
 
 def dataset(*, trimmed: bool, plan: str = '{"mismatch": {"trim": true}}') -> xr.Dataset:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import xarray as xr
 
-from ..artifacts.evaluation import Condition, Evaluation
-from ..artifacts.rate_card import RateCard
-from ..artifacts.ttfs_card import TTFSCard
-from ..errors import InputError
-from ..units import accuracies, accuracy, percent, quantity
-from .blocks import Note, Tiles
+from neuronsim.artifacts.evaluation import Condition, Evaluation
+from neuronsim.artifacts.rate_card import RateCard
+from neuronsim.artifacts.ttfs_card import TTFSCard
+from neuronsim.errors import InputError
+from neuronsim.units import accuracies, accuracy, percent, quantity
+
+from ..blocks import Note, Tiles
 
 Tile = tuple[str, str, str]
 

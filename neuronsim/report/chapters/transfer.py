@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from ..analysis.expected_spikes import Summary, equation_4, loop_solution, relative_error, tau_s
-from ..analysis.table3 import OutputJitter, output_jitter
-from ..artifacts.dataset import select
-from ..units import mean_with_interval, percent, percents
-from .blocks import Block, Note, Picture, Section, Table
-from .plots_table3 import output_jitter_plot
-from .plots_transfer import transfer
+from neuronsim.analysis.expected_spikes import Summary, equation_4, loop_solution, relative_error, tau_s
+from neuronsim.analysis.table3 import OutputJitter, output_jitter
+from neuronsim.artifacts.dataset import select
+from neuronsim.units import mean_with_interval, percent, percents
+
+from ..blocks import Block, Note, Picture, Section, Table
+from ..plots_table3 import output_jitter_plot
+from ..plots_transfer import transfer
 
 _MEASURES = ("n", "mean [95 %]", "median", "p95", "max")
 

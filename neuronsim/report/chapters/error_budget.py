@@ -6,8 +6,9 @@ import json
 
 import xarray as xr
 
-from ..units import percent, quantity
-from .blocks import Section, Table
+from neuronsim.units import percent, quantity
+
+from ..blocks import Section, Table
 
 
 def budget_section(dataset: xr.Dataset, source: str) -> Section | None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from ..analysis.expected_spikes import Array
-from ..analysis.operating_points import _quantities, _typical, always_on, point_names
-from ..analysis.reset import reset_rows
-from ..artifacts.dataset import select, verdict
-from ..units import percent, quantity
-from .blocks import Block, Note, Picture, Section, Table
-from .plots_points import corners, energy_split
-from .sections_reset import reset_blocks, reset_words
+from neuronsim.analysis.expected_spikes import Array
+from neuronsim.analysis.operating_points import _quantities, _typical, always_on, point_names
+from neuronsim.analysis.reset import reset_rows
+from neuronsim.artifacts.dataset import select, verdict
+from neuronsim.units import percent, quantity
+
+from ..blocks import Block, Note, Picture, Section, Table
+from ..plots_points import corners, energy_split
+from ..sections_reset import reset_blocks, reset_words
 
 PAPER = "Paper 004 claims less than 10 pJ per spike."
 

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..artifacts.dataset import silence
-from ..units import pretty, quantity, significant, trimmed
-from .blocks import Block, Note, Picture, Section, Table, Text
-from .plots_schematic import schematic
-from .plots_waveform import title, traces, waveform
+from neuronsim.artifacts.dataset import silence
+from neuronsim.units import pretty, quantity, significant, trimmed
+
+from ..blocks import Block, Note, Picture, Section, Table, Text
+from .schematic import schematic
+from .waveforms import title, traces, waveform
 
 MOST_TRACES = 4
 

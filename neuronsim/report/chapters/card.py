@@ -9,13 +9,14 @@ from collections.abc import Collection, Mapping
 import numpy as np
 from pydantic import BaseModel
 
-from ..artifacts.card_base import ModelCard
-from ..artifacts.card_parts import Quality, Range
-from ..artifacts.rate_card import RateCard
-from ..artifacts.ttfs_card import Estimate, TTFSCard
-from ..units import percent, percents, prefix_for, pretty, quantity, significant, trimmed, unit_of
-from .blocks import Block, Note, Section, Table, Text
-from .sections_bench import toml_text
+from neuronsim.artifacts.card_base import ModelCard
+from neuronsim.artifacts.card_parts import Quality, Range
+from neuronsim.artifacts.rate_card import RateCard
+from neuronsim.artifacts.ttfs_card import Estimate, TTFSCard
+from neuronsim.units import percent, percents, prefix_for, pretty, quantity, significant, trimmed, unit_of
+
+from ..blocks import Block, Note, Section, Table, Text
+from .bench import toml_text
 
 _FRACTIONS = {"mismatch_sigma", "gain_sigma", "isi_jitter", "threshold_mismatch", "missing_probability"}
 _UNITS = {

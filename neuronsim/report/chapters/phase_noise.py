@@ -7,125 +7,21 @@ from collections import defaultdict
 import numpy as np
 import xarray as xr
 
-from ..analysis.expected_spikes import (
+from neuronsim.analysis.expected_spikes import (
     Array,
-    Summary,
     equation_4,
-    loop_solution,
-    reference_by_trial,
     relative_error,
-    row_parameter,
     slope_at,
     tau_s,
 )
-from ..artifacts.dataset import select
-from ..artifacts.ttfs_card import TTFSCard
-from ..units import percent, quantity, trimmed
-from .blocks import Block, Note, Picture, Section, Table
-from .plots_sweeps import phase_noise, ramp, saturation
+from neuronsim.artifacts.dataset import select
+from neuronsim.artifacts.ttfs_card import TTFSCard
+from neuronsim.units import percent, quantity, trimmed
+
+from ..blocks import Block, Note, Picture, Section, Table
+from .phase_noise_plots import phase_noise
 
 _NO_TAU = "The netlist has no parameter tau, so equation 4 cannot be compared with these runs."
-
-
-def saturation_section(dataset: xr.Dataset, source: str) -> Section | None:
-    """Shift of the spike time as the summed phase error leaves the linear range of the XOR detector."""
-    rows = select(dataset, "saturation")
-    if rows.sizes["run"] == 0:
-        return None
-    if tau_s(rows) is None:
-        return Section(title="Detector saturation", anchor="saturation", blocks=[Note(text=_NO_TAU, warning=True)])
-    measured, theory, level = rows["spike_time_s"].values, equation_4(rows), rows["level"].values
-    both = np.isfinite(measured) & np.isfinite(theory)
-    shift = (measured[both] - theory[both]) / theory[both]
-    folded = loop_solution(rows, saturated=True)
-    expected = (folded[both] - theory[both]) / theory[both]
-    kphi, span = row_parameter(rows, "kphi"), row_parameter(rows, "xor_range")
-    limit = None if kphi is None or span is None else float(span[0] / kphi[0])
-    blocks: list[Block] = []
-    if both.any():
-        blocks.append(
-            Picture(
-                svg=saturation(level[both], shift, expected, limit),
-                source=source,
-                caption=(
-                    "Spike time against equation 4 over the peak summed phase error. Right of the mark the triangular "
-                    "characteristic of the XOR detector folds back."
-                ),
-            )
-        )
-    rows_out = []
-    for at in np.unique(level[np.isfinite(level)]):
-        here = level == at
-        s = Summary.of(relative_error(measured[here], theory[here]))
-        lost = int(np.sum(np.isfinite(measured[here]) != np.isfinite(theory[here])))
-        exact = relative_error(measured[here], folded[here])
-        rows_out.append(
-            (
-                trimmed(at, 3),
-                str(s.n),
-                percent(s.median),
-                percent(s.p95),
-                str(lost),
-                percent(float(np.median(exact))) if exact.size else "–",
-            )
-        )
-    blocks.append(
-        Table(
-            caption="|Relative error| against equation 4 by peak phase error. Lost: only one of the two fires.",
-            header=("peak (unit weights)", "runs", "median", "p95", "lost", "median against the folding detector"),
-            rows=rows_out,
-            source=source,
-        )
-    )
-    if limit is not None and kphi is not None:
-        text = f"Linear range of the detector: {trimmed(limit, 4)} unit weights of {trimmed(kphi[0], 4)} rad each."
-        blocks.append(Note(text=text))
-    return Section(title="Detector saturation", anchor="saturation", blocks=blocks)
-
-
-def ramp_section(dataset: xr.Dataset, source: str) -> Section | None:
-    """Shift of the spike time under a threshold ramp (rest frequencies of VCO3 and VCO4 differ)."""
-    rows = select(dataset, "ramp")
-    if rows.sizes["run"] == 0:
-        return None
-    measured, level = rows["spike_time_s"].values, rows["level"].values
-    flat = reference_by_trial(rows, level == 0)
-    reference = np.where(np.isnan(flat), equation_4(rows), flat)
-    both = np.isfinite(measured) & np.isfinite(reference)
-    shift = (measured[both] - reference[both]) / reference[both]
-    theory = loop_solution(rows, ramp=level, ideal=True)
-    blocks: list[Block] = []
-    if both.any():
-        expected = np.where(np.isfinite(theory[both]), (theory[both] - reference[both]) / reference[both], np.nan)
-        blocks.append(
-            Picture(
-                svg=ramp(level[both], shift, expected),
-                source=source,
-                caption=(
-                    "Spike-time shift against the run of the same trial without ramp. A ramp is what "
-                    "different rest frequencies of VCO3 and VCO4 look like to the neuron."
-                ),
-            )
-        )
-    rows_out = []
-    for at in np.unique(level[np.isfinite(level)]):
-        here = both & (level == at)
-        if not here.any():
-            continue
-        moved = (measured[here] - reference[here]) / reference[here]
-        residual = relative_error(measured[here], theory[here])
-        rows_out.append(
-            (
-                percent(at),
-                str(int(here.sum())),
-                percent(float(np.median(moved))),
-                percent(float(np.mean(moved))),
-                percent(float(np.median(residual))) if residual.size else "–",
-            )
-        )
-    header = ("ramp per τ", "runs", "median shift", "mean shift", "median |error| against Lambert W")
-    blocks.append(Table(caption="Spike-time shift by ramp.", header=header, rows=rows_out, source=source))
-    return Section(title="Threshold ramp", anchor="ramp", blocks=blocks)
 
 
 def phase_noise_section(dataset: xr.Dataset, source: str, card: TTFSCard | None) -> Section | None:

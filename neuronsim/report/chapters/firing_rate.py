@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
+from matplotlib.figure import Figure
 from scipy import stats
 
-from ..analysis.expected_spikes import Array, row_parameter
-from ..artifacts.dataset import select
-from ..artifacts.rate_card import RateCard
-from ..calibration.isi_jitter_fit import interval_spreads
-from ..calibration.rate_noise import card_noise
-from ..neuron.firing_rate import interval
-from ..neuron.firing_rate import rate as rate_of
-from ..neuron.interval_noise import interval_variance
-from ..units import percent, quantity
-from .blocks import Block, Picture, Section, Table
-from .plots_sweeps import fi_curve, interval_jitter
+from neuronsim.analysis.expected_spikes import Array, row_parameter
+from neuronsim.artifacts.dataset import select
+from neuronsim.artifacts.rate_card import RateCard
+from neuronsim.calibration.isi_jitter_fit import interval_spreads
+from neuronsim.calibration.rate_noise import card_noise
+from neuronsim.neuron.firing_rate import interval
+from neuronsim.neuron.firing_rate import rate as rate_of
+from neuronsim.neuron.interval_noise import interval_variance
+from neuronsim.units import percent, prefix_for, quantity
+
+from ..blocks import Block, Picture, Section, Table
+from ..style import BLUE, INK, MUTED, VERMILION, drawn, figure, legend_above, plain_ticks
+from .firing_rate import fi_curve, interval_jitter
+from .phase_noise_plots import Array
 
 
 def card_rate(card: RateCard, current_a: Array) -> Array:
@@ -159,3 +163,66 @@ def interval_jitter_section(dataset: xr.Dataset, source: str, card: RateCard | N
         ),
     ]
     return Section(title="Interval jitter", anchor="interval-jitter", blocks=blocks)
+
+
+@drawn
+def fi_curve(current_a: Array, rate_hz: Array, curves: dict[str, tuple[Array, Array]]) -> Figure:
+    """Firing rate (n,) over input current (n,), both logarithmic, with named theory curves (current, rate)."""
+    drawing = figure(height=3.5)
+    place = drawing.subplots()
+    positive = (current_a > 0) & (rate_hz > 0)
+    x_scale, x_unit = prefix_for(current_a[positive], "A")
+    y_scale, y_unit = prefix_for(rate_hz[positive], "Hz")
+    for (name, (current, rate)), color, line in zip(curves.items(), (VERMILION, INK), ("-", "--"), strict=False):
+        fires = rate > 0
+        place.plot(current[fires] / x_scale, rate[fires] / y_scale, line, color=color, linewidth=1.2, label=name)
+    place.plot(
+        current_a[positive] / x_scale, rate_hz[positive] / y_scale, "o", color=BLUE, markersize=4, label="measured"
+    )
+    silent = np.unique(current_a[(current_a > 0) & (rate_hz == 0)])
+    if silent.size:
+        place.plot(
+            silent / x_scale,
+            np.full(silent.size, 0.02),
+            "x",
+            color=MUTED,
+            markersize=5,
+            label="silent",
+            transform=place.get_xaxis_transform(),
+        )
+    place.set_xscale("log")
+    place.set_yscale("log")
+    plain_ticks(place.xaxis)
+    plain_ticks(place.yaxis)
+    legend_above(place)
+    place.set(xlabel=f"input current ({x_unit})", ylabel=f"firing rate ({y_unit})")
+    return drawing
+
+
+@drawn
+def interval_jitter(
+    current_a: Array, variation: Array, low: Array, high: Array, floor: Array, law: tuple[Array, Array] | None
+) -> Figure:
+    """Coefficient of variation (n,) of the interval over input current (n,), both logarithmic, with its interval, the
+    scatter without noise (n,; NaN: not measured), and the card's law (current, variation)."""
+    drawing = figure(height=3.5)
+    place = drawing.subplots()
+    scale, unit = prefix_for(current_a, "A")
+    if law is not None:
+        place.plot(law[0] / scale, 100 * law[1], "-", color=VERMILION, linewidth=1.2, label="card")
+    bars = 100 * np.array([variation - low, high - variation])
+    place.errorbar(
+        current_a / scale, 100 * variation, yerr=bars, fmt="o", color=BLUE, markersize=4, capsize=3, label="measured"
+    )
+    known = np.isfinite(floor) & (floor > 0)
+    if known.any():
+        place.plot(
+            current_a[known] / scale, 100 * floor[known], "_", color=MUTED, markersize=9, label="without noise (floor)"
+        )
+    place.set_xscale("log")
+    place.set_yscale("log")
+    plain_ticks(place.xaxis)
+    plain_ticks(place.yaxis)
+    legend_above(place)
+    place.set(xlabel=f"input current ({unit})", ylabel="CV of the interval (%)")
+    return drawing

@@ -6,12 +6,13 @@ import json
 
 import numpy as np
 
-from ..artifacts.evaluation import Condition, Evaluation
-from ..artifacts.training_run import Run
-from ..units import accuracies, accuracy, percent, quantity, trimmed
-from .blocks import Block, Note, Picture, Section, Table, Text
-from .plots_network import accuracy_by_condition, decision_times, training_curves
-from .sections_bench import toml_text
+from neuronsim.artifacts.evaluation import Condition, Evaluation
+from neuronsim.artifacts.training_run import Run
+from neuronsim.units import accuracies, accuracy, percent, quantity, trimmed
+
+from ..blocks import Block, Note, Picture, Section, Table, Text
+from ..plots_network import accuracy_by_condition, decision_times, training_curves
+from .bench import toml_text
 
 
 def training_section(run: Run, name: str, source: str, anchor: str) -> Section:

@@ -10,8 +10,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..units import prefix_for, quantity
-from .style import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SERIES, VERMILION, drawn, figure
+from neuronsim.units import prefix_for, quantity
+
+from ..style import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SERIES, VERMILION, drawn, figure
 
 _PANELS = (
     ("membrane", ("mem", "membrane", "v", "vm", "vmem", "thr", "threshold", "vth")),

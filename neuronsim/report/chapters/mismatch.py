@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
+from matplotlib.figure import Figure
 
-from ..analysis.chip_yield import TOLERANCE, chip_shifts, chip_yield
-from ..artifacts.dataset import cells, plans, select
-from ..proportions import proportion
-from ..units import mean_with_interval, percent
-from .blocks import Block, Note, Picture, Section, Table
-from .plots_sweeps import mismatch
+from neuronsim.analysis.chip_yield import TOLERANCE, chip_shifts, chip_yield
+from neuronsim.artifacts.dataset import cells, plans, select
+from neuronsim.proportions import proportion
+from neuronsim.units import mean_with_interval, percent
+
+from ..blocks import Block, Note, Picture, Section, Table
+from ..style import BLUE, INK, MUTED, VERMILION, drawn, figure, legend_above
+from .mismatch import mismatch
+from .phase_noise_plots import Array
 
 #: what a chip and its operating point are called in the table of trims
 _POINT = ("chip", "chip_seed", "corner", "temperature_c", "supply_v")
@@ -129,3 +133,28 @@ def _trims(dataset: xr.Dataset, source: str) -> list[Block]:
         said = "; ".join(f"chip {chip.split()[0]}: {text}" for chip, text in bad.items())
         blocks.append(Note(text=f"Not trimmed: {said}.", warning=True))
     return blocks
+
+
+@drawn
+def mismatch(shift: Array, what: str = "spike-time", tolerance: float | None = None) -> Figure:
+    """Histogram of the mean relative shift of each chip (n_chips,); ``tolerance``: limits of a good chip."""
+    drawing = figure(height=2.9)
+    place = drawing.subplots()
+    place.hist(100 * shift, bins=min(max(int(np.sqrt(shift.size) * 1.5), 6), 40), color=BLUE, alpha=0.75)
+    place.plot(
+        100 * shift,
+        np.full(shift.size, -0.03),
+        "|",
+        color=INK,
+        markersize=7,
+        transform=place.get_xaxis_transform(),
+        clip_on=False,
+    )
+    mean, sigma = shift.mean(), shift.std(ddof=1) if shift.size > 1 else 0.0
+    place.axvline(100 * mean, color=VERMILION, linewidth=1.2, label=f"mean {percent(mean)}, σ {percent(sigma)}")
+    for limit in (-tolerance, tolerance) if tolerance is not None else ():
+        place.axvline(100 * limit, color=MUTED, linewidth=1.0, linestyle=(0, (1, 2)))
+    place.tick_params(axis="x", pad=8)
+    legend_above(place)
+    place.set(xlabel=f"mean {what} shift of the chip (%)", ylabel="chips")
+    return drawing

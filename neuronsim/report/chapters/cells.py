@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from ..analysis.accumulated_jitter import phase_noise_dbc_hz
-from ..analysis.thermal import same_noise_difference, thermal_of
-from ..artifacts.dataset import cells, measurements_of
-from ..units import percent, quantity, significant, trimmed
-from .blocks import Block, Note, Picture, Section, Table
-from .plots_cells import accumulated_jitter, levels, tuning
+from neuronsim.analysis.accumulated_jitter import phase_noise_dbc_hz
+from neuronsim.analysis.thermal import same_noise_difference, thermal_of
+from neuronsim.artifacts.dataset import cells, measurements_of
+from neuronsim.units import percent, quantity, significant, trimmed
+
+from ..blocks import Block, Note, Picture, Section, Table
+from ..plots_cells import accumulated_jitter, levels, tuning
 
 OFFSET_HZ = 1e6
 
