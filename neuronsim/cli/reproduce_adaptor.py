@@ -85,9 +85,8 @@ def noise_adaptor_command(
 
 def show_conversion(path: Path) -> None:
     """Print the tables of a conversion study."""
-    from neuronsim.report.tables_conversion import TITLE, about, tables
-
     from ..artifacts.conversion_study import ConversionStudy
+    from ..report.chapters.conversion.tables import TITLE, about, tables
 
     study = ConversionStudy.load(path)
     console.print(f"\n[bold]{TITLE}[/]")

@@ -25,9 +25,9 @@ from .blocks import Block, Note, Page, Section, Source, Table
 from .chapters.abstraction_levels import levels_section
 from .chapters.bench import conditions, provenance, status
 from .chapters.card import card_section
+from .chapters.conversion.chapter import conversion_section
 from .chapters.headline import headline
 from .chapters.training import evaluation_section, training_section
-from .conversion import conversion_section
 from .datasheet_page import measured_sections
 from .noisy_weights import noisy_weights_section
 from .render import write_page

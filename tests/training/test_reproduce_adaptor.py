@@ -13,7 +13,8 @@ from neuronsim.artifacts.conversion_study import ConversionStudy, Difference, Me
 from neuronsim.cli import main
 from neuronsim.errors import DataError, InputError
 from neuronsim.papers import paper003
-from neuronsim.report import discover, tables_conversion, write_report
+from neuronsim.report import discover, write_report
+from neuronsim.report.chapters.conversion import tables as tables_conversion
 from neuronsim.training.batches import as_pixels
 from neuronsim.training.data import load
 from neuronsim.training.layer_specs import Conv, Linear, Pool

@@ -14,7 +14,7 @@ from neuronsim.artifacts.atomic_write import output_errors
 from neuronsim.artifacts.conversion_study import ConversionStudy, Converted, Difference, Mean
 from neuronsim.errors import InputError
 from neuronsim.progress import bar
-from neuronsim.report.conversion import write_files
+from neuronsim.report.chapters.conversion.chapter import write_files
 
 from .. import data
 from ..batches import as_pixels

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..artifacts.atomic_write import write_text
-from ..artifacts.conversion_study import ConversionStudy
-from .blocks import Block, Note, Picture, Section
-from .plots_conversion import conversion_plot
-from .style import save_png
-from .tables_conversion import TITLE, about, converted_csv, markdown, tables
+from neuronsim.artifacts.atomic_write import write_text
+from neuronsim.artifacts.conversion_study import ConversionStudy
+from neuronsim.report.blocks import Block, Note, Picture, Section
+from neuronsim.report.style import save_png
+
+from .plots import conversion_plot
+from .tables import TITLE, about, converted_csv, markdown, tables
 
 
 def write_files(study: ConversionStudy, folder: Path) -> list[Path]:

@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..artifacts.conversion_study import ConversionStudy, Mean
-from ..papers import paper003
-from .style import INK, MUTED, SERIES, VERMILION, drawn, error_bars, figure, legend_above, plain_ticks
+from neuronsim.artifacts.conversion_study import ConversionStudy, Mean
+from neuronsim.papers import paper003
+from neuronsim.report.style import INK, MUTED, SERIES, VERMILION, drawn, error_bars, figure, legend_above, plain_ticks
 
 _DASHED: Any = (0, (4, 2))
 

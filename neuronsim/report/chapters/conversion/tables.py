@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import io
 
-from ..artifacts.conversion_study import ConversionStudy, Difference, Mean
-from ..papers import paper003
-from .blocks import Table
+from neuronsim.artifacts.conversion_study import ConversionStudy, Difference, Mean
+from neuronsim.papers import paper003
+from neuronsim.report.blocks import Table
 
 TITLE = "Accuracy against time, with and without the noise adaptor"
 NONE = "–"
