@@ -194,9 +194,8 @@ def noisy_weights_command(
 
 def show_noisy_weights(path: Path) -> None:
     """Print the tables of a study of noisy weights."""
-    from neuronsim.report.tables_noisy_weights import TITLE, about, tables
-
     from ..artifacts.noisy_weights_study import NoisyWeights
+    from ..report.chapters.noisy_weights.tables import TITLE, about, tables
 
     study = NoisyWeights.load(path)
     console.print(f"\n[bold]{TITLE}[/]")

@@ -27,9 +27,9 @@ from .chapters.bench import conditions, provenance, status
 from .chapters.card import card_section
 from .chapters.conversion.chapter import conversion_section
 from .chapters.headline import headline
+from .chapters.noisy_weights.chapter import noisy_weights_section
 from .chapters.training import evaluation_section, training_section
 from .datasheet_page import measured_sections
-from .noisy_weights import noisy_weights_section
 from .render import write_page
 from .sections_robustness import robustness_section
 

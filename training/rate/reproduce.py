@@ -15,7 +15,7 @@ from neuronsim.artifacts.noisy_weights_study import Architecture, NoisyWeights, 
 from neuronsim.artifacts.rate_card import RateCard
 from neuronsim.errors import InputError
 from neuronsim.progress import bar
-from neuronsim.report.noisy_weights import write_files
+from neuronsim.report.chapters.noisy_weights.chapter import write_files
 
 from ..data import DataSet, load
 from ..robustness.store import Store

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..artifacts.atomic_write import write_text
-from ..artifacts.noisy_weights_study import NoisyWeights
-from .blocks import Block, Picture, Section
-from .plots_noisy_weights import plots
-from .style import save_png
-from .tables_noisy_weights import TITLE, about, markdown, rows_csv, tables
+from neuronsim.artifacts.atomic_write import write_text
+from neuronsim.artifacts.noisy_weights_study import NoisyWeights
+from neuronsim.report.blocks import Block, Picture, Section
+from neuronsim.report.style import save_png
+
+from .plots import plots
+from .tables import TITLE, about, markdown, rows_csv, tables
 
 
 def write_files(study: NoisyWeights, folder: Path) -> list[Path]:

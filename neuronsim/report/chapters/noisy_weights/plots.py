@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..artifacts.noisy_weights_study import ANN_PAPER, ANN_SAMPLE, NAMES, NoisyWeights, Row
-from .style import (
+from neuronsim.artifacts.noisy_weights_study import ANN_PAPER, ANN_SAMPLE, NAMES, NoisyWeights, Row
+from neuronsim.report.style import (
     BLUE,
     GREEN,
     INK,

@@ -6,7 +6,7 @@ import csv
 import io
 import math
 
-from ..artifacts.noisy_weights_study import (
+from neuronsim.artifacts.noisy_weights_study import (
     ANN_PAPER,
     ANN_SAMPLE,
     ANN_UNROLLED,
@@ -18,10 +18,11 @@ from ..artifacts.noisy_weights_study import (
     Row,
     Spread,
 )
-from ..proportions import wilson
-from ..units import quantity
-from .blocks import Table
-from .findings_noisy_weights import findings
+from neuronsim.proportions import wilson
+from neuronsim.report.blocks import Table
+from neuronsim.units import quantity
+
+from .findings import findings
 
 NONE = "–"
 TITLE = "Noisy synaptic weights: spiking against analog networks"

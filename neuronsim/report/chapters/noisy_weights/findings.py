@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..artifacts.noisy_weights_study import ANN_PAPER, NAMES, NoisyWeights, Row
+from neuronsim.artifacts.noisy_weights_study import ANN_PAPER, NAMES, NoisyWeights, Row
 
 
 def findings(study: NoisyWeights) -> list[str]:
