@@ -30,9 +30,8 @@ def show_evaluation(path: Path) -> None:
 
 def show_study(path: Path) -> None:
     """Print the tables of a robustness study."""
-    from neuronsim.report.tables_robustness import TITLES, about, tables
-
     from ..artifacts.robustness_study import Study
+    from ..report.chapters.robustness.tables import TITLES, about, tables
 
     study = Study.load(path)
     console.print(f"\n[bold]{TITLES[study.kind]}[/]")

@@ -28,10 +28,10 @@ from .chapters.card import card_section
 from .chapters.conversion.chapter import conversion_section
 from .chapters.headline import headline
 from .chapters.noisy_weights.chapter import noisy_weights_section
+from .chapters.robustness.chapter import robustness_section
 from .chapters.training import evaluation_section, training_section
 from .datasheet_page import measured_sections
 from .render import write_page
-from .sections_robustness import robustness_section
 
 Content = TypeVar("Content")
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from ..artifacts.atomic_write import write_text
 from ..artifacts.robustness_study import Study
-from .plots_robustness import PLOTS
+from .chapters.robustness.plots import PLOTS
+from .chapters.robustness.tables import markdown, points_csv
 from .style import save_png
-from .tables_robustness import markdown, points_csv
 
 
 def write_files(study: Study, folder: Path) -> list[Path]:

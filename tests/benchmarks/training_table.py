@@ -9,7 +9,7 @@ from typing import Any
 from neuronsim.artifacts.robustness_study import Gain, Point, Study
 from neuronsim.errors import InputError
 from neuronsim.proportions import wilson
-from neuronsim.report.tables_robustness import about, tables
+from neuronsim.report.chapters.robustness.tables import about, tables
 from neuronsim.training import load_experiment
 from neuronsim.training.intervals import over_draws
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ..artifacts.robustness_study import Study
-from ..units import quantity
-from .blocks import Block, Note, Picture, Section, Table
-from .plots_robustness import PLOTS
-from .tables_robustness import TITLES, about, tables
+from neuronsim.artifacts.robustness_study import Study
+from neuronsim.report.blocks import Block, Note, Picture, Section, Table
+from neuronsim.units import quantity
+
+from .plots import PLOTS
+from .tables import TITLES, about, tables
 
 
 def robustness_section(study: Study, source: str, anchor: str) -> Section:

@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..artifacts.robustness_study import Point, Study
-from ..papers.paper004 import BITS_TO_DB, CITATION, paper_row
-from ..units import trimmed
-from .plots_energy import energy_plot, legend_height, series_color
-from .style import INK, MUTED, VERMILION, drawn, error_bars, figure, legend_above, plain_ticks
+from neuronsim.artifacts.robustness_study import Point, Study
+from neuronsim.papers.paper004 import BITS_TO_DB, CITATION, paper_row
+from neuronsim.report.plots_energy import energy_plot, legend_height, series_color
+from neuronsim.report.style import INK, MUTED, VERMILION, drawn, error_bars, figure, legend_above, plain_ticks
+from neuronsim.units import trimmed
 
 _DASHED = (0, (4, 2))
 _ACCURACY = "accuracy (%), error on a log scale"

@@ -6,10 +6,10 @@ import csv
 import io
 from collections.abc import Sequence
 
-from ..artifacts.robustness_study import Point, Study
-from ..papers.paper004 import CITATION, paper_row
-from ..units import accuracies, accuracy, percent, quantity, significant, trimmed
-from .blocks import Table
+from neuronsim.artifacts.robustness_study import Point, Study
+from neuronsim.papers.paper004 import CITATION, paper_row
+from neuronsim.report.blocks import Table
+from neuronsim.units import accuracies, accuracy, percent, quantity, significant, trimmed
 
 NONE = "–"
 
