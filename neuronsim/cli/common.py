@@ -18,7 +18,7 @@ from rich.console import Console
 from neuronsim.errors import InputError, NeuronsimError, OutputError
 
 if TYPE_CHECKING:
-    from neuronsim.report.blocks import Table as Block
+    from ..report.page.elements import Table as Block
 
 console = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)

@@ -61,9 +61,9 @@ def compare_command(
     from neuronsim.circuits import compare
     from neuronsim.progress import bar
     from neuronsim.report.plots_levels import level_errors
-    from neuronsim.report.style import save_png
 
     from ..report.chapters.abstraction_levels import curves
+    from ..report.page.figures import save_png
 
     path = output_file(out or Path("build/levels.nc"))
     with bar(f"compare {', '.join(neurons)}", 1, shown=not quiet) as shown:

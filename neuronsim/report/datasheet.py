@@ -11,8 +11,8 @@ from ..artifacts import abstraction_levels as levels_file
 from ..artifacts import dataset as schema
 from ..artifacts.card_base import ModelCard
 from ..errors import InputError
-from .blocks import Source
-from .unchanged import digest_of, is_made_from
+from .page.elements import Source
+from .page.unchanged import digest_of, is_made_from
 
 
 def levels_near(dataset: Path, neuron: str) -> Path | None:
@@ -57,7 +57,7 @@ def write_datasheet(
     if card is not None:
         check_card(card, data)
     from .datasheet_page import datasheet_page  # the plots: nothing that an unchanged page should wait for
-    from .render import write_page
+    from .page.render import write_page
 
     page = datasheet_page(data, source, digest, card=card, levels=levels, beside=out.parent)
     return write_page(replace(page, made_from=made_from), out)

@@ -12,7 +12,6 @@ from ..artifacts import dataset as schema
 from ..artifacts.card_base import ModelCard
 from ..artifacts.rate_card import RateCard
 from ..artifacts.ttfs_card import TTFSCard
-from .blocks import Page, Section, Source
 from .chapters.abstraction_levels import levels_section
 from .chapters.bench import circuit, conditions, provenance, status, waveforms
 from .chapters.card import card_section
@@ -25,6 +24,7 @@ from .chapters.phase_noise import energy_section, phase_noise_section
 from .chapters.ramp import ramp_section
 from .chapters.saturation import saturation_section
 from .chapters.transfer import table3_section, transfer_section
+from .page.elements import Page, Section, Source
 
 
 def measured_sections(dataset: xr.Dataset, source: str, card: ModelCard | None = None) -> list[Section]:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ..units import prefix_for
-from .style import BLUE, INK, MUTED, SERIES, VERMILION, drawn, figure, legend_above, plain_ticks
+from .page.figures import BLUE, INK, MUTED, SERIES, VERMILION, drawn, figure, legend_above, plain_ticks
 
 Array = NDArray[np.float64]
 

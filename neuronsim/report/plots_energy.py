@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from ..artifacts.robustness_study import Study
 from ..units import trimmed
-from .style import INK, SERIES, SKY, VERMILION, drawn, figure, legend_above, plain_ticks
+from .page.figures import INK, SERIES, SKY, VERMILION, drawn, figure, legend_above, plain_ticks
 
 _COLORS = tuple(color for color in SERIES if color not in (VERMILION, SKY))
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from .style import INK, MUTED, SERIES, drawn, figure, legend_above, plain_ticks
+from .page.figures import INK, MUTED, SERIES, drawn, figure, legend_above, plain_ticks
 
 Array = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from ..artifacts.evaluation import Condition
 from ..artifacts.training_run import Epoch
-from .style import BLUE, GREEN, INK, MUTED, SKY, VERMILION, drawn, error_bars, figure, legend_above
+from .page.figures import BLUE, GREEN, INK, MUTED, SKY, VERMILION, drawn, error_bars, figure, legend_above
 
 
 @drawn

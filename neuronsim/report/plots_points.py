@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ..units import prefix_for
-from .style import INK, MUTED, SERIES, VERMILION, drawn, figure, legend_above
+from .page.figures import INK, MUTED, SERIES, VERMILION, drawn, figure, legend_above
 
 Array = NDArray[np.float64]
 _MARKS = ("v", "o", "^", "s", "D")

@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from ..analysis.table3 import OutputJitter
-from .style import BLUE, INK, MUTED, SKY, VERMILION, drawn, figure, plain_ticks
+from .page.figures import BLUE, INK, MUTED, SKY, VERMILION, drawn, figure, plain_ticks
 
 _AXES = {"jitter": "input jitter", "quantization": "weight resolution"}
 

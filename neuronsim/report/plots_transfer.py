@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ..units import percent
-from .style import BLUE, INK, MUTED, VERMILION, drawn, figure, plain_ticks
+from .page.figures import BLUE, INK, MUTED, VERMILION, drawn, figure, plain_ticks
 
 Array = NDArray[np.float64]
 

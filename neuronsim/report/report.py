@@ -21,7 +21,6 @@ from ..artifacts.robustness_study import KINDS, Study
 from ..artifacts.training_run import Run, load_run
 from ..artifacts.ttfs_card import TTFSCard
 from ..errors import InputError
-from .blocks import Block, Note, Page, Section, Source, Table
 from .chapters.abstraction_levels import levels_section
 from .chapters.bench import conditions, provenance, status
 from .chapters.card import card_section
@@ -31,7 +30,8 @@ from .chapters.noisy_weights.chapter import noisy_weights_section
 from .chapters.robustness.chapter import robustness_section
 from .chapters.training import evaluation_section, training_section
 from .datasheet_page import measured_sections
-from .render import write_page
+from .page.elements import Block, Note, Page, Section, Source, Table
+from .page.render import write_page
 
 Content = TypeVar("Content")
 

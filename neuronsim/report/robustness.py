@@ -8,7 +8,7 @@ from ..artifacts.atomic_write import write_text
 from ..artifacts.robustness_study import Study
 from .chapters.robustness.plots import PLOTS
 from .chapters.robustness.tables import markdown, points_csv
-from .style import save_png
+from .page.figures import save_png
 
 
 def write_files(study: Study, folder: Path) -> list[Path]:

@@ -7,7 +7,7 @@ import xarray as xr
 
 from ..analysis.reset import reset_rows, reset_verdict, shift_s, tolerance_s
 from ..units import quantity
-from .blocks import Block, Note, Table
+from .page.elements import Block, Note, Table
 
 _WORDS = {
     "again": "yes",

@@ -23,12 +23,12 @@ from record import machine_line, write_readme
 from neuronsim.artifacts.atomic_write import write_text
 from neuronsim.artifacts.conversion_study import ConversionStudy
 from neuronsim.artifacts.noisy_weights_study import NoisyWeights
-from neuronsim.report.blocks import Table
 from neuronsim.report.chapters.conversion import tables as tables_conversion
 from neuronsim.report.chapters.conversion.plots import conversion_plot
 from neuronsim.report.chapters.noisy_weights import tables as tables_noisy_weights
 from neuronsim.report.chapters.noisy_weights.findings import findings
-from neuronsim.report.style import save_png
+from neuronsim.report.page.elements import Table
+from neuronsim.report.page.figures import save_png
 
 HERE = Path(__file__).parent
 MADE = HERE / "papers.json"

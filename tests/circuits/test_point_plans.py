@@ -18,8 +18,8 @@ from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.ngspice.outcome import Outcome
 from neuronsim.errors import DataError, InputError
 from neuronsim.report import write_datasheet
-from neuronsim.report.blocks import Note, Table
 from neuronsim.report.chapters.operating_points import corners_section
+from neuronsim.report.page.elements import Note, Table
 
 HILLOCK, PLL = load_manifest("axon_hillock"), load_manifest("pll_nlif_transistor")
 

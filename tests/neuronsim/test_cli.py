@@ -16,7 +16,7 @@ from neuronsim.cli.characterize import _warn_of_old_card
 from neuronsim.cli.common import console, settings, show_tables, typed_command
 from neuronsim.cli.plan_fields import fields_of
 from neuronsim.errors import InputError
-from neuronsim.report.blocks import Table
+from neuronsim.report.page.elements import Table
 
 NEURONSIM = [sys.executable, "-m", "neuronsim"]
 

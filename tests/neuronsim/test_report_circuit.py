@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from neuronsim.report.blocks import Picture, Table
 from neuronsim.report.chapters.bench import circuit, provenance
 from neuronsim.report.chapters.error_budget import budget_section
+from neuronsim.report.page.elements import Picture, Table
 
 
 def test_schematic_and_pins_are_those_of_the_manifest(make_rate):

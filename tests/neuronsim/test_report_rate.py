@@ -10,9 +10,9 @@ from neuronsim.artifacts.rate_card import RateCard
 from neuronsim.calibration.isi_jitter_fit import interval_spreads
 from neuronsim.neuron.firing_rate import interval
 from neuronsim.neuron.interval_noise import interval_variance
-from neuronsim.report.blocks import Table
 from neuronsim.report.chapters.card import card_section
 from neuronsim.report.chapters.firing_rate import card_interval_variation, interval_jitter_section
+from neuronsim.report.page.elements import Table
 
 
 @pytest.mark.parametrize(("rheobase", "refractory"), [(0.0, 0.0), (3e-9, 2e-8)])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from neuronsim.report.blocks import Note, Table
 from neuronsim.report.chapters.mismatch import mismatch_section
+from neuronsim.report.page.elements import Note, Table
 
 
 def dataset(*, trimmed: bool, plan: str = '{"mismatch": {"trim": true}}') -> xr.Dataset:

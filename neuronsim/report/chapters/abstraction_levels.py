@@ -12,7 +12,7 @@ import xarray as xr
 from neuronsim.analysis.level_errors import Step, against_first, signed_error, steps
 from neuronsim.units import percent, percents, quantity, trimmed
 
-from ..blocks import Block, Note, Picture, Section, Table
+from ..page.elements import Block, Note, Picture, Section, Table
 from ..plots_levels import level_errors
 
 HEADER = ("level", "n", "median", "p95", "max", "mean (signed)", "failed", "sampled every", "same outcome [95 %]")

@@ -12,7 +12,7 @@ import xarray as xr
 from neuronsim.artifacts.dataset import silence
 from neuronsim.units import pretty, quantity, significant, trimmed
 
-from ..blocks import Block, Note, Picture, Section, Table, Text
+from ..page.elements import Block, Note, Picture, Section, Table, Text
 from .schematic import schematic
 from .waveforms import title, traces, waveform
 

@@ -15,7 +15,7 @@ from neuronsim.artifacts.rate_card import RateCard
 from neuronsim.artifacts.ttfs_card import Estimate, TTFSCard
 from neuronsim.units import percent, percents, prefix_for, pretty, quantity, significant, trimmed, unit_of
 
-from ..blocks import Block, Note, Section, Table, Text
+from ..page.elements import Block, Note, Section, Table, Text
 from .bench import toml_text
 
 _FRACTIONS = {"mismatch_sigma", "gain_sigma", "isi_jitter", "threshold_mismatch", "missing_probability"}

@@ -10,7 +10,7 @@ from neuronsim.analysis.thermal import same_noise_difference, thermal_of
 from neuronsim.artifacts.dataset import cells, measurements_of
 from neuronsim.units import percent, quantity, significant, trimmed
 
-from ..blocks import Block, Note, Picture, Section, Table
+from ..page.elements import Block, Note, Picture, Section, Table
 from ..plots_cells import accumulated_jitter, levels, tuning
 
 OFFSET_HZ = 1e6

@@ -8,7 +8,7 @@ import xarray as xr
 
 from neuronsim.units import percent, quantity
 
-from ..blocks import Section, Table
+from ..page.elements import Section, Table
 
 
 def budget_section(dataset: xr.Dataset, source: str) -> Section | None:

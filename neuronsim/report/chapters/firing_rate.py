@@ -17,8 +17,8 @@ from neuronsim.neuron.firing_rate import rate as rate_of
 from neuronsim.neuron.interval_noise import interval_variance
 from neuronsim.units import percent, prefix_for, quantity
 
-from ..blocks import Block, Picture, Section, Table
-from ..style import BLUE, INK, MUTED, VERMILION, drawn, figure, legend_above, plain_ticks
+from ..page.elements import Block, Picture, Section, Table
+from ..page.figures import BLUE, INK, MUTED, VERMILION, drawn, figure, legend_above, plain_ticks
 from .firing_rate import fi_curve, interval_jitter
 from .phase_noise_plots import Array
 

@@ -12,7 +12,7 @@ from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import InputError
 from neuronsim.units import accuracies, accuracy, percent, quantity
 
-from ..blocks import Note, Tiles
+from ..page.elements import Note, Tiles
 
 Tile = tuple[str, str, str]
 

@@ -11,8 +11,8 @@ from neuronsim.artifacts.dataset import cells, plans, select
 from neuronsim.proportions import proportion
 from neuronsim.units import mean_with_interval, percent
 
-from ..blocks import Block, Note, Picture, Section, Table
-from ..style import BLUE, INK, MUTED, VERMILION, drawn, figure, legend_above
+from ..page.elements import Block, Note, Picture, Section, Table
+from ..page.figures import BLUE, INK, MUTED, VERMILION, drawn, figure, legend_above
 from .mismatch import mismatch
 from .phase_noise_plots import Array
 

@@ -11,7 +11,7 @@ from neuronsim.analysis.reset import reset_rows
 from neuronsim.artifacts.dataset import select, verdict
 from neuronsim.units import percent, quantity
 
-from ..blocks import Block, Note, Picture, Section, Table
+from ..page.elements import Block, Note, Picture, Section, Table
 from ..plots_points import corners, energy_split
 from ..sections_reset import reset_blocks, reset_words
 

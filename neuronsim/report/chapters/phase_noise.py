@@ -18,7 +18,7 @@ from neuronsim.artifacts.dataset import select
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.units import percent, quantity, trimmed
 
-from ..blocks import Block, Note, Picture, Section, Table
+from ..page.elements import Block, Note, Picture, Section, Table
 from .phase_noise_plots import phase_noise
 
 _NO_TAU = "The netlist has no parameter tau, so equation 4 cannot be compared with these runs."

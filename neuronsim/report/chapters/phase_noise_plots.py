@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from neuronsim.units import trimmed
 
-from ..style import BLUE, INK, SERIES, SKY, VERMILION, drawn, figure, legend_above, plain_ticks
+from ..page.figures import BLUE, INK, SERIES, SKY, VERMILION, drawn, figure, legend_above, plain_ticks
 
 Array = NDArray[np.float64]
 

@@ -16,8 +16,8 @@ from neuronsim.analysis.expected_spikes import (
 from neuronsim.artifacts.dataset import select
 from neuronsim.units import percent
 
-from ..blocks import Block, Picture, Section, Table
-from ..style import drawn, figure, legend_above
+from ..page.elements import Block, Picture, Section, Table
+from ..page.figures import drawn, figure, legend_above
 from .phase_noise_plots import Array, _banded, _theory
 from .ramp import ramp
 

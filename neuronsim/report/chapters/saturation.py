@@ -18,8 +18,8 @@ from neuronsim.analysis.expected_spikes import (
 from neuronsim.artifacts.dataset import select
 from neuronsim.units import percent, trimmed
 
-from ..blocks import Block, Note, Picture, Section, Table
-from ..style import INK, MUTED, drawn, figure, legend_above
+from ..page.elements import Block, Note, Picture, Section, Table
+from ..page.figures import INK, MUTED, drawn, figure, legend_above
 from .phase_noise import _NO_TAU
 from .phase_noise_plots import Array, _banded, _theory
 from .saturation import saturation

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from numpy.typing import NDArray
 
-from ..style import BLUE, INK, MUTED, PAPER, drawn, figure
+from ..page.figures import BLUE, INK, MUTED, PAPER, drawn, figure
 
 _WIDTH, _HEIGHT = 0.62, 0.44  # of a box, in columns and rows
 

@@ -10,7 +10,7 @@ from neuronsim.artifacts.evaluation import Condition, Evaluation
 from neuronsim.artifacts.training_run import Run
 from neuronsim.units import accuracies, accuracy, percent, quantity, trimmed
 
-from ..blocks import Block, Note, Picture, Section, Table, Text
+from ..page.elements import Block, Note, Picture, Section, Table, Text
 from ..plots_network import accuracy_by_condition, decision_times, training_curves
 from .bench import toml_text
 

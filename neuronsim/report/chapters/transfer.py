@@ -10,7 +10,7 @@ from neuronsim.analysis.table3 import OutputJitter, output_jitter
 from neuronsim.artifacts.dataset import select
 from neuronsim.units import mean_with_interval, percent, percents
 
-from ..blocks import Block, Note, Picture, Section, Table
+from ..page.elements import Block, Note, Picture, Section, Table
 from ..plots_table3 import output_jitter_plot
 from ..plots_transfer import transfer
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from neuronsim.units import prefix_for, quantity
 
-from ..style import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SERIES, VERMILION, drawn, figure
+from ..page.figures import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SERIES, VERMILION, drawn, figure
 
 _PANELS = (
     ("membrane", ("mem", "membrane", "v", "vm", "vmem", "thr", "threshold", "vth")),

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from neuronsim.artifacts.atomic_write import write_text
 from neuronsim.artifacts.conversion_study import ConversionStudy
-from neuronsim.report.blocks import Block, Note, Picture, Section
-from neuronsim.report.style import save_png
+from neuronsim.report.page.elements import Block, Note, Picture, Section
+from neuronsim.report.page.figures import save_png
 
 from .plots import conversion_plot
 from .tables import TITLE, about, converted_csv, markdown, tables

@@ -10,7 +10,17 @@ from matplotlib.figure import Figure
 
 from neuronsim.artifacts.conversion_study import ConversionStudy, Mean
 from neuronsim.papers import paper003
-from neuronsim.report.style import INK, MUTED, SERIES, VERMILION, drawn, error_bars, figure, legend_above, plain_ticks
+from neuronsim.report.page.figures import (
+    INK,
+    MUTED,
+    SERIES,
+    VERMILION,
+    drawn,
+    error_bars,
+    figure,
+    legend_above,
+    plain_ticks,
+)
 
 _DASHED: Any = (0, (4, 2))
 

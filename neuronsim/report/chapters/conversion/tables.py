@@ -7,7 +7,7 @@ import io
 
 from neuronsim.artifacts.conversion_study import ConversionStudy, Difference, Mean
 from neuronsim.papers import paper003
-from neuronsim.report.blocks import Table
+from neuronsim.report.page.elements import Table
 
 TITLE = "Accuracy against time, with and without the noise adaptor"
 NONE = "–"

@@ -7,8 +7,8 @@ from typing import Any
 
 from neuronsim.artifacts.atomic_write import write_text
 from neuronsim.artifacts.noisy_weights_study import NoisyWeights
-from neuronsim.report.blocks import Block, Picture, Section
-from neuronsim.report.style import save_png
+from neuronsim.report.page.elements import Block, Picture, Section
+from neuronsim.report.page.figures import save_png
 
 from .plots import plots
 from .tables import TITLE, about, markdown, rows_csv, tables

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from neuronsim.artifacts.noisy_weights_study import ANN_PAPER, ANN_SAMPLE, NAMES, NoisyWeights, Row
-from neuronsim.report.style import (
+from neuronsim.report.page.figures import (
     BLUE,
     GREEN,
     INK,

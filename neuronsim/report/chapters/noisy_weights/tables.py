@@ -19,7 +19,7 @@ from neuronsim.artifacts.noisy_weights_study import (
     Spread,
 )
 from neuronsim.proportions import wilson
-from neuronsim.report.blocks import Table
+from neuronsim.report.page.elements import Table
 from neuronsim.units import quantity
 
 from .findings import findings

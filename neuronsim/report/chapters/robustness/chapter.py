@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from neuronsim.artifacts.robustness_study import Study
-from neuronsim.report.blocks import Block, Note, Picture, Section, Table
+from neuronsim.report.page.elements import Block, Note, Picture, Section, Table
 from neuronsim.units import quantity
 
 from .plots import PLOTS

@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 
 from neuronsim.artifacts.robustness_study import Point, Study
 from neuronsim.papers.paper004 import BITS_TO_DB, CITATION, paper_row
+from neuronsim.report.page.figures import INK, MUTED, VERMILION, drawn, error_bars, figure, legend_above, plain_ticks
 from neuronsim.report.plots_energy import energy_plot, legend_height, series_color
-from neuronsim.report.style import INK, MUTED, VERMILION, drawn, error_bars, figure, legend_above, plain_ticks
 from neuronsim.units import trimmed
 
 _DASHED = (0, (4, 2))

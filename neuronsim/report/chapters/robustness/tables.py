@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from neuronsim.artifacts.robustness_study import Point, Study
 from neuronsim.papers.paper004 import CITATION, paper_row
-from neuronsim.report.blocks import Table
+from neuronsim.report.page.elements import Table
 from neuronsim.units import accuracies, accuracy, percent, quantity, significant, trimmed
 
 NONE = "–"

@@ -25,8 +25,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
-from ..artifacts.atomic_write import sha256_of, write_atomically
-from ..units import trimmed
+from neuronsim.artifacts.atomic_write import sha256_of, write_atomically
+from neuronsim.units import trimmed
 
 # Okabe and Ito's palette, the light-page values; style.css holds both themes.
 BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY = "#0072b2", "#d55e00", "#009e73", "#e69f00", "#cc79a7", "#56b4e9"

@@ -8,8 +8,9 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from ..artifacts.atomic_write import write_text
-from .blocks import Page
+from neuronsim.artifacts.atomic_write import write_text
+
+from .elements import Page
 
 
 def write_page(page: Page, out: Path) -> Path:
