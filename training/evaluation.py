@@ -16,11 +16,11 @@ from neuronsim.artifacts.evaluation import Condition, Evaluation
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import InputError
 from neuronsim.progress import bar
-from neuronsim.proportions import wilson
+from neuronsim.statistics.crossed import accuracy_interval
+from neuronsim.statistics.proportions import wilson
 
 from .answers import unpack
 from .batches import PlainBatches
-from .crossed import accuracy_interval
 from .deployed import finished_run, load_network
 from .experiment import load_experiment
 from .runs import as_ttfs_card, read_checkpoint

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..artifacts.ttfs_card import Estimate
 from ..errors import DataError
+from ..statistics.estimate import Estimate
 
 Array = NDArray[np.float64]
 _RESAMPLES = 400

@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..artifacts.dataset import verdict
-from .expected_spikes import Array
+from ..statistics.summary import Array
 
 TOLERANCE = 0.1
 

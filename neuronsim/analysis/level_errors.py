@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..proportions import proportion
-from ..resolution_fit import fit_resolution
+from ..statistics.proportions import proportion
+from ..statistics.sampling_grid import fit_resolution
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,8 @@ import json
 import numpy as np
 import xarray as xr
 
+from ..statistics.summary import Array
 from ..units import quantity, trimmed
-from .expected_spikes import Array
 
 
 def supply_of(rows: xr.Dataset) -> tuple[str, Array]:

@@ -8,8 +8,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ..statistics.summary import Summary
 from ..units import trimmed
-from .expected_spikes import Summary, equation_4, loop_solution, reference_by_trial, relative_error
+from .expected_spikes import equation_4, loop_solution, reference_by_trial, relative_error
 
 PAPER: dict[str, dict[float, float]] = {
     "jitter": {0.01: 0.00024, 0.03: 0.00189, 0.05: 0.00397, 0.07: 0.00789, 0.09: 0.00997},

@@ -9,8 +9,8 @@ from typing import Any, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from ..statistics.estimate import Estimate
 from .base import _Part
-from .ttfs_card import Estimate
 
 
 class Range(_Part):

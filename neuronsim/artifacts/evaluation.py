@@ -17,7 +17,7 @@ class _Part(BaseModel):
 
 class Condition(_Part):
     """Accuracy under one condition. ``per_chip`` has one accuracy per frozen draw; interval: 95 %, of the mean over
-    chips, chips and images both taken as samples (``training.crossed``; in older files the t interval over the
+    chips, chips and images both taken as samples (``neuronsim.statistics.crossed``; in older files the t interval over the
     chips), without chips the Wilson interval over the images. ``low``, ``high`` None: a single chip has no interval."""
 
     name: str = Field(description="clean | quantized | card | any label of a sweep")

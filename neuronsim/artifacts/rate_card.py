@@ -6,9 +6,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from ..statistics.estimate import Estimate
 from .card_base import ModelCard
 from .card_parts import Energy, Range, _check
-from .ttfs_card import Estimate
 
 
 class RateCard(ModelCard):

@@ -34,28 +34,9 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from ..errors import InputError
-from .base import _Part
+from ..statistics.estimate import Estimate
 from .card_base import UNSIGNED, ModelCard
 from .card_parts import Energy, Frozen, Kernel, Range, TimingNoise, WeightResponse, _check
-
-
-class Estimate(_Part):
-    """A calibrated value with its 95 % confidence interval [low, high], all in the unit of the field's name."""
-
-    value: float
-    low: float
-    high: float
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if not self.low <= self.value <= self.high:
-            raise ValueError(f"value {self.value:g} lies outside its interval [{self.low:g}, {self.high:g}]")
-        return self
-
-    @classmethod
-    def exact(cls, value: float) -> Estimate:
-        """An estimate without uncertainty (a design value)."""
-        return cls(value=value, low=value, high=value)
 
 
 class TTFSCard(ModelCard):

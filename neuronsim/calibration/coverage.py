@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..artifacts.ttfs_card import Estimate, TTFSCard
-from ..proportions import proportion
+from ..artifacts.ttfs_card import TTFSCard
+from ..statistics.estimate import Estimate
+from ..statistics.proportions import proportion
 from .prediction import spike_time_interval
 from .stimuli import StimulusRows
 

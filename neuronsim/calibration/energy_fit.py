@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from scipy.optimize import lsq_linear
 
 from ..artifacts.card_parts import Energy
-from ..artifacts.ttfs_card import Estimate
-from ..bootstrap import multiplicities
+from ..statistics.bootstrap import multiplicities
+from ..statistics.estimate import Estimate
 
 #: a design with a larger condition number (columns scaled to 1) cannot tell its columns apart
 _COLLINEAR = 1e3

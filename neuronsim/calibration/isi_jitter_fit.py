@@ -14,10 +14,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..artifacts.ttfs_card import Estimate
-from ..bootstrap import sigma_estimate
 from ..neuron.firing_rate import interval
 from ..neuron.interval_noise import interval_variance, linearity
+from ..statistics.bootstrap import sigma_estimate
+from ..statistics.estimate import Estimate
 from .rate_noise import reference_current
 
 MIN_INTERVALS = 10

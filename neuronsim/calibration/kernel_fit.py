@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ..artifacts.ttfs_card import Estimate
-from ..bootstrap import RESOLUTION, half_width, newton_replicates, spread
 from ..errors import DataError
 from ..neuron.event_solver import first_crossing
+from ..statistics.bootstrap import RESOLUTION, half_width, newton_replicates, spread
+from ..statistics.estimate import Estimate
 from .kernel_problem import KAPPA_MAX, KernelProblem, ratio_of, start_of
 from .stimuli import StimulusRows
 

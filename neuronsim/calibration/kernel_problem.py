@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from ..bootstrap import RESOLUTION
 from ..errors import DataError
 from ..neuron.event_solver import first_crossing
+from ..statistics.bootstrap import RESOLUTION
 from .stimuli import StimulusRows
 
 #: second pole ratio 4, below which a card is not valid

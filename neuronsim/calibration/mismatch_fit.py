@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from ..artifacts.ttfs_card import Estimate
-from ..bootstrap import newton_replicates, sigma_estimate, spread
 from ..errors import DataError
 from ..neuron.kernel import kernel as g
+from ..statistics.bootstrap import newton_replicates, sigma_estimate, spread
+from ..statistics.estimate import Estimate
 from .kernel_fit import KernelFit
 from .stimuli import StimulusRows
 

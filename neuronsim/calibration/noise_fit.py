@@ -28,11 +28,11 @@ from scipy.optimize import nnls
 from scipy.stats import norm, t
 
 from ..artifacts.card_parts import variance_v
-from ..artifacts.ttfs_card import Estimate
-from ..bootstrap import newton_replicates, sigma_estimate, spread
 from ..errors import DataError
 from ..neuron.event_solver import membrane, slope
-from ..proportions import proportion
+from ..statistics.bootstrap import newton_replicates, sigma_estimate, spread
+from ..statistics.estimate import Estimate
+from ..statistics.proportions import proportion
 from .kernel_fit import KernelFit
 from .stimuli import StimulusRows, split
 

@@ -15,10 +15,10 @@ from scipy.optimize import least_squares
 from ..artifacts.card_parts import Provenance, Quality, Range
 from ..artifacts.dataset import as_drawn, plans, select, silence
 from ..artifacts.rate_card import RateCard
-from ..artifacts.ttfs_card import Estimate
-from ..bootstrap import bias_and_spread, half_width, newton_replicates, sigma_estimate, spread
 from ..errors import DataError
 from ..neuron.firing_rate import leak_factor, rate
+from ..statistics.bootstrap import bias_and_spread, half_width, newton_replicates, sigma_estimate, spread
+from ..statistics.estimate import Estimate
 from .energy_fit import fit_energy, lost_field
 from .isi_jitter_fit import fit_isi_jitter
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..artifacts.ttfs_card import Estimate
-from ..bootstrap import multiplicities
 from ..errors import DataError
 from ..neuron.saturated_solver import first_crossing_saturated
+from ..statistics.bootstrap import multiplicities
+from ..statistics.estimate import Estimate
 from .kernel_fit import KernelFit
 from .stimuli import StimulusRows
 

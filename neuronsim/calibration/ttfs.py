@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from ..artifacts.card_parts import Energy, Frozen, Kernel, Provenance, Quality, Range, TimingNoise, WeightResponse
 from ..artifacts.dataset import as_drawn, plans, silence
-from ..artifacts.ttfs_card import Estimate, TTFSCard
-from ..bootstrap import bias_and_spread, rms_estimate
+from ..artifacts.ttfs_card import TTFSCard
 from ..errors import DataError
-from ..resolution_fit import fit_resolution
+from ..statistics.bootstrap import bias_and_spread, rms_estimate
+from ..statistics.estimate import Estimate
+from ..statistics.sampling_grid import fit_resolution
 from .coverage import coverage, covered
 from .energy_fit import fit_energy, lost_field
 from .kernel_fit import MIN_FIRED, KernelFit, fit_kernel

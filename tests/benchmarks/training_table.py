@@ -8,10 +8,10 @@ from typing import Any
 
 from neuronsim.artifacts.robustness_study import Gain, Point, Study
 from neuronsim.errors import InputError
-from neuronsim.proportions import wilson
 from neuronsim.report.chapters.robustness.tables import about, tables
+from neuronsim.statistics.proportions import wilson
+from neuronsim.statistics.student import over_draws
 from neuronsim.training import load_experiment
-from neuronsim.training.intervals import over_draws
 
 PLOT = Path(__file__).parent / "training.png"
 STALE = " †"

@@ -18,7 +18,7 @@ from neuronsim.artifacts import abstraction_levels as levels
 from neuronsim.artifacts.dataset import select, verdict
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.calibration.prediction import spike_time_interval
-from neuronsim.proportions import proportion
+from neuronsim.statistics.proportions import proportion
 
 ABOVE = "pll_nlif_averaged"
 PAPER_J = 10e-12

@@ -12,13 +12,13 @@ import pytest
 import neuronsim
 from neuronsim.artifacts.card_parts import Quality
 from neuronsim.artifacts.verification import Verification
-from neuronsim.bootstrap import bias_and_spread
 from neuronsim.calibration.acceptance import FALSE_ALARM, drift_limit, judge, outside_limit
 from neuronsim.circuits import characterize, load_manifest, verify
 from neuronsim.circuits.neuron.manifest import netlist_folder
 from neuronsim.circuits.plans import FICurve, Transfer
 from neuronsim.circuits.plans.fresh_stimuli import fresh_plan
 from neuronsim.errors import DataError, InputError
+from neuronsim.statistics.bootstrap import bias_and_spread
 
 
 def copy_of(neuron: str, folder: Path, *changes: tuple[str, str]) -> Path:

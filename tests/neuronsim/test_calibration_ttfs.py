@@ -12,13 +12,13 @@ from neuronsim.artifacts import dataset as schema
 from neuronsim.artifacts.atomic_write import sha256_file
 from neuronsim.artifacts.card_base import ModelCard
 from neuronsim.artifacts.ttfs_card import TTFSCard
-from neuronsim.bootstrap import multiplicities
 from neuronsim.calibration.energy_fit import fit_energy, lost_field
 from neuronsim.calibration.kernel_fit import _fit, fit_kernel
 from neuronsim.calibration.kernel_problem import KernelProblem
 from neuronsim.calibration.stimuli import nominal, of_plan, split
 from neuronsim.errors import DataError, InputError
 from neuronsim.neuron.event_solver import first_crossing
+from neuronsim.statistics.bootstrap import multiplicities
 
 
 def card_of(circuit, seed=0, **options) -> TTFSCard:

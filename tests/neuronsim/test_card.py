@@ -13,8 +13,9 @@ from neuronsim.artifacts.atomic_write import sha256_of
 from neuronsim.artifacts.card_base import ModelCard
 from neuronsim.artifacts.card_parts import Range
 from neuronsim.artifacts.cards import card_schema
-from neuronsim.artifacts.ttfs_card import Estimate, TTFSCard
+from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import DataError, InputError
+from neuronsim.statistics.estimate import Estimate
 
 
 @pytest.fixture

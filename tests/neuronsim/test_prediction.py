@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 import neuronsim
-from neuronsim.artifacts.ttfs_card import Estimate, TTFSCard
+from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.calibration.coverage import coverage
 from neuronsim.calibration.prediction import firing_rates, spike_time_interval, spike_times
 from neuronsim.errors import InputError
 from neuronsim.neuron.event_solver import slope
-from neuronsim.resolution_fit import fit_resolution
+from neuronsim.statistics.estimate import Estimate
+from neuronsim.statistics.sampling_grid import fit_resolution
 
 
 def exact(card: TTFSCard, part: str, **values: float) -> TTFSCard:

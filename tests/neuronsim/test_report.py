@@ -29,12 +29,13 @@ from neuronsim.artifacts.card_parts import (
 )
 from neuronsim.artifacts.evaluation import Condition, Evaluation
 from neuronsim.artifacts.rate_card import RateCard
-from neuronsim.artifacts.ttfs_card import Estimate, TTFSCard
+from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import DataError, InputError, OutputError
 from neuronsim.neuron.conductance_bank import ConductanceBank
 from neuronsim.neuron.event_solver import first_crossing
 from neuronsim.neuron.saturated_solver import first_crossing_saturated
 from neuronsim.report import discover, write_datasheet, write_report
+from neuronsim.statistics.estimate import Estimate
 
 TAU, R, WINDOW = 50e-9, 200.0, 400e-9
 PAPER = {"jitter": (0.0240, 0.189, 0.397, 0.789, 0.997), "quantization": (0.957, 0.268, 0.00800, 0.00400, 0.00400)}

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from neuronsim import units
-from neuronsim.analysis.expected_spikes import Summary, mean_interval
 from neuronsim.artifacts.training_run import load_run
 from neuronsim.errors import DataError, InputError
+from neuronsim.statistics.summary import Summary, mean_interval
 
 HEADER = "stage,epoch,train_loss,train_accuracy,val_loss,val_accuracy,lr,seconds\n"
 

@@ -20,7 +20,8 @@ from neuronsim.artifacts.card_parts import (
     TimingNoise,
     WeightResponse,
 )
-from neuronsim.artifacts.ttfs_card import Estimate, TTFSCard
+from neuronsim.artifacts.ttfs_card import TTFSCard
+from neuronsim.statistics.estimate import Estimate
 
 DEFAULTS: dict[str, float | None] = {
     "tau_s": 50e-9,

@@ -9,10 +9,10 @@ import pytest
 from scipy import stats
 
 from neuronsim.errors import DataError, InputError
-from neuronsim.proportions import wilson
+from neuronsim.statistics.crossed import accuracy_interval, difference_interval
+from neuronsim.statistics.proportions import wilson
+from neuronsim.statistics.student import difference, over_draws, over_values, paired_images
 from neuronsim.training.answers import pack, unpack
-from neuronsim.training.crossed import accuracy_interval, difference_interval
-from neuronsim.training.intervals import difference, over_draws, over_values, paired_images
 
 
 def table(

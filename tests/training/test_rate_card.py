@@ -10,10 +10,10 @@ import torch
 from neuronsim.artifacts.card_base import UNSIGNED, ModelCard
 from neuronsim.artifacts.card_parts import Energy, Provenance, Quality, Range
 from neuronsim.artifacts.rate_card import RateCard
-from neuronsim.artifacts.ttfs_card import Estimate
 from neuronsim.calibration.rate_noise import reference_current
 from neuronsim.errors import InputError
 from neuronsim.neuron.firing_rate import rate
+from neuronsim.statistics.estimate import Estimate
 from neuronsim.training.data import load
 from neuronsim.training.layer_specs import Conv, Linear, Pool
 from neuronsim.training.rate.conversion import convert, largest_inputs

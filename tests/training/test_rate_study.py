@@ -12,9 +12,9 @@ from scipy import stats
 from torch import nn
 
 from neuronsim.artifacts.noisy_weights_study import ANN_PAPER, ANN_UNROLLED, SNN_SHARED, ChipDifference, NoisyWeights
-from neuronsim.proportions import wilson
 from neuronsim.report.chapters.noisy_weights.findings import findings
 from neuronsim.report.chapters.noisy_weights.tables import tables
+from neuronsim.statistics.proportions import wilson
 from neuronsim.training.rate.chip_ann import chip_outputs
 from neuronsim.training.rate.conversion import convert, largest_inputs
 from neuronsim.training.rate.engine import EventEngine

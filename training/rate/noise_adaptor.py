@@ -15,11 +15,11 @@ from neuronsim.artifacts.conversion_study import ConversionStudy, Converted, Dif
 from neuronsim.errors import InputError
 from neuronsim.progress import bar
 from neuronsim.report.chapters.conversion.chapter import write_files
+from neuronsim.statistics.student import difference, over_draws
 
 from .. import data
 from ..batches import as_pixels
 from ..data import DataSet, Images
-from ..intervals import difference, over_draws
 from ..robustness.store import Store
 from ..ttfs.parallel import use_threads
 from .ann_module import accuracy

@@ -18,9 +18,9 @@ from neuronsim.artifacts.noisy_weights_study import (
     Spread,
     published,
 )
-from neuronsim.proportions import wilson
+from neuronsim.statistics.proportions import wilson
+from neuronsim.statistics.student import Interval, difference, over_draws, over_values
 
-from ..intervals import Interval, difference, over_draws, over_values
 from .convergence import LENGTHS, band_for, converge, near_for
 from .study import SNR_LEVEL, Cell
 

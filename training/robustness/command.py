@@ -15,9 +15,9 @@ from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import InputError, suggest
 from neuronsim.progress import bar
 from neuronsim.report.robustness import write_files
+from neuronsim.statistics.crossed import difference_interval
 
 from ..answers import unpack
-from ..crossed import difference_interval
 from ..runs import as_ttfs_card
 from ..ttfs.parallel import use_threads
 from . import sweeps

@@ -12,10 +12,10 @@ import numpy as np
 
 from neuronsim.artifacts.robustness_study import Point
 from neuronsim.neuron.conductance_bank import FullScale
-from neuronsim.proportions import wilson
+from neuronsim.statistics.crossed import accuracy_interval
+from neuronsim.statistics.proportions import wilson
 
 from ..answers import unpack
-from ..crossed import accuracy_interval
 from .subjects import Subject
 
 

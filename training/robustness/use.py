@@ -9,9 +9,9 @@ import numpy as np
 
 from neuronsim.artifacts.robustness_study import EnergyUse
 from neuronsim.artifacts.ttfs_card import TTFSCard
+from neuronsim.statistics.student import over_values
 
 from ..energy import PAPER_SPIKE_J, activity, card_energy, clock_window
-from ..intervals import over_values
 from .subjects import Subject, Workbench
 from .sweeps import Settings, chip
 from .tasks import Task

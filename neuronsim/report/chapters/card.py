@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from neuronsim.artifacts.card_base import ModelCard
 from neuronsim.artifacts.card_parts import Quality, Range
 from neuronsim.artifacts.rate_card import RateCard
-from neuronsim.artifacts.ttfs_card import Estimate, TTFSCard
+from neuronsim.artifacts.ttfs_card import TTFSCard
+from neuronsim.statistics.estimate import Estimate
 from neuronsim.units import percent, percents, prefix_for, pretty, quantity, significant, trimmed, unit_of
 
 from ..page.elements import Block, Note, Section, Table, Text

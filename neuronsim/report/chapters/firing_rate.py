@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 from scipy import stats
 
-from neuronsim.analysis.expected_spikes import Array, row_parameter
+from neuronsim.analysis.expected_spikes import row_parameter
 from neuronsim.artifacts.dataset import select
 from neuronsim.artifacts.rate_card import RateCard
 from neuronsim.calibration.isi_jitter_fit import interval_spreads
@@ -15,6 +15,7 @@ from neuronsim.calibration.rate_noise import card_noise
 from neuronsim.neuron.firing_rate import interval
 from neuronsim.neuron.firing_rate import rate as rate_of
 from neuronsim.neuron.interval_noise import interval_variance
+from neuronsim.statistics.summary import Array
 from neuronsim.units import percent, prefix_for, quantity
 
 from ..page.elements import Block, Picture, Section, Table

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from neuronsim.analysis.expected_spikes import Array
 from neuronsim.analysis.operating_points import _quantities, _typical, always_on, point_names
 from neuronsim.analysis.reset import reset_rows
 from neuronsim.artifacts.dataset import select, verdict
+from neuronsim.statistics.summary import Array
 from neuronsim.units import percent, quantity
 
 from ..page.elements import Block, Note, Picture, Section, Table

@@ -7,15 +7,10 @@ from collections import defaultdict
 import numpy as np
 import xarray as xr
 
-from neuronsim.analysis.expected_spikes import (
-    Array,
-    equation_4,
-    relative_error,
-    slope_at,
-    tau_s,
-)
+from neuronsim.analysis.expected_spikes import equation_4, relative_error, slope_at, tau_s
 from neuronsim.artifacts.dataset import select
 from neuronsim.artifacts.ttfs_card import TTFSCard
+from neuronsim.statistics.summary import Array
 from neuronsim.units import percent, quantity, trimmed
 
 from ..page.elements import Block, Note, Picture, Section, Table

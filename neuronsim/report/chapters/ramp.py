@@ -6,14 +6,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from neuronsim.analysis.expected_spikes import (
-    Array,
-    equation_4,
-    loop_solution,
-    reference_by_trial,
-    relative_error,
-)
+from neuronsim.analysis.expected_spikes import equation_4, loop_solution, reference_by_trial, relative_error
 from neuronsim.artifacts.dataset import select
+from neuronsim.statistics.summary import Array
 from neuronsim.units import percent
 
 from ..page.elements import Block, Picture, Section, Table

@@ -6,16 +6,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from neuronsim.analysis.expected_spikes import (
-    Array,
-    Summary,
-    equation_4,
-    loop_solution,
-    relative_error,
-    row_parameter,
-    tau_s,
-)
+from neuronsim.analysis.expected_spikes import equation_4, loop_solution, relative_error, row_parameter, tau_s
 from neuronsim.artifacts.dataset import select
+from neuronsim.statistics.summary import Array, Summary
 from neuronsim.units import percent, trimmed
 
 from ..page.elements import Block, Note, Picture, Section, Table

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from neuronsim.analysis.expected_spikes import Summary, equation_4, loop_solution, relative_error, tau_s
+from neuronsim.analysis.expected_spikes import equation_4, loop_solution, relative_error, tau_s
 from neuronsim.analysis.table3 import OutputJitter, output_jitter
 from neuronsim.artifacts.dataset import select
+from neuronsim.statistics.summary import Summary
 from neuronsim.units import mean_with_interval, percent, percents
 
 from ..page.elements import Block, Note, Picture, Section, Table

@@ -18,8 +18,8 @@ from neuronsim.artifacts.noisy_weights_study import (
     Row,
     Spread,
 )
-from neuronsim.proportions import wilson
 from neuronsim.report.page.elements import Table
+from neuronsim.statistics.proportions import wilson
 from neuronsim.units import quantity
 
 from .findings import findings

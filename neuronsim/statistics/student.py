@@ -1,6 +1,6 @@
 """95 % intervals of accuracies over repeats, and of differences between two networks.
 
-Over images: :mod:`neuronsim.proportions`; over repeats and images at once: :mod:`training.crossed`. A single value has no
+Over images: :mod:`neuronsim.statistics.proportions`; over repeats and images at once: :mod:`neuronsim.statistics.crossed`. A single value has no
 interval: its ends are None, never the value.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from neuronsim.errors import InputError
+from ..errors import InputError
 
 _LEVEL = 0.95
 Interval = tuple[float, float | None, float | None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
-from .artifacts.ttfs_card import Estimate
+from .estimate import Estimate
 
 _LEVEL = 0.95
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2, t
 
-from .artifacts.ttfs_card import Estimate
+from .estimate import Estimate
 
 #: no fit is trusted beyond this, in the unit of its (dimensionless) parameter: the resolution of stored spike times
 RESOLUTION = 1e-10

@@ -16,8 +16,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .artifacts.ttfs_card import Estimate
 from .bootstrap import half_width
+from .estimate import Estimate
 
 MIN_SPIKES = 20
 MOST_SPIKES = 400
