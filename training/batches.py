@@ -13,18 +13,11 @@ from torch import Tensor
 
 from .data import Images
 from .experiment import Augmentation, Experiment
+from .seeds import torch_generator
 from .ttfs.encoding import encode
 
 _ORDER, _BATCH, _LAYER = 1, 2, 3
 _KNOT_SPACING_PX = 7
-
-
-def torch_generator(*key: int) -> torch.Generator:
-    """A seeded torch generator that depends on every number of ``key``."""
-    generator = torch.Generator()
-    state = np.random.SeedSequence(list(key)).generate_state(2, np.uint32)
-    generator.manual_seed((int(state[0]) << 32 | int(state[1])) >> 1)
-    return generator
 
 
 def layer_generator(seed: int, epoch: int, batch: int, layer: int) -> torch.Generator:

@@ -8,10 +8,10 @@ from torch import Tensor
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import InputError
 
-from .batches import torch_generator
 from .experiment import Experiment
 from .injection import Chip, ChipLayer, chip_weight, circuit_of, generator_for
 from .network import Neurons, TTFSNetwork
+from .seeds import torch_generator
 from .ttfs.detector_range import beyond_range, phase_error, random_moments
 from .ttfs.layers import SpikeTransform, WeightTransform
 

@@ -19,10 +19,10 @@ from neuronsim.progress import bar
 from neuronsim.statistics.crossed import accuracy_interval
 from neuronsim.statistics.proportions import wilson
 
-from .answers import unpack
 from .batches import PlainBatches
 from .deployed import finished_run, load_network
 from .experiment import load_experiment
+from .packed_answers import unpack
 from .runs import as_ttfs_card, read_checkpoint
 from .trials import Trial, Trials
 from .ttfs.parallel import use_threads

@@ -18,9 +18,9 @@ from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import DataError, InputError
 
 from . import data
-from .batches import torch_generator
 from .experiment import Experiment, load_experiment
 from .network import TTFSNetwork
+from .seeds import torch_generator
 
 _INITIAL = 0
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import InputError
 
-from .answers import pack
 from .energy import card_energy, waiting
 from .injection import Chip, generator_for, run_on_card
 from .network import TTFSNetwork
+from .packed_answers import pack
 
 _FROZEN, _TEMPORAL = 1, 2
 
@@ -23,7 +23,7 @@ _FROZEN, _TEMPORAL = 1, 2
 class Trial:
     """One pass over the images. Lists are per layer of neurons.
 
-    ``right``: packed answers (:mod:`training.answers`). ``out_of_range``: None where no detector limit is known.
+    ``right``: packed answers (:mod:`neuronsim.training.packed_answers`). ``out_of_range``: None where no detector limit is known.
     ``spikes``, ``neurons``, ``energy_j`` (spikes, and static power until the decision): per image. ``decision_tau``,
     ``slowest_tau``: mean and largest time to the decision.
     """

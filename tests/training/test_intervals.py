@@ -12,7 +12,7 @@ from neuronsim.errors import DataError, InputError
 from neuronsim.statistics.crossed import accuracy_interval, difference_interval
 from neuronsim.statistics.proportions import wilson
 from neuronsim.statistics.student import difference, over_draws, over_values, paired_images
-from neuronsim.training.answers import pack, unpack
+from neuronsim.training.packed_answers import pack, unpack
 
 
 def table(

@@ -24,8 +24,9 @@ from torch import Tensor, nn
 from neuronsim.artifacts.atomic_write import write_atomically
 from neuronsim.errors import DataError
 
-from ..batches import as_pixels, torch_generator
+from ..batches import as_pixels
 from ..data import DataSet, Images
+from ..seeds import torch_generator
 
 Architecture = Literal["fc", "cnn"]
 _ORDER, _INITIAL = 31, 32

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from neuronsim.errors import DataError
 
-from ..batches import torch_generator
 from ..data import Images
+from ..seeds import torch_generator
 from .conversion_experiment import ConversionExperiment, Phase
 from .convertible import ConvertibleNetwork
 from .pixel_batches import EPSILON, PlainPixels

@@ -17,10 +17,11 @@ from neuronsim.artifacts.atomic_write import output_errors, sha256_file, write_a
 from neuronsim.errors import DataError, InputError
 from neuronsim.progress import Bar, bar
 
-from ..batches import as_pixels, torch_generator
+from ..batches import as_pixels
 from ..data import DataSet
 from ..fitting import fit
 from ..runs import read_checkpoint
+from ..seeds import torch_generator
 from .ann_module import COLUMNS, ConvertibleModule
 from .conversion_experiment import ConversionExperiment, Phase
 from .convertible import ConvertibleNetwork

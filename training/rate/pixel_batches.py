@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..batches import as_pixels, torch_generator
+from ..batches import as_pixels
 from ..data import Images
+from ..seeds import torch_generator
 from .conversion_experiment import Crop
 
 ORDER, CROP, EPSILON, INITIAL = 11, 12, 13, 14

@@ -21,7 +21,7 @@ from neuronsim.artifacts.noisy_weights_study import (
 )
 from neuronsim.artifacts.rate_card import RateCard
 
-from ..batches import torch_generator
+from ..seeds import torch_generator
 from .chip_ann import chip_outputs
 from .conversion import PAPER_NEURON, convert
 from .encoding import Encoding, encode

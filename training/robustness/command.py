@@ -17,7 +17,7 @@ from neuronsim.progress import bar
 from neuronsim.report.robustness import write_files
 from neuronsim.statistics.crossed import difference_interval
 
-from ..answers import unpack
+from ..packed_answers import unpack
 from ..runs import as_ttfs_card
 from ..ttfs.parallel import use_threads
 from . import sweeps

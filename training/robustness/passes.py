@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..answers import pack
 from ..injection import generator_for
 from ..network import TTFSNetwork
+from ..packed_answers import pack
 from ..trials import decide_times
 from .subjects import Batches
 

@@ -15,7 +15,7 @@ from neuronsim.neuron.conductance_bank import FullScale
 from neuronsim.statistics.crossed import accuracy_interval
 from neuronsim.statistics.proportions import wilson
 
-from ..answers import unpack
+from ..packed_answers import unpack
 from .subjects import Subject
 
 
