@@ -15,9 +15,9 @@ from .calibrate import calibrate_command
 from .characterize import characterize_command
 from .common import INTERRUPTED, guarded
 from .compare import compare_command
-from .network import evaluate_command, robustness_command, train_command
+from .networks import evaluate_command, robustness_command, train_command
+from .noisy_weights import reproduce_app
 from .overview import demo_command, doctor_command, list_command, report_command
-from .reproduce import reproduce_app
 from .verify import verify_command
 
 app = typer.Typer(

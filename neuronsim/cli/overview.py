@@ -20,7 +20,7 @@ from neuronsim.errors import InputError, MissingToolError, NeuronsimError
 from .calibrate import run_calibration
 from .characterize import run_bench
 from .common import DataDir, Jobs, Quiet, Seed, console, output_file, saved
-from .network import show_evaluation
+from .networks import show_evaluation
 from .plan_fields import fields_of
 
 

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from neuronsim.artifacts.evaluation import Evaluation
-from neuronsim.cli.network import show_evaluation
+from neuronsim.cli.networks import show_evaluation
 from neuronsim.errors import InputError
 from neuronsim.report import write_report
 from neuronsim.training import evaluate, evaluation

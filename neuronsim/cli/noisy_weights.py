@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from .common import DataDir, Jobs, Quiet, Seed, console, saved, show_tables, typed_command
-from .reproduce_adaptor import noise_adaptor_command
+from .noise_adaptor import noise_adaptor_command
 
 reproduce_app = typer.Typer(
     help="Repeat the experiments of a source paper; its values stand beside ours.", no_args_is_help=True
