@@ -20,12 +20,12 @@ from neuronsim.statistics.crossed import accuracy_interval
 from neuronsim.statistics.proportions import wilson
 
 from .batches import PlainBatches
+from .compiled.threads import use_threads
 from .deployed import finished_run, load_network
 from .experiment import load_experiment
 from .packed_answers import unpack
 from .runs import as_ttfs_card, read_checkpoint
 from .trials import Trial, Trials
-from .ttfs.parallel import use_threads
 
 _MAX_TIMES = 500
 _PARTIAL_CHIPS = 5

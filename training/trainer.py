@@ -18,6 +18,7 @@ from neuronsim.progress import Bar, bar
 
 from . import data
 from .batches import PlainBatches, TrainingBatches, as_pixels
+from .compiled.threads import use_threads
 from .experiment import Experiment, load_experiment, to_toml
 from .fitting import fit
 from .module import COLUMNS, TTFSModule
@@ -32,7 +33,6 @@ from .runs import (
     resumable,
     start_of,
 )
-from .ttfs.parallel import use_threads
 
 
 def train(

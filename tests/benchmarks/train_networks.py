@@ -31,12 +31,12 @@ from neuronsim.statistics.proportions import wilson
 from neuronsim.statistics.student import paired_images
 from neuronsim.training import load_experiment, stress, train
 from neuronsim.training.batches import PlainBatches
+from neuronsim.training.compiled.threads import use_threads
 from neuronsim.training.deployed import Kept, build, checkpoints, finished_run, load_data, load_network
 from neuronsim.training.injection import run_on_card
 from neuronsim.training.packed_answers import pack
 from neuronsim.training.runs import as_ttfs_card
 from neuronsim.training.trials import decide_times
-from neuronsim.training.ttfs.parallel import use_threads
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "training.json"

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from ttfs_layers import IMPLEMENTATIONS, LAYERS, make_case
 
-from neuronsim.training.ttfs.parallel import use_threads
+from neuronsim.training.compiled.threads import use_threads
 
 
 def threads_of(implementation: str, threads: int) -> contextlib.AbstractContextManager[None]:

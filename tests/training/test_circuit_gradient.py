@@ -9,9 +9,9 @@ import torch
 from neuronsim.errors import InputError
 from neuronsim.neuron.event_solver import first_crossing, sensitivity
 from neuronsim.neuron.saturated_solver import first_crossing_saturated
+from neuronsim.training.compiled.threads import use_threads
 from neuronsim.training.ttfs import Circuit, circuit_layer, first_spike
 from neuronsim.training.ttfs.geometry import Geometry
-from neuronsim.training.ttfs.parallel import use_threads
 
 KERNELS = [(None, 0.0), (None, 0.08), (4.0, 0.0), (20.0, 0.05), (20.0, -0.04), (200.0, 0.02)]
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neuronsim.errors import InputError
+from neuronsim.training.compiled.threads import use_threads
 from neuronsim.training.layer_specs import Conv, Linear, Pool
 from neuronsim.training.rate.conversion_experiment import conversion_experiment, conversion_experiments
 from neuronsim.training.rate.converted_graph import rate_network
@@ -22,7 +23,6 @@ from neuronsim.training.rate.layers import IntegrateFire, clear_all
 from neuronsim.training.rate.low_latency import SpikingNetwork
 from neuronsim.training.rate.quantizer import LSQActivation
 from neuronsim.training.rate.reference import ReferenceNetwork, simulate
-from neuronsim.training.ttfs.parallel import use_threads
 
 SUBTRACT = Neuron(reset="subtract", precharge=0.5)
 LAYERS = (

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from neuronsim.errors import InputError
+from neuronsim.training.compiled.threads import use_threads
 from neuronsim.training.ttfs import first_spike
-from neuronsim.training.ttfs.parallel import use_threads
 
 
 def draw(generator: np.random.Generator, batch: int, n_in: int, n_out: int, mean: float, spread: float):

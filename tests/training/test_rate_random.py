@@ -5,7 +5,7 @@ import pytest
 from numba import njit
 from scipy import stats
 
-from neuronsim.training.rate.random_numbers import fill_normal, fill_uniform, one_normal, stream
+from neuronsim.training.compiled.random_numbers import fill_normal, fill_uniform, one_normal, stream
 
 
 def normals(n, *key):

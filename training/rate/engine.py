@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from neuronsim.errors import InputError
 
-from ..ttfs.parallel import run_blocks
+from ..compiled.random_numbers import stream
+from ..compiled.threads import run_blocks
 from . import kernels
 from .encoding import ENCODINGS, Encoding
 from .graph import Dense, Layer, RateNetwork
 from .noise import WeightNoise
-from .random_numbers import stream
 from .wiring import Runs, check_inputs, fan_outs, runs_of, tiles
 
 _INPUT, _TEMPORAL, _FROZEN, _INFERENCE = 1, 2, 3, 4

@@ -14,8 +14,8 @@ import math
 import numpy as np
 from numba import njit
 
-from ..ttfs.lanes import add, fused, load, peek, store
-from .random_numbers import fill_normal, fill_uniform, one_normal, stream
+from ..compiled.random_numbers import fill_normal, fill_uniform, one_normal, stream
+from ..compiled.vectors import add, fused, load, peek, store
 
 TILE = 64  # outputs of a dense layer whose weights are held
 _BLOCK = 32  # steps whose sums are held: a tile's means and variances fill half of the first cache

@@ -19,9 +19,9 @@ from neuronsim.statistics.student import difference, over_draws
 
 from .. import data
 from ..batches import as_pixels
+from ..compiled.threads import use_threads
 from ..data import DataSet, Images
 from ..robustness.store import Store
-from ..ttfs.parallel import use_threads
 from .ann_module import accuracy
 from .ann_training import Trained, train_phase, training_pixels
 from .conversion_experiment import ConversionExperiment, Schedule, conversion_experiment

@@ -17,9 +17,9 @@ from neuronsim.errors import InputError
 from neuronsim.progress import bar
 from neuronsim.report.chapters.noisy_weights.chapter import write_files
 
+from ..compiled.threads import use_threads
 from ..data import DataSet, load
 from ..robustness.store import Store
-from ..ttfs.parallel import use_threads
 from .ann import RECIPES, ann_accuracy, pixels, train_ann
 from .convergence import band_for
 from .conversion import convert, largest_inputs

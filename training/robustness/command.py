@@ -17,9 +17,9 @@ from neuronsim.progress import bar
 from neuronsim.report.robustness import write_files
 from neuronsim.statistics.crossed import difference_interval
 
+from ..compiled.threads import use_threads
 from ..packed_answers import unpack
 from ..runs import as_ttfs_card
-from ..ttfs.parallel import use_threads
 from . import sweeps
 from .store import Store
 from .subjects import Subject, Workbench, subjects

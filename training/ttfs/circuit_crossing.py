@@ -17,7 +17,7 @@ from numba import njit
 
 from neuronsim.neuron.exponential_crossing import first_rise
 
-from .lanes import OPTIONS
+from ..compiled.vectors import OPTIONS
 
 _CONVERGED = 1e-4  # of the faster time constant, and of the bend: Halley's method cubes the error of a step that small
 

@@ -20,10 +20,26 @@ import math
 import numpy as np
 from numba import njit
 
+from ..compiled.vectors import (
+    LANES,
+    OPTIONS,
+    add,
+    at_least,
+    below,
+    bits,
+    div,
+    fused,
+    load,
+    mul,
+    peek,
+    select,
+    splat,
+    store,
+    sub,
+)
 from .circuit_crossing import after_last, within
 from .circuit_saturated import advance, amplitudes, leaves
 from .kernel import FLATTEST
-from .lanes import LANES, OPTIONS, add, at_least, below, bits, div, fused, load, mul, peek, select, splat, store, sub
 
 # S of a neuron that has fired or is beyond the detector's range: no later event lifts it over the threshold.
 _AWAY = -1e30

@@ -18,7 +18,7 @@ from numba import njit
 
 from neuronsim.neuron.exponential_crossing import first_rise
 
-from .lanes import OPTIONS
+from ..compiled.vectors import OPTIONS
 
 _MOST_REGIONS = 100_000
 

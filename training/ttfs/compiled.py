@@ -7,11 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..compiled.threads import run_blocks
+from ..compiled.vectors import LANES, padded
 from . import gradient, kernel
 from .geometry import Geometry
-from .lanes import LANES, padded
 from .layout import aligned, as_array, filled_up, image_pieces, rounding_limits, sort_events, sum_parts, tiled
-from .parallel import run_blocks
 
 
 def forward(z: Tensor, weight: Tensor, *, bias: bool, geometry: Geometry) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,22 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .lanes import LANES, OPTIONS, below, differs, div, fused, largest, load, peek, select, splat, store, sub, total
+from ..compiled.vectors import (
+    LANES,
+    OPTIONS,
+    below,
+    differs,
+    div,
+    fused,
+    largest,
+    load,
+    peek,
+    select,
+    splat,
+    store,
+    sub,
+    total,
+)
 
 _NEGLIGIBLE = 1e-30  # gradient that counts as none
 

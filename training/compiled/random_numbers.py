@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ..ttfs.lanes import (
+from .vectors import (
     LANES,
     add,
     as_bits,
