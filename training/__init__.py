@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from neuronsim.lazy import loader
 
 if TYPE_CHECKING:
-    from .data import data_status
+    from .datasets.catalogue import data_status
     from .evaluation import evaluate
     from .experiment import Experiment, load_experiment, shipped_experiments
     from .robustness import stress

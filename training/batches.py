@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .data import Images
+from .datasets.catalogue import Images
+from .datasets.pixels import as_pixels
 from .experiment import Augmentation, Experiment
 from .seeds import torch_generator
 from .ttfs.encoding import encode
@@ -23,11 +24,6 @@ _KNOT_SPACING_PX = 7
 def layer_generator(seed: int, epoch: int, batch: int, layer: int) -> torch.Generator:
     """Generator of the dropout or noise of one layer in one batch."""
     return torch_generator(seed, _LAYER, epoch, batch, layer)
-
-
-def as_pixels(images: Images) -> Tensor:
-    """(n, height, width, channels), float32 in [0, 1]."""
-    return torch.from_numpy(images.pixels.astype(np.float32)) / 255.0
 
 
 def augment(pixels: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:

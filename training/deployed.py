@@ -8,7 +8,7 @@ from typing import Any
 
 from neuronsim.errors import DataError, InputError
 
-from . import data
+from .datasets import catalogue as data
 from .experiment import Experiment, load_experiment
 from .network import TTFSNetwork
 from .runs import load_weights, make_network, read_checkpoint, read_run

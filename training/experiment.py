@@ -14,7 +14,7 @@ from neuronsim.artifacts.atomic_write import sha256_of
 from neuronsim.errors import InputError, suggest
 from neuronsim.neuron.conductance_bank import FullScale
 
-from .data import DATASETS
+from .datasets.catalogue import DATASETS
 from .declared import declared_network
 from .layer_specs import LayerSpec
 from .ttfs.loss import LossName, PenaltyReduction

@@ -17,7 +17,7 @@ from neuronsim.artifacts.card_base import ModelCard
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import DataError, InputError
 
-from . import data
+from .datasets import catalogue as data
 from .experiment import Experiment, load_experiment
 from .network import TTFSNetwork
 from .seeds import torch_generator

@@ -16,9 +16,10 @@ from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import InputError
 from neuronsim.progress import Bar, bar
 
-from . import data
-from .batches import PlainBatches, TrainingBatches, as_pixels
+from .batches import PlainBatches, TrainingBatches
 from .compiled.threads import use_threads
+from .datasets import catalogue as data
+from .datasets.pixels import as_pixels
 from .experiment import Experiment, load_experiment, to_toml
 from .fitting import fit
 from .module import COLUMNS, TTFSModule

@@ -27,7 +27,7 @@ from record import machine_line, write_readme
 from neuronsim.artifacts.atomic_write import write_text
 from neuronsim.progress import bar
 from neuronsim.training.compiled.threads import use_threads
-from neuronsim.training.data import load
+from neuronsim.training.datasets.catalogue import load
 from neuronsim.training.rate.ann import build, pixels
 from neuronsim.training.rate.conversion import convert, largest_inputs
 from neuronsim.training.rate.engine import EventEngine

@@ -25,7 +25,8 @@ from ttfs_figures import NAMES, TITLES, plot, readme_table
 from neuronsim.artifacts.atomic_write import write_text
 from neuronsim.errors import MissingToolError
 from neuronsim.progress import Bar, bar
-from neuronsim.training import data, load_experiment, train
+from neuronsim.training import load_experiment, train
+from neuronsim.training.datasets import catalogue as data
 from neuronsim.training.experiment import Optimizer, TrainingStage
 
 HERE = Path(__file__).parent

@@ -8,8 +8,8 @@ import published
 import torch
 from torch import Tensor, nn
 
-from neuronsim.training import data
-from neuronsim.training.batches import as_pixels
+from neuronsim.training.datasets import catalogue as data
+from neuronsim.training.datasets.pixels import as_pixels
 from neuronsim.training.ttfs import TTFSConv2d, TTFSLinear, encode
 from neuronsim.training.ttfs.geometry import Geometry
 from neuronsim.training.ttfs.layers import SpikingLayer

@@ -10,7 +10,7 @@ from neuronsim.errors import InputError
 from neuronsim.training import load_experiment, train
 from neuronsim.training.batches import PlainBatches
 from neuronsim.training.card_noise import CardNoise
-from neuronsim.training.data import load
+from neuronsim.training.datasets.catalogue import load
 from neuronsim.training.evaluation import load_network
 from neuronsim.training.experiment import Experiment
 from neuronsim.training.injection import Chip, generator_for, run_on_card

@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 
 from neuronsim.errors import DataError, InputError, MissingToolError
-from neuronsim.training import cifar_jpeg, data, sources
+from neuronsim.training.datasets import catalogue as data
+from neuronsim.training.datasets import cifar_jpeg
+from neuronsim.training.datasets import download as sources
 
 
 @pytest.fixture(autouse=True)

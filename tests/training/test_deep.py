@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from neuronsim.errors import MissingToolError
-from neuronsim.training import data
-from neuronsim.training.batches import as_pixels
+from neuronsim.training.datasets import catalogue as data
+from neuronsim.training.datasets.download import cifar_source
+from neuronsim.training.datasets.pixels import as_pixels
 from neuronsim.training.declared import declared_network
 from neuronsim.training.network import Conv, Linear, Pool, TTFSNetwork
-from neuronsim.training.sources import cifar_source
 from neuronsim.training.ttfs import encode, spike_time_loss
 
 pytestmark = pytest.mark.slow

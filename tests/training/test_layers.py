@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from neuronsim.errors import InputError
-from neuronsim.training import data
-from neuronsim.training.batches import as_pixels
+from neuronsim.training.datasets import catalogue as data
+from neuronsim.training.datasets.pixels import as_pixels
 from neuronsim.training.network import Conv, Linear, TTFSNetwork
 from neuronsim.training.ttfs import TTFSConv2d, TTFSDropout, TTFSLinear, TTFSMaxPool2d, encode, first_spike
 from neuronsim.training.ttfs.geometry import Geometry

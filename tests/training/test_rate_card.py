@@ -14,7 +14,7 @@ from neuronsim.calibration.rate_noise import reference_current
 from neuronsim.errors import InputError
 from neuronsim.neuron.firing_rate import rate
 from neuronsim.statistics.estimate import Estimate
-from neuronsim.training.data import load
+from neuronsim.training.datasets.catalogue import load
 from neuronsim.training.layer_specs import Conv, Linear, Pool
 from neuronsim.training.rate.conversion import convert, largest_inputs
 from neuronsim.training.rate.converted_graph import rate_network

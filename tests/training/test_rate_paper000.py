@@ -7,7 +7,7 @@ from torch import nn
 
 from neuronsim.artifacts.noisy_weights_study import NoisyWeights
 from neuronsim.errors import InputError
-from neuronsim.training import data as data_module
+from neuronsim.training.datasets import catalogue as data_module
 from neuronsim.training.rate import reproduce as reproduce_module
 from neuronsim.training.rate.ann import build
 from neuronsim.training.rate.convergence import band_for, converge, near_for

@@ -15,8 +15,8 @@ from neuronsim.errors import DataError, InputError
 from neuronsim.papers import paper003
 from neuronsim.report import discover, write_report
 from neuronsim.report.chapters.conversion import tables as tables_conversion
-from neuronsim.training.batches import as_pixels
-from neuronsim.training.data import load
+from neuronsim.training.datasets.catalogue import load
+from neuronsim.training.datasets.pixels import as_pixels
 from neuronsim.training.layer_specs import Conv, Linear, Pool
 from neuronsim.training.rate.ann_module import ConvertibleModule, accuracy
 from neuronsim.training.rate.ann_training import make_network, train_phase

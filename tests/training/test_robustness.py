@@ -16,7 +16,7 @@ from neuronsim.artifacts.robustness_study import Point, Study
 from neuronsim.errors import DataError, InputError
 from neuronsim.report import discover, write_report
 from neuronsim.training import evaluate, stress
-from neuronsim.training.data import load
+from neuronsim.training.datasets.catalogue import load
 from neuronsim.training.deployed import build, checkpoints
 from neuronsim.training.experiment import load_experiment
 from neuronsim.training.robustness import store, sweeps

@@ -24,8 +24,8 @@ from torch import Tensor, nn
 from neuronsim.artifacts.atomic_write import write_atomically
 from neuronsim.errors import DataError
 
-from ..batches import as_pixels
-from ..data import DataSet, Images
+from ..datasets.catalogue import DataSet, Images
+from ..datasets.pixels import as_pixels
 from ..seeds import torch_generator
 
 Architecture = Literal["fc", "cnn"]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from neuronsim.errors import DataError
 
-from ..data import Images
+from ..datasets.catalogue import Images
 from ..seeds import torch_generator
 from .conversion_experiment import ConversionExperiment, Phase
 from .convertible import ConvertibleNetwork

@@ -17,8 +17,8 @@ from neuronsim.artifacts.atomic_write import output_errors, sha256_file, write_a
 from neuronsim.errors import DataError, InputError
 from neuronsim.progress import Bar, bar
 
-from ..batches import as_pixels
-from ..data import DataSet
+from ..datasets.catalogue import DataSet
+from ..datasets.pixels import as_pixels
 from ..fitting import fit
 from ..runs import read_checkpoint
 from ..seeds import torch_generator

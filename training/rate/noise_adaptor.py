@@ -17,10 +17,10 @@ from neuronsim.progress import bar
 from neuronsim.report.chapters.conversion.chapter import write_files
 from neuronsim.statistics.student import difference, over_draws
 
-from .. import data
-from ..batches import as_pixels
 from ..compiled.threads import use_threads
-from ..data import DataSet, Images
+from ..datasets import catalogue as data
+from ..datasets.catalogue import DataSet, Images
+from ..datasets.pixels import as_pixels
 from ..robustness.store import Store
 from .ann_module import accuracy
 from .ann_training import Trained, train_phase, training_pixels

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..batches import as_pixels
-from ..data import Images
+from ..datasets.catalogue import Images
+from ..datasets.pixels import as_pixels
 from ..seeds import torch_generator
 from .conversion_experiment import Crop
 

@@ -18,7 +18,7 @@ from neuronsim.progress import bar
 from neuronsim.report.chapters.noisy_weights.chapter import write_files
 
 from ..compiled.threads import use_threads
-from ..data import DataSet, load
+from ..datasets.catalogue import DataSet, load
 from ..robustness.store import Store
 from .ann import RECIPES, ann_accuracy, pixels, train_ann
 from .convergence import band_for

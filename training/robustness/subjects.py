@@ -16,7 +16,7 @@ from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import InputError
 
 from ..batches import PlainBatches
-from ..data import DataSet
+from ..datasets.catalogue import DataSet
 from ..deployed import Kept, build, checkpoints, finished_run, load_data
 from ..experiment import Experiment, load_experiment
 from ..network import TTFSNetwork

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from neuronsim.artifacts.atomic_write import sha256_of
 from neuronsim.errors import DataError, InputError, MissingToolError, suggest
 
-from . import cifar_jpeg, sources
+from . import cifar_jpeg
+from . import download as sources
 from .idx import read_idx
 
 DATASETS = ("mnist-5k", "digits", "mnist", "fashion-mnist", "cifar10")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from neuronsim.artifacts.atomic_write import sha256_file, write_atomically
 from neuronsim.errors import DataError, MissingToolError
 
-from . import sources
+from . import download as sources
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 RECORD = 3073  # bytes: the label, then 32 x 32 red, green and blue
