@@ -95,7 +95,7 @@ def list_command(
             table.add_row(name, " x ".join(map(str, network.input_shape)), network.description)
         console.print(table)
     if what in (What.all, What.conversions):
-        from neuronsim.training.rate.conversion_experiment import conversion_experiment, conversion_experiments
+        from neuronsim.training.low_latency.experiment import conversion_experiment, conversion_experiments
 
         table = _table("conversions ('neuronsim reproduce noise-adaptor --data DATA')", "name", "data", "description")
         for name in conversion_experiments():

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from neuronsim.errors import InputError
 from neuronsim.training.compiled.threads import use_threads
 from neuronsim.training.layer_specs import Conv, Linear, Pool
-from neuronsim.training.rate.conversion_experiment import conversion_experiment, conversion_experiments
-from neuronsim.training.rate.converted_graph import rate_network
-from neuronsim.training.rate.convertible import ConvertibleNetwork
-from neuronsim.training.rate.convertible_specs import GlobalPool, Residual
-from neuronsim.training.rate.corrected import IFLayer, calibrated_start, fire
+from neuronsim.training.low_latency.corrections import IFLayer, calibrated_start, fire
+from neuronsim.training.low_latency.experiment import conversion_experiment, conversion_experiments
+from neuronsim.training.low_latency.layer_specs import GlobalPool, Residual
+from neuronsim.training.low_latency.learned_step import LSQActivation
+from neuronsim.training.low_latency.network import ConvertibleNetwork
+from neuronsim.training.low_latency.simulate import SpikingNetwork
+from neuronsim.training.low_latency.spiking_graph import rate_network
 from neuronsim.training.rate.graph import Neuron
 from neuronsim.training.rate.layers import IntegrateFire, clear_all
-from neuronsim.training.rate.low_latency import SpikingNetwork
-from neuronsim.training.rate.quantizer import LSQActivation
 from neuronsim.training.rate.reference import ReferenceNetwork, simulate
 
 SUBTRACT = Neuron(reset="subtract", precharge=0.5)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neuronsim.errors import InputError
-from neuronsim.training.rate.quantizer import LSQActivation, NoisyQuantization
+from neuronsim.training.low_latency.learned_step import LSQActivation, NoisyQuantization
 
 
 def generator(seed: int) -> torch.Generator:

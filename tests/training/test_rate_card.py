@@ -16,9 +16,9 @@ from neuronsim.neuron.firing_rate import rate
 from neuronsim.statistics.estimate import Estimate
 from neuronsim.training.datasets.catalogue import load
 from neuronsim.training.layer_specs import Conv, Linear, Pool
+from neuronsim.training.low_latency.network import ConvertibleNetwork
+from neuronsim.training.low_latency.spiking_graph import rate_network
 from neuronsim.training.rate.conversion import convert, largest_inputs
-from neuronsim.training.rate.converted_graph import rate_network
-from neuronsim.training.rate.convertible import ConvertibleNetwork
 from neuronsim.training.rate.engine import EventEngine
 from neuronsim.training.rate.graph import Dense, Layer, Link, Neuron, RateNetwork
 from neuronsim.training.rate.on_card import as_rate_card, circuit_neuron, energy_per_inference, on_card

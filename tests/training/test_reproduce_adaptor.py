@@ -18,11 +18,11 @@ from neuronsim.report.chapters.conversion import tables as tables_conversion
 from neuronsim.training.datasets.catalogue import load
 from neuronsim.training.datasets.pixels import as_pixels
 from neuronsim.training.layer_specs import Conv, Linear, Pool
-from neuronsim.training.rate.ann_module import ConvertibleModule, accuracy
-from neuronsim.training.rate.ann_training import make_network, train_phase
-from neuronsim.training.rate.conversion_experiment import ConversionExperiment, Crop, Schedule
+from neuronsim.training.low_latency.batches import crop
+from neuronsim.training.low_latency.experiment import ConversionExperiment, Crop, Schedule
+from neuronsim.training.low_latency.lightning_module import ConvertibleModule, accuracy
+from neuronsim.training.low_latency.train import make_network, train_phase
 from neuronsim.training.rate.noise_adaptor import reproduce, simulate, summary
-from neuronsim.training.rate.pixel_batches import crop
 
 EXPERIMENT = ConversionExperiment(
     name="digits_tiny",

@@ -21,12 +21,12 @@ from ..compiled.threads import use_threads
 from ..datasets import catalogue as data
 from ..datasets.catalogue import DataSet, Images
 from ..datasets.pixels import as_pixels
+from ..low_latency.corrections import CORRECTIONS, Correction
+from ..low_latency.experiment import ConversionExperiment, Schedule, conversion_experiment
+from ..low_latency.lightning_module import accuracy
+from ..low_latency.simulate import TIMES, SpikingNetwork
+from ..low_latency.train import Trained, train_phase, training_pixels
 from ..robustness.store import Store
-from .ann_module import accuracy
-from .ann_training import Trained, train_phase, training_pixels
-from .conversion_experiment import ConversionExperiment, Schedule, conversion_experiment
-from .corrected import CORRECTIONS, Correction
-from .low_latency import TIMES, SpikingNetwork
 
 EXPERIMENTS = {"fashion-mnist": "fashion_mnist_cnn", "mnist": "mnist_cnn", "cifar10": "cifar10_resnet18"}
 _PROGRAM = 1  # raised when the same checkpoint gives other numbers, so that old results are not taken for new ones

@@ -22,10 +22,10 @@ from ..datasets.pixels import as_pixels
 from ..fitting import fit
 from ..runs import read_checkpoint
 from ..seeds import torch_generator
-from .ann_module import COLUMNS, ConvertibleModule
-from .conversion_experiment import ConversionExperiment, Phase
-from .convertible import ConvertibleNetwork
-from .pixel_batches import INITIAL, PixelBatches, PlainPixels
+from .batches import INITIAL, PixelBatches, PlainPixels
+from .experiment import ConversionExperiment, Phase
+from .lightning_module import COLUMNS, ConvertibleModule
+from .network import ConvertibleNetwork
 
 _STEP_IMAGES = 250
 _PHASES: dict[Phase, int] = {"pretraining": 0, "quantization": 1}

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from neuronsim.errors import InputError
 
 from ..layer_specs import Linear, Pool
-from .convertible_specs import ConvertibleSpec, GlobalPool, Residual
-from .quantizer import LSQActivation, Mode
+from .layer_specs import ConvertibleSpec, GlobalPool, Residual
+from .learned_step import LSQActivation, Mode
 
 Pooling = Literal["max", "average"]
 

@@ -14,9 +14,9 @@ from neuronsim.errors import DataError
 
 from ..datasets.catalogue import Images
 from ..seeds import torch_generator
-from .conversion_experiment import ConversionExperiment, Phase
-from .convertible import ConvertibleNetwork
-from .pixel_batches import EPSILON, PlainPixels
+from .batches import EPSILON, PlainPixels
+from .experiment import ConversionExperiment, Phase
+from .network import ConvertibleNetwork
 
 COLUMNS = ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds")
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from neuronsim.artifacts.atomic_write import sha256_of
 from neuronsim.errors import InputError, suggest
 
-from .convertible_specs import ConvertibleSpec
+from .layer_specs import ConvertibleSpec
 
 Phase = Literal["pretraining", "quantization"]
 

@@ -9,13 +9,13 @@ from torch import nn
 
 from neuronsim.errors import InputError
 
-from .convertible import ConvertibleNetwork, MeanOverPixels, ResidualBlock, SwitchedPool, Weighted
-from .graph import AvgPool, Conv, Dense, Identity, Layer, Link, Neuron, RateNetwork, Shape
-from .quantizer import LSQActivation
+from ..rate.graph import AvgPool, Conv, Dense, Identity, Layer, Link, Neuron, RateNetwork, Shape
+from .learned_step import LSQActivation
+from .network import ConvertibleNetwork, MeanOverPixels, ResidualBlock, SwitchedPool, Weighted
 
 
 def rate_network(network: ConvertibleNetwork, input_shape: Shape, *, precharge: float = 0.5) -> RateNetwork:
-    """The spiking network of :class:`training.rate.low_latency.SpikingNetwork` as layers and links.
+    """The spiking network of :class:`neuronsim.training.low_latency.simulate.SpikingNetwork` as layers and links.
 
     There a spike delivers th of its layer, here 1: the weights that read it are multiplied by that th (equation 6 is the same).
     The input of every step is ``network.inputs(pixels)``, channels last; the outputs never fire, so that the readout by count,

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..datasets.catalogue import Images
 from ..datasets.pixels import as_pixels
 from ..seeds import torch_generator
-from .conversion_experiment import Crop
+from .experiment import Crop
 
 ORDER, CROP, EPSILON, INITIAL = 11, 12, 13, 14
 
