@@ -26,7 +26,7 @@ from ..low_latency.experiment import ConversionExperiment, Schedule, conversion_
 from ..low_latency.lightning_module import accuracy
 from ..low_latency.simulate import TIMES, SpikingNetwork
 from ..low_latency.train import Trained, train_phase, training_pixels
-from ..robustness.store import Store
+from ..studies.pass_store import Store
 
 EXPERIMENTS = {"fashion-mnist": "fashion_mnist_cnn", "mnist": "mnist_cnn", "cifar10": "cifar10_resnet18"}
 _PROGRAM = 1  # raised when the same checkpoint gives other numbers, so that old results are not taken for new ones

@@ -19,7 +19,7 @@ from neuronsim.report.chapters.noisy_weights.chapter import write_files
 
 from ..compiled.threads import use_threads
 from ..datasets.catalogue import DataSet, load
-from ..robustness.store import Store
+from ..studies.pass_store import Store
 from .ann import RECIPES, ann_accuracy, pixels, train_ann
 from .convergence import band_for
 from .conversion import convert, largest_inputs

@@ -20,8 +20,8 @@ from neuronsim.statistics.crossed import difference_interval
 from ..compiled.threads import use_threads
 from ..packed_answers import unpack
 from ..runs import as_ttfs_card
+from ..studies.pass_store import Store
 from . import sweeps
-from .store import Store
 from .subjects import Subject, Workbench, subjects
 from .sweeps import DEFINITIONS, Settings
 from .tasks import Task, points
