@@ -60,7 +60,7 @@ def noise_adaptor_command(
 
     Example: neuronsim reproduce noise-adaptor --quick
     """
-    from neuronsim.training.rate.noise_adaptor import reproduce
+    from neuronsim.training.studies.noise_adaptor.run import reproduce
 
     folder = out or Path("build/noise-adaptor") / (f"{data.value}-quick" if quick else data.value)
     path = reproduce(

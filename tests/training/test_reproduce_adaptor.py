@@ -22,7 +22,7 @@ from neuronsim.training.low_latency.batches import crop
 from neuronsim.training.low_latency.experiment import ConversionExperiment, Crop, Schedule
 from neuronsim.training.low_latency.lightning_module import ConvertibleModule, accuracy
 from neuronsim.training.low_latency.train import make_network, train_phase
-from neuronsim.training.rate.noise_adaptor import reproduce, simulate, summary
+from neuronsim.training.studies.noise_adaptor.run import reproduce, simulate, summary
 
 EXPERIMENT = ConversionExperiment(
     name="digits_tiny",

@@ -16,17 +16,17 @@ from neuronsim.errors import InputError
 from neuronsim.progress import bar
 from neuronsim.report.chapters.conversion.chapter import write_files
 from neuronsim.statistics.student import difference, over_draws
+from neuronsim.training.compiled.threads import use_threads
+from neuronsim.training.datasets import catalogue as data
+from neuronsim.training.datasets.catalogue import DataSet, Images
+from neuronsim.training.datasets.pixels import as_pixels
+from neuronsim.training.low_latency.corrections import CORRECTIONS, Correction
+from neuronsim.training.low_latency.experiment import ConversionExperiment, Schedule, conversion_experiment
+from neuronsim.training.low_latency.lightning_module import accuracy
+from neuronsim.training.low_latency.simulate import TIMES, SpikingNetwork
+from neuronsim.training.low_latency.train import Trained, train_phase, training_pixels
 
-from ..compiled.threads import use_threads
-from ..datasets import catalogue as data
-from ..datasets.catalogue import DataSet, Images
-from ..datasets.pixels import as_pixels
-from ..low_latency.corrections import CORRECTIONS, Correction
-from ..low_latency.experiment import ConversionExperiment, Schedule, conversion_experiment
-from ..low_latency.lightning_module import accuracy
-from ..low_latency.simulate import TIMES, SpikingNetwork
-from ..low_latency.train import Trained, train_phase, training_pixels
-from ..studies.pass_store import Store
+from ..pass_store import Store
 
 EXPERIMENTS = {"fashion-mnist": "fashion_mnist_cnn", "mnist": "mnist_cnn", "cifar10": "cifar10_resnet18"}
 _PROGRAM = 1  # raised when the same checkpoint gives other numbers, so that old results are not taken for new ones
