@@ -147,8 +147,8 @@ def noisy_weights_command(
 
     Example: neuronsim reproduce noisy-weights --networks 1 --trials 2 --images 1000
     """
-    from neuronsim.training.rate.reproduce import reproduce_noisy_weights
-    from neuronsim.training.rate.study import LEVELS, SCALES
+    from neuronsim.training.studies.noisy_weights.passes import LEVELS, SCALES
+    from neuronsim.training.studies.noisy_weights.run import reproduce_noisy_weights
 
     levels = [value / 100 for value in level] if level else list(LEVELS)
     scales = list(scale) if scale else list(SCALES)

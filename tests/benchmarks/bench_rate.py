@@ -28,10 +28,10 @@ from neuronsim.artifacts.atomic_write import write_text
 from neuronsim.progress import bar
 from neuronsim.training.compiled.threads import use_threads
 from neuronsim.training.datasets.catalogue import load
-from neuronsim.training.rate.ann import build, pixels
 from neuronsim.training.rate.conversion import convert, largest_inputs
 from neuronsim.training.rate.engine import EventEngine
 from neuronsim.training.rate.noise import WeightNoise
+from neuronsim.training.studies.noisy_weights.networks import build, pixels
 
 IMAGES, STEPS = 10_000, 1000
 # What a program that perturbs its weight matrices does in every step, and what one does that knows where spikes are.

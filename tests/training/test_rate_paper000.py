@@ -8,15 +8,15 @@ from torch import nn
 from neuronsim.artifacts.noisy_weights_study import NoisyWeights
 from neuronsim.errors import InputError
 from neuronsim.training.datasets import catalogue as data_module
-from neuronsim.training.rate import reproduce as reproduce_module
-from neuronsim.training.rate.ann import build
-from neuronsim.training.rate.convergence import band_for, converge, near_for
 from neuronsim.training.rate.conversion import convert, largest_inputs
 from neuronsim.training.rate.engine import EventEngine
 from neuronsim.training.rate.graph import Conv, Dense, Layer, Link, Neuron, RateNetwork
 from neuronsim.training.rate.noise import WeightNoise
-from neuronsim.training.rate.noisy_ann import noisy_outputs
 from neuronsim.training.rate.noisy_reference import NoisyNetwork
+from neuronsim.training.studies.noisy_weights import run as reproduce_module
+from neuronsim.training.studies.noisy_weights.convergence import band_for, converge, near_for
+from neuronsim.training.studies.noisy_weights.networks import build
+from neuronsim.training.studies.noisy_weights.noisy_ann import noisy_outputs
 
 
 def generator(seed):

@@ -15,13 +15,13 @@ from neuronsim.artifacts.noisy_weights_study import ANN_PAPER, ANN_UNROLLED, SNN
 from neuronsim.report.chapters.noisy_weights.findings import findings
 from neuronsim.report.chapters.noisy_weights.tables import tables
 from neuronsim.statistics.proportions import wilson
-from neuronsim.training.rate.chip_ann import chip_outputs
 from neuronsim.training.rate.conversion import convert, largest_inputs
 from neuronsim.training.rate.engine import EventEngine
 from neuronsim.training.rate.graph import Neuron
 from neuronsim.training.rate.noise import WeightNoise
-from neuronsim.training.rate.study import Cell, Settings, Subject, cells, compute, key_of
-from neuronsim.training.rate.study_rows import by_length, chip_differences, rows_of, snr_point, spread, times
+from neuronsim.training.studies.noisy_weights.chip_ann import chip_outputs
+from neuronsim.training.studies.noisy_weights.passes import Cell, Settings, Subject, cells, compute, key_of
+from neuronsim.training.studies.noisy_weights.rows import by_length, chip_differences, rows_of, snr_point, spread, times
 
 COMMITTED = Path(__file__).parents[1] / "benchmarks"
 

@@ -16,18 +16,18 @@ from neuronsim.artifacts.rate_card import RateCard
 from neuronsim.errors import InputError
 from neuronsim.progress import bar
 from neuronsim.report.chapters.noisy_weights.chapter import write_files
+from neuronsim.training.compiled.threads import use_threads
+from neuronsim.training.datasets.catalogue import DataSet, load
+from neuronsim.training.rate.conversion import convert, largest_inputs
+from neuronsim.training.rate.encoding import Encoding
+from neuronsim.training.rate.noise import Kernels, Law
+from neuronsim.training.rate.on_card import Jitter, as_rate_card, circuit_neuron
 
-from ..compiled.threads import use_threads
-from ..datasets.catalogue import DataSet, load
-from ..studies.pass_store import Store
-from .ann import RECIPES, ann_accuracy, pixels, train_ann
+from ..pass_store import Store
 from .convergence import band_for
-from .conversion import convert, largest_inputs
-from .encoding import Encoding
-from .noise import Kernels, Law
-from .on_card import Jitter, as_rate_card, circuit_neuron
-from .study import LEVELS, SCALES, Cell, Settings, Subject, card_cells, cells, compute, images_of, key_of, snr_counts
-from .study_rows import chip_differences, rows_of, snr_point
+from .networks import RECIPES, ann_accuracy, pixels, train_ann
+from .passes import LEVELS, SCALES, Cell, Settings, Subject, card_cells, cells, compute, images_of, key_of, snr_counts
+from .rows import chip_differences, rows_of, snr_point
 
 _CURVE_POINTS = 120
 

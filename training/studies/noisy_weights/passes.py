@@ -20,18 +20,18 @@ from neuronsim.artifacts.noisy_weights_study import (
     Architecture,
 )
 from neuronsim.artifacts.rate_card import RateCard
+from neuronsim.training.rate.conversion import PAPER_NEURON, convert
+from neuronsim.training.rate.encoding import Encoding, encode
+from neuronsim.training.rate.engine import EventEngine
+from neuronsim.training.rate.graph import Neuron, RateNetwork
+from neuronsim.training.rate.noise import Kernels, Law, WeightNoise
+from neuronsim.training.rate.noisy_reference import NoisyNetwork
+from neuronsim.training.rate.on_card import Jitter, energy_per_inference, on_card
+from neuronsim.training.rate.reference import simulate
+from neuronsim.training.seeds import torch_generator
 
-from ..seeds import torch_generator
 from .chip_ann import chip_outputs
-from .conversion import PAPER_NEURON, convert
-from .encoding import Encoding, encode
-from .engine import EventEngine
-from .graph import Neuron, RateNetwork
-from .noise import Kernels, Law, WeightNoise
 from .noisy_ann import noisy_outputs
-from .noisy_reference import NoisyNetwork
-from .on_card import Jitter, energy_per_inference, on_card
-from .reference import simulate
 
 LEVELS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 SCALES = (0.2, 0.5, 1.0, 2.0)

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from neuronsim.errors import InputError
-
-from .noise import WeightNoise
+from neuronsim.training.rate.noise import WeightNoise
 
 
 @torch.no_grad()

@@ -22,7 +22,7 @@ from neuronsim.statistics.proportions import wilson
 from neuronsim.statistics.student import Interval, difference, over_draws, over_values
 
 from .convergence import LENGTHS, band_for, converge, near_for
-from .study import SNR_LEVEL, Cell
+from .passes import SNR_LEVEL, Cell
 
 
 def rows_of(

@@ -23,10 +23,9 @@ from torch import Tensor, nn
 
 from neuronsim.artifacts.atomic_write import write_atomically
 from neuronsim.errors import DataError
-
-from ..datasets.catalogue import DataSet, Images
-from ..datasets.pixels import as_pixels
-from ..seeds import torch_generator
+from neuronsim.training.datasets.catalogue import DataSet, Images
+from neuronsim.training.datasets.pixels import as_pixels
+from neuronsim.training.seeds import torch_generator
 
 Architecture = Literal["fc", "cnn"]
 _ORDER, _INITIAL = 31, 32

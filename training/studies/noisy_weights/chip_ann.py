@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from neuronsim.errors import InputError
-
-from .engine import EventEngine
-from .wiring import Runs
+from neuronsim.training.rate.engine import EventEngine
+from neuronsim.training.rate.wiring import Runs
 
 
 def chip_outputs(engine: EventEngine, pixels: NDArray, *, batch: int = 500) -> NDArray[np.float32]:
