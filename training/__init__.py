@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .datasets.catalogue import data_status
     from .evaluation import evaluate
     from .experiment import Experiment, load_experiment, shipped_experiments
-    from .robustness import stress
+    from .studies.robustness import stress
     from .trainer import train
 
 __all__ = ["Experiment", "data_status", "evaluate", "load_experiment", "shipped_experiments", "stress", "train"]

@@ -10,8 +10,8 @@ import numpy as np
 from neuronsim.artifacts.robustness_study import EnergyUse
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.statistics.student import over_values
+from neuronsim.training.energy import PAPER_SPIKE_J, activity, card_energy, clock_window
 
-from ..energy import PAPER_SPIKE_J, activity, card_energy, clock_window
 from .subjects import Subject, Workbench
 from .sweeps import Settings, chip
 from .tasks import Task

@@ -16,16 +16,16 @@ from neuronsim.errors import InputError, suggest
 from neuronsim.progress import bar
 from neuronsim.report.robustness import write_files
 from neuronsim.statistics.crossed import difference_interval
+from neuronsim.training.compiled.threads import use_threads
+from neuronsim.training.packed_answers import unpack
+from neuronsim.training.runs import as_ttfs_card
 
-from ..compiled.threads import use_threads
-from ..packed_answers import unpack
-from ..runs import as_ttfs_card
-from ..studies.pass_store import Store
+from ..pass_store import Store
 from . import sweeps
+from .energy_use import energy, uses
 from .subjects import Subject, Workbench, subjects
 from .sweeps import DEFINITIONS, Settings
 from .tasks import Task, points
-from .use import energy, uses
 
 _PASSES = 2  # raised when passes hold more or other figures than before: they are made again
 _PLANS: dict[Kind, Callable[[Sequence[Subject], Workbench, Settings], list[Task]]] = {

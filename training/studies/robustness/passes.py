@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..injection import generator_for
-from ..network import TTFSNetwork
-from ..packed_answers import pack
-from ..trials import decide_times
+from neuronsim.training.injection import generator_for
+from neuronsim.training.network import TTFSNetwork
+from neuronsim.training.packed_answers import pack
+from neuronsim.training.trials import decide_times
+
 from .subjects import Batches
 
 _WEIGHTS, _INPUTS, _SPIKES = 21, 22, 23

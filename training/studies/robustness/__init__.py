@@ -4,6 +4,6 @@ Every study has a plot, a table and a file with the data behind them (``neuronsi
 chip: weight noise, mismatch) or temporal (one draw per inference: jitter), and the two are never mixed in one draw.
 """
 
-from .command import stress
+from .run import stress
 
 __all__ = ["stress"]

@@ -14,8 +14,8 @@ from neuronsim.artifacts.robustness_study import Point
 from neuronsim.neuron.conductance_bank import FullScale
 from neuronsim.statistics.crossed import accuracy_interval
 from neuronsim.statistics.proportions import wilson
+from neuronsim.training.packed_answers import unpack
 
-from ..packed_answers import unpack
 from .subjects import Subject
 
 
