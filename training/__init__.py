@@ -11,10 +11,10 @@ from neuronsim.lazy import loader
 
 if TYPE_CHECKING:
     from .datasets.catalogue import data_status
-    from .evaluation import evaluate
-    from .experiment import Experiment, load_experiment, shipped_experiments
     from .studies.robustness import stress
-    from .trainer import train
+    from .ttfs.evaluate import evaluate
+    from .ttfs.experiment import Experiment, load_experiment, shipped_experiments
+    from .ttfs.train import train
 
 __all__ = ["Experiment", "data_status", "evaluate", "load_experiment", "shipped_experiments", "stress", "train"]
 

@@ -83,7 +83,7 @@ class Gain(_Part):
 
 
 class EnergyUse(_Part):
-    """Spikes and energy per inference of one network, mean over the images; definitions in ``training.energy``."""
+    """Spikes and energy per inference of one network, mean over the images; definitions in ``neuronsim.training.ttfs.energy``."""
 
     network: str
     bits: int | None

@@ -87,7 +87,7 @@ def list_command(
             table.add_row(name, experiment.data, experiment.description)
         console.print(table)
     if what in (What.all, What.networks):
-        from neuronsim.training.declared import declared_network, declared_networks
+        from neuronsim.training.ttfs.network_library import declared_network, declared_networks
 
         table = _table("networks (in an experiment: network = NAME)", "name", "input", "description")
         for name in declared_networks():

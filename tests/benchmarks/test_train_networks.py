@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from neuronsim.training import load_experiment, train
-from neuronsim.training.deployed import checkpoints
+from neuronsim.training.ttfs.deployed import checkpoints
 
 HERE = Path(__file__).parent
 

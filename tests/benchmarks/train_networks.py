@@ -30,13 +30,13 @@ from neuronsim.errors import InputError
 from neuronsim.statistics.proportions import wilson
 from neuronsim.statistics.student import paired_images
 from neuronsim.training import load_experiment, stress, train
-from neuronsim.training.batches import PlainBatches
 from neuronsim.training.compiled.threads import use_threads
-from neuronsim.training.deployed import Kept, build, checkpoints, finished_run, load_data, load_network
-from neuronsim.training.injection import run_on_card
 from neuronsim.training.packed_answers import pack
-from neuronsim.training.runs import as_ttfs_card
-from neuronsim.training.trials import decide_times
+from neuronsim.training.ttfs.batches import PlainBatches
+from neuronsim.training.ttfs.chip import run_on_card
+from neuronsim.training.ttfs.deployed import Kept, build, checkpoints, finished_run, load_data, load_network
+from neuronsim.training.ttfs.run_folder import as_ttfs_card
+from neuronsim.training.ttfs.trials import decide_times
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "training.json"

@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from neuronsim.training.batches import _elastic, augment
-from neuronsim.training.experiment import Augmentation
 from neuronsim.training.seeds import torch_generator
+from neuronsim.training.ttfs.batches import _elastic, augment
+from neuronsim.training.ttfs.experiment import Augmentation
 
 
 def test_elastic_displacement_is_bounded_smooth_and_seeded():

@@ -8,14 +8,14 @@ import torch
 
 from neuronsim.errors import InputError
 from neuronsim.training import load_experiment, train
-from neuronsim.training.batches import PlainBatches
-from neuronsim.training.card_noise import CardNoise
 from neuronsim.training.datasets.catalogue import load
-from neuronsim.training.evaluation import load_network
-from neuronsim.training.experiment import Experiment
-from neuronsim.training.injection import Chip, generator_for, run_on_card
-from neuronsim.training.runs import make_network
-from neuronsim.training.trials import decide_times
+from neuronsim.training.ttfs.batches import PlainBatches
+from neuronsim.training.ttfs.chip import Chip, generator_for, run_on_card
+from neuronsim.training.ttfs.evaluate import load_network
+from neuronsim.training.ttfs.experiment import Experiment
+from neuronsim.training.ttfs.noise_aware import CardNoise
+from neuronsim.training.ttfs.run_folder import make_network
+from neuronsim.training.ttfs.trials import decide_times
 
 SLOW_LOOP = {"second_pole_ratio": 20.0, "ramp_per_tau": 0.05, "sigma_v": 0.0, "diffusion_v": 0.0}
 

@@ -10,8 +10,8 @@ import torch
 
 from neuronsim.errors import InputError
 from neuronsim.neuron.conductance_bank import ConductanceBank
-from neuronsim.training.quantization import full_scale, quantize
 from neuronsim.training.ttfs import encode, spike_time_loss, weight_sum_penalty
+from neuronsim.training.ttfs.quantization import full_scale, quantize
 
 
 def test_encoding_is_exponential():

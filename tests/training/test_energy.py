@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from neuronsim.training.energy import (
+from neuronsim.training.ttfs.energy import (
     LEAST_WINDOW_TAU,
     PAPER_MNIST_J,
     PAPER_SPIKE_J,
@@ -16,8 +16,8 @@ from neuronsim.training.energy import (
     synapses_per_input,
     waiting,
 )
-from neuronsim.training.network import Conv, Linear, Pool, TTFSNetwork
 from neuronsim.training.ttfs.geometry import Geometry
+from neuronsim.training.ttfs.network import Conv, Linear, Pool, TTFSNetwork
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ from neuronsim.artifacts.evaluation import Evaluation
 from neuronsim.cli.networks import show_evaluation
 from neuronsim.errors import InputError
 from neuronsim.report import write_report
-from neuronsim.training import evaluate, evaluation
-from neuronsim.training.energy import waiting
-from neuronsim.training.trials import decide_times
+from neuronsim.training import evaluate
+from neuronsim.training.ttfs import evaluate as evaluation
+from neuronsim.training.ttfs.energy import waiting
+from neuronsim.training.ttfs.trials import decide_times
 
 
 def result(run, tmp_path, name="e", **changes) -> Evaluation:

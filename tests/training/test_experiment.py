@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from neuronsim.errors import InputError
-from neuronsim.training.experiment import load_experiment, parse_experiment, shipped_experiments, to_toml
+from neuronsim.training.ttfs.experiment import load_experiment, parse_experiment, shipped_experiments, to_toml
 
 MINIMAL = """
 name = "x"

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from neuronsim.training.injection import Chip, generator_for, run_on_card, timing_noise
-from neuronsim.training.network import Conv, Linear, Pool, TTFSNetwork
-from neuronsim.training.quantization import quantize
+from neuronsim.training.ttfs.chip import Chip, generator_for, run_on_card, timing_noise
+from neuronsim.training.ttfs.network import Conv, Linear, Pool, TTFSNetwork
+from neuronsim.training.ttfs.quantization import quantize
 
 FULL = {
     "second_pole_ratio": 20.0,

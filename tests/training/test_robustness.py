@@ -17,12 +17,12 @@ from neuronsim.errors import DataError, InputError
 from neuronsim.report import discover, write_report
 from neuronsim.training import evaluate, stress
 from neuronsim.training.datasets.catalogue import load
-from neuronsim.training.deployed import build, checkpoints
-from neuronsim.training.experiment import load_experiment
 from neuronsim.training.studies import pass_store as store
 from neuronsim.training.studies.robustness import sweeps
 from neuronsim.training.studies.robustness.passes import input_jitter, output_jitter, quantization_snr_db, weight_noise
 from neuronsim.training.studies.robustness.subjects import subjects
+from neuronsim.training.ttfs.deployed import build, checkpoints
+from neuronsim.training.ttfs.experiment import load_experiment
 
 QUICK = {"images": 100, "draws": 3, "levels": 2, "chips": 3, "progress": False}
 

@@ -17,9 +17,9 @@ import torch
 
 from neuronsim.errors import DataError, InputError
 from neuronsim.training import load_experiment, train
-from neuronsim.training.deployed import load_network
-from neuronsim.training.experiment import NoiseAware
-from neuronsim.training.runs import read_checkpoint
+from neuronsim.training.ttfs.deployed import load_network
+from neuronsim.training.ttfs.experiment import NoiseAware
+from neuronsim.training.ttfs.run_folder import read_checkpoint
 
 ROOT = Path(__file__).parents[2]
 
@@ -136,7 +136,7 @@ def test_kill_and_resume_gives_identical_weights(tmp_path):
 
 @pytest.mark.parametrize("on_card", [False, True])
 def test_interrupt_leaves_a_run_that_can_go_on(tmp_path, monkeypatch, card, on_card):
-    from neuronsim.training.module import TTFSModule
+    from neuronsim.training.ttfs.lightning_module import TTFSModule
 
     experiment, options = small().with_epochs(3), {}
     if on_card:  # chips and timing noise of each batch are drawn anew, the same after an interruption

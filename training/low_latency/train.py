@@ -20,8 +20,8 @@ from neuronsim.progress import Bar, bar
 from ..datasets.catalogue import DataSet
 from ..datasets.pixels import as_pixels
 from ..fitting import fit
-from ..runs import read_checkpoint
 from ..seeds import torch_generator
+from ..ttfs.run_folder import read_checkpoint
 from .batches import INITIAL, PixelBatches, PlainPixels
 from .experiment import ConversionExperiment, Phase
 from .lightning_module import COLUMNS, ConvertibleModule

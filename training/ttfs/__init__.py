@@ -3,7 +3,7 @@
 from .circuit import CircuitSpikes, circuit_spikes
 from .circuit_function import Circuit, circuit_layer
 from .encoding import encode
-from .function import first_spike
+from .first_spike import first_spike
 from .layers import SpikingLayer, TTFSConv2d, TTFSDropout, TTFSLinear
 from .loss import spike_time_loss, weight_sum_penalty
 from .pooling import TTFSMaxPool2d

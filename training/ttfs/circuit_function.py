@@ -16,7 +16,7 @@ from neuronsim.errors import InputError
 from ..compiled.threads import run_blocks
 from ..compiled.vectors import padded
 from . import circuit_gradient, circuit_kernel
-from .function import check_times, check_weight
+from .first_spike import check_times, check_weight
 from .geometry import Geometry
 from .kernel import FLATTEST
 from .layout import as_array, image_pieces, rounding_limits, sort_events, sum_parts, tiled

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from neuronsim.errors import InputError
 
 from .circuit_function import Circuit, circuit_layer
-from .function import check_times, check_weight, layer_spikes
+from .first_spike import check_times, check_weight, layer_spikes
 from .geometry import Geometry
 
 WeightTransform = Callable[[Tensor], Tensor]

@@ -10,7 +10,7 @@ import numpy as np
 from neuronsim.artifacts.robustness_study import EnergyUse
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.statistics.student import over_values
-from neuronsim.training.energy import PAPER_SPIKE_J, activity, card_energy, clock_window
+from neuronsim.training.ttfs.energy import PAPER_SPIKE_J, activity, card_energy, clock_window
 
 from .subjects import Subject, Workbench
 from .sweeps import Settings, chip

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neuronsim.training.injection import generator_for
-from neuronsim.training.network import TTFSNetwork
 from neuronsim.training.packed_answers import pack
-from neuronsim.training.trials import decide_times
+from neuronsim.training.ttfs.chip import generator_for
+from neuronsim.training.ttfs.network import TTFSNetwork
+from neuronsim.training.ttfs.trials import decide_times
 
 from .subjects import Batches
 

@@ -18,7 +18,7 @@ from neuronsim.report.robustness import write_files
 from neuronsim.statistics.crossed import difference_interval
 from neuronsim.training.compiled.threads import use_threads
 from neuronsim.training.packed_answers import unpack
-from neuronsim.training.runs import as_ttfs_card
+from neuronsim.training.ttfs.run_folder import as_ttfs_card
 
 from ..pass_store import Store
 from . import sweeps

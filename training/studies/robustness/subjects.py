@@ -14,12 +14,12 @@ from neuronsim.artifacts.atomic_write import sha256_file
 from neuronsim.artifacts.robustness_study import Origin
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import InputError
-from neuronsim.training.batches import PlainBatches
 from neuronsim.training.datasets.catalogue import DataSet
-from neuronsim.training.deployed import Kept, build, checkpoints, finished_run, load_data
-from neuronsim.training.experiment import Experiment, load_experiment
-from neuronsim.training.network import TTFSNetwork
-from neuronsim.training.trials import Trials
+from neuronsim.training.ttfs.batches import PlainBatches
+from neuronsim.training.ttfs.deployed import Kept, build, checkpoints, finished_run, load_data
+from neuronsim.training.ttfs.experiment import Experiment, load_experiment
+from neuronsim.training.ttfs.network import TTFSNetwork
+from neuronsim.training.ttfs.trials import Trials
 
 Batches = list[tuple[Tensor, Tensor]]
 

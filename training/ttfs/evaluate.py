@@ -19,12 +19,12 @@ from neuronsim.progress import bar
 from neuronsim.statistics.crossed import accuracy_interval
 from neuronsim.statistics.proportions import wilson
 
+from ..compiled.threads import use_threads
+from ..packed_answers import unpack
 from .batches import PlainBatches
-from .compiled.threads import use_threads
 from .deployed import finished_run, load_network
 from .experiment import load_experiment
-from .packed_answers import unpack
-from .runs import as_ttfs_card, read_checkpoint
+from .run_folder import as_ttfs_card, read_checkpoint
 from .trials import Trial, Trials
 
 _MAX_TIMES = 500

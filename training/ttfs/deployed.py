@@ -8,10 +8,10 @@ from typing import Any
 
 from neuronsim.errors import DataError, InputError
 
-from .datasets import catalogue as data
+from ..datasets import catalogue as data
 from .experiment import Experiment, load_experiment
 from .network import TTFSNetwork
-from .runs import load_weights, make_network, read_checkpoint, read_run
+from .run_folder import load_weights, make_network, read_checkpoint, read_run
 
 BEST = "best.ckpt"
 

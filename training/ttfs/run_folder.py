@@ -17,10 +17,10 @@ from neuronsim.artifacts.card_base import ModelCard
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import DataError, InputError
 
-from .datasets import catalogue as data
+from ..datasets import catalogue as data
+from ..seeds import torch_generator
 from .experiment import Experiment, load_experiment
 from .network import TTFSNetwork
-from .seeds import torch_generator
 
 _INITIAL = 0
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from neuronsim.errors import InputError, suggest
 
-from .layer_specs import LayerSpec
+from ..layer_specs import LayerSpec
 from .network import TTFSNetwork
 
 

@@ -14,10 +14,10 @@ from neuronsim.artifacts.atomic_write import sha256_of
 from neuronsim.errors import InputError, suggest
 from neuronsim.neuron.conductance_bank import FullScale
 
-from .datasets.catalogue import DATASETS
-from .declared import declared_network
-from .layer_specs import LayerSpec
-from .ttfs.loss import LossName, PenaltyReduction
+from ..datasets.catalogue import DATASETS
+from ..layer_specs import LayerSpec
+from .loss import LossName, PenaltyReduction
+from .network_library import declared_network
 
 
 class _Part(BaseModel):

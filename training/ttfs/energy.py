@@ -24,9 +24,9 @@ from torch import Tensor
 
 from neuronsim.artifacts.ttfs_card import TTFSCard
 
+from .geometry import Geometry
+from .layers import SpikingLayer
 from .network import Neurons, TTFSNetwork
-from .ttfs.geometry import Geometry
-from .ttfs.layers import SpikingLayer
 
 PAPER_SPIKE_J = 10e-12
 """Energy per spike of paper 004, section 3.1 ("less than 10 pJ/spike in 65nm")."""

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import InputError
 
+from ..packed_answers import pack
+from .chip import Chip, generator_for, run_on_card
 from .energy import card_energy, waiting
-from .injection import Chip, generator_for, run_on_card
 from .network import TTFSNetwork
-from .packed_answers import pack
 
 _FROZEN, _TEMPORAL = 1, 2
 

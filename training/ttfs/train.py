@@ -16,14 +16,14 @@ from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import InputError
 from neuronsim.progress import Bar, bar
 
+from ..compiled.threads import use_threads
+from ..datasets import catalogue as data
+from ..datasets.pixels import as_pixels
+from ..fitting import fit
 from .batches import PlainBatches, TrainingBatches
-from .compiled.threads import use_threads
-from .datasets import catalogue as data
-from .datasets.pixels import as_pixels
 from .experiment import Experiment, load_experiment, to_toml
-from .fitting import fit
-from .module import COLUMNS, TTFSModule
-from .runs import (
+from .lightning_module import COLUMNS, TTFSModule
+from .run_folder import (
     as_ttfs_card,
     best_checkpoint,
     check_data,

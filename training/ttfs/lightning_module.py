@@ -15,11 +15,11 @@ from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import DataError
 
 from .batches import layer_generator
-from .card_noise import CardNoise
 from .experiment import Experiment
+from .layers import TTFSDropout
+from .loss import clip_row_norm, silent_target_shortfall, spike_time_loss, weight_sum_penalty
 from .network import Neurons, TTFSNetwork
-from .ttfs.layers import TTFSDropout
-from .ttfs.loss import clip_row_norm, silent_target_shortfall, spike_time_loss, weight_sum_penalty
+from .noise_aware import CardNoise
 
 COLUMNS = ("stage", "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds")
 

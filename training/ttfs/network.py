@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from neuronsim.errors import InputError
 from neuronsim.neuron.conductance_bank import FullScale
 
-from .layer_specs import Conv, Dropout, Inception, LayerSpec, Linear, Pool
+from ..layer_specs import Conv, Dropout, Inception, LayerSpec, Linear, Pool
+from .geometry import Geometry
+from .initialization import depth_scaled
+from .layers import SpikingLayer, TTFSConv2d, TTFSDropout, TTFSLinear
+from .pooling import TTFSMaxPool2d
 from .quantization import quantize
-from .ttfs.geometry import Geometry
-from .ttfs.initial import depth_scaled
-from .ttfs.layers import SpikingLayer, TTFSConv2d, TTFSDropout, TTFSLinear
-from .ttfs.pooling import TTFSMaxPool2d
 
 __all__ = ["Conv", "Dropout", "Inception", "LayerSpec", "Linear", "Neurons", "Pool", "Stage", "TTFSNetwork"]
 

@@ -8,12 +8,12 @@ from torch import Tensor
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import InputError
 
+from ..seeds import torch_generator
+from .chip import Chip, ChipLayer, chip_weight, circuit_of, generator_for
+from .detector_range import beyond_range, phase_error, random_moments
 from .experiment import Experiment
-from .injection import Chip, ChipLayer, chip_weight, circuit_of, generator_for
+from .layers import SpikeTransform, WeightTransform
 from .network import Neurons, TTFSNetwork
-from .seeds import torch_generator
-from .ttfs.detector_range import beyond_range, phase_error, random_moments
-from .ttfs.layers import SpikeTransform, WeightTransform
 
 _FROZEN, _TEMPORAL, _MOMENT = 11, 12, 13
 _EXPONENT = 20.0  # largest shift of one spike, in tau: keeps exp() finite where a flat crossing meets large noise

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .datasets.catalogue import Images
-from .datasets.pixels import as_pixels
+from ..datasets.catalogue import Images
+from ..datasets.pixels import as_pixels
+from ..seeds import torch_generator
+from .encoding import encode
 from .experiment import Augmentation, Experiment
-from .seeds import torch_generator
-from .ttfs.encoding import encode
 
 _ORDER, _BATCH, _LAYER = 1, 2, 3
 _KNOT_SPACING_PX = 7

@@ -18,8 +18,8 @@ from torch import Tensor
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import InputError
 
+from .circuit_function import Circuit, circuit_layer
 from .network import Neurons, TTFSNetwork
-from .ttfs.circuit_function import Circuit, circuit_layer
 
 _LATEST = float(np.log(np.finfo(np.float32).max)) - 1e-6  # tau; what z = e^t holds in single precision
 Synapses = Literal["unrolled", "shared"]
