@@ -15,7 +15,8 @@ from neuronsim.errors import InputError
 
 from ..compiled.threads import run_blocks
 from ..compiled.vectors import padded
-from . import circuit_gradient, circuit_kernel
+from .circuit_kernels import gradient as circuit_gradient
+from .circuit_kernels import kernel as circuit_kernel
 from .first_spike import check_times, check_weight
 from .geometry import Geometry
 from .kernel import FLATTEST

@@ -17,8 +17,7 @@ import numpy as np
 from numba import njit
 
 from neuronsim.neuron.exponential_crossing import first_rise
-
-from ..compiled.vectors import OPTIONS
+from neuronsim.training.compiled.vectors import OPTIONS
 
 _MOST_REGIONS = 100_000
 

@@ -20,7 +20,7 @@ import math
 import numpy as np
 from numba import njit
 
-from ..compiled.vectors import (
+from neuronsim.training.compiled.vectors import (
     LANES,
     OPTIONS,
     add,
@@ -37,9 +37,10 @@ from ..compiled.vectors import (
     store,
     sub,
 )
-from .circuit_crossing import after_last, within
-from .circuit_saturated import advance, amplitudes, leaves
-from .kernel import FLATTEST
+
+from ..kernel import FLATTEST
+from .crossing import after_last, within
+from .saturation import advance, amplitudes, leaves
 
 # S of a neuron that has fired or is beyond the detector's range: no later event lifts it over the threshold.
 _AWAY = -1e30

@@ -16,8 +16,7 @@ import numpy as np
 from numba import njit
 
 from neuronsim.neuron.exponential_crossing import first_rise
-
-from ..compiled.vectors import OPTIONS
+from neuronsim.training.compiled.vectors import OPTIONS
 
 _CONVERGED = 1e-4  # of the faster time constant, and of the bend: Halley's method cubes the error of a step that small
 

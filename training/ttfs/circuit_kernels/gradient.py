@@ -18,9 +18,10 @@ import math
 import numpy as np
 from numba import njit
 
-from ..compiled.vectors import LANES, OPTIONS, add, fused, load, mul, peek, splat, store, sub, total
-from .circuit_kernel import decays, event_arrays, gather
-from .circuit_saturated import sensitivities
+from neuronsim.training.compiled.vectors import LANES, OPTIONS, add, fused, load, mul, peek, splat, store, sub, total
+
+from .kernel import decays, event_arrays, gather
+from .saturation import sensitivities
 
 _H, _U, _D = 0, LANES, 2 * LANES
 
