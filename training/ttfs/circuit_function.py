@@ -19,8 +19,8 @@ from .circuit_kernels import gradient as circuit_gradient
 from .circuit_kernels import kernel as circuit_kernel
 from .first_spike import check_times, check_weight
 from .geometry import Geometry
-from .kernel import FLATTEST
-from .layout import as_array, image_pieces, rounding_limits, sort_events, sum_parts, tiled
+from .kernels.kernel import FLATTEST
+from .kernels.layout import as_array, image_pieces, rounding_limits, sort_events, sum_parts, tiled
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from neuronsim.errors import InputError
 
-from . import backends
 from .geometry import Geometry
-from .kernel import FLATTEST
+from .kernels import backends
+from .kernels.kernel import FLATTEST
 
 
 class _FirstSpike(torch.autograd.Function):

@@ -38,7 +38,7 @@ from neuronsim.training.compiled.vectors import (
     sub,
 )
 
-from ..kernel import FLATTEST
+from ..kernels.kernel import FLATTEST
 from .crossing import after_last, within
 from .saturation import advance, amplitudes, leaves
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ..compiled.vectors import (
+from neuronsim.training.compiled.vectors import (
     LANES,
     OPTIONS,
     add,

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from .geometry import Geometry
+from ..geometry import Geometry
 
 _CHUNK = {"cpu": 2**20}  # numbers per temporary tensor; elsewhere more, so that each step fills the device
 _CHUNK_ELSEWHERE = 2**23

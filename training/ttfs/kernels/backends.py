@@ -13,7 +13,7 @@ from torch import Tensor
 
 from neuronsim.errors import InputError, suggest
 
-from .geometry import Geometry
+from ..geometry import Geometry
 
 VARIABLE = "NEURONSIM_TTFS_BACKEND"
 _MODULES = {"compiled": ".compiled", "stepped": ".stepped", "triton": ".triton_kernel"}

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ..compiled.vectors import (
+from neuronsim.training.compiled.vectors import (
     LANES,
     OPTIONS,
     below,

@@ -7,10 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..compiled.threads import run_blocks
-from ..compiled.vectors import LANES, padded
+from neuronsim.training.compiled.threads import run_blocks
+from neuronsim.training.compiled.vectors import LANES, padded
+
+from ..geometry import Geometry
 from . import gradient, kernel
-from .geometry import Geometry
 from .layout import aligned, as_array, filled_up, image_pieces, rounding_limits, sort_events, sum_parts, tiled
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
-from ..compiled.threads import run_blocks
-from ..compiled.vectors import LANES, padded
+from neuronsim.training.compiled.threads import run_blocks
+from neuronsim.training.compiled.vectors import LANES, padded
 
 _SORT_BYTES = 8 * 2**20  # sorted keys held by one thread; bounds the extra memory of a layer
 _SUM_BYTES = 16 * 2**20  # partial sums of a weight gradient held at a time
