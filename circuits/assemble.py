@@ -55,7 +55,8 @@ def assemble(
     provenance: dict[str, Any],
     cells: dict[str, tuple] | None = None,
 ) -> xr.Dataset:
-    """The dataset (schema: :mod:`neuronsim.artifacts.dataset`) of finished runs, failed ones included, and ``cells``: the tables of
+    """The dataset (schema: :mod:`neuronsim.artifacts.dataset`) of finished runs, failed ones included, and ``cells``:
+    the tables of
     cell plans."""
     outcomes = [result.outcome for result in results]
     ok = np.array([not outcome.reason for outcome in outcomes])

@@ -51,7 +51,8 @@ def characterize(
     retry_failed: bool = False,
     progress: Callable[[int, int], Any] | None = None,
 ) -> xr.Dataset:
-    """Run ``plans`` on ``neuron`` in ngspice and return the dataset (schema: :mod:`neuronsim.artifacts.dataset`); write it to ``out``.
+    """Run ``plans`` on ``neuron`` in ngspice and return the dataset (schema: :mod:`neuronsim.artifacts.dataset`); write
+    it to ``out``.
 
     neuron: name or manifest path; plans: names, groups ("table3"), TOML paths, or plan objects; parameters: values in SI
     units that replace the manifest's defaults; jobs: worker processes (default: all cores); timeout_s: per run, after

@@ -43,7 +43,8 @@ def verify(
     progress: Callable[[int, int], Any] | None = None,
     out: Path | str | None = None,
 ) -> Verification:
-    """Run ``stimuli`` fresh stimuli through the card's netlist and judge its predictions (:mod:`neuronsim.artifacts.verification`).
+    """Run ``stimuli`` fresh stimuli through the card's netlist and judge its predictions
+    (:mod:`neuronsim.artifacts.verification`).
 
     The netlist, its parameters and the engine are those of the card's provenance; ``netlist`` (a manifest, or the name of a
     neuron) and ``engine`` replace them. The stimuli are drawn from ``seed`` as the plan behind the card drew its own, but from

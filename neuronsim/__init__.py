@@ -24,12 +24,12 @@ __all__ = ["ConductanceBank", "ModelCard", "RateCard", "TTFSCard", "__version__"
 _load = loader(
     __name__,
     {
-        "calibrate": "calibration",
-        "ConductanceBank": "quantizer",
-        "ModelCard": "card",
-        "RateCard": "card",
-        "TTFSCard": "card",
-        "spike_time": "closed_form",
+        "calibrate": "calibration.calibrate",
+        "ConductanceBank": "neuron.conductance_bank",
+        "ModelCard": "artifacts.cards",
+        "RateCard": "artifacts.cards",
+        "TTFSCard": "artifacts.cards",
+        "spike_time": "neuron.closed_form",
     },
 )
 

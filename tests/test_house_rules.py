@@ -47,7 +47,9 @@ def test_every_module_says_what_it_is(package):
     assert silent == []
 
 
-@pytest.mark.parametrize("package", ["neuronsim", "circuits", "training", "training.ttfs"])
+@pytest.mark.parametrize(
+    "package", ["neuronsim", "neuronsim.circuits", "neuronsim.training", "neuronsim.training.ttfs"]
+)
 def test_public_names_are_documented(package):
     module = importlib.import_module(package)
     for name in module.__all__:

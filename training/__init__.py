@@ -21,12 +21,12 @@ __all__ = ["Experiment", "data_status", "evaluate", "load_experiment", "shipped_
 __getattr__ = loader(
     __name__,
     {
-        "Experiment": "experiment",
-        "data_status": "data",
-        "evaluate": "evaluation",
-        "shipped_experiments": "experiment",
-        "load_experiment": "experiment",
-        "stress": "robustness",
-        "train": "trainer",
+        "Experiment": "ttfs.experiment",
+        "data_status": "datasets.catalogue",
+        "evaluate": "ttfs.evaluate",
+        "shipped_experiments": "ttfs.experiment",
+        "load_experiment": "ttfs.experiment",
+        "stress": "studies.robustness",
+        "train": "ttfs.train",
     },
 )

@@ -1,1 +1,1 @@
-"""TODO room."""
+"""Many runs at once: scheduler, workers, cache, and the way of each chip (trimming, lead-in, runs)."""

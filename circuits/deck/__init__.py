@@ -1,1 +1,1 @@
-"""TODO room."""
+"""From a run to the SPICE deck: sources, noise, operating point, options."""

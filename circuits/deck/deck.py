@@ -224,7 +224,8 @@ def build(
 ) -> Job:
     """The deck of ``run``. ``safer`` uses options that converge more easily and half the largest time step.
 
-    ``transistors``: those of this deck, needed when the run is on a chip (see neuronsim.circuits.deck.transistors). ``settled``: node
+    ``transistors``: those of this deck, needed when the run is on a chip (see neuronsim.circuits.deck.transistors).
+    ``settled``: node
     voltages at the end of the lead-in (see neuronsim.circuits.campaign.lead_in); None: the lead-in is simulated.
     Raises InputError for a parameter, corner, supply or chip that the manifest does not allow.
     """

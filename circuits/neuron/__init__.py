@@ -1,1 +1,1 @@
-"""TODO room."""
+"""What a neuron circuit is: manifest, netlist, process, schematic."""

@@ -129,7 +129,8 @@ class Time(_Part):
 
 
 class PhaseNoise(_Part):
-    """White frequency noise of VCO3 and VCO4 at ``port``, computed from three parameters (see neuronsim.circuits.deck.white_noise)."""
+    """White frequency noise of VCO3 and VCO4 at ``port``, computed from three parameters (see
+    neuronsim.circuits.deck.white_noise)."""
 
     port: str
     carrier: str

@@ -1,1 +1,1 @@
-"""TODO room."""
+"""The two engines (shared library, command line) and what a simulation gives back."""

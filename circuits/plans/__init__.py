@@ -2,16 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
-
-from pydantic import ValidationError
-
-from neuronsim.errors import DataError, InputError, suggest
-
-from ..neuron.manifest import Manifest
 from .base import Plan
 from .cell import CellPlan
 from .corners import Corners
@@ -25,10 +15,33 @@ from .oscillator import Oscillator
 from .phase_noise import PhaseNoise
 from .quantization import Quantization
 from .ramp import Ramp
+from .registry import KINDS, load_plans, make_plan
 from .reset import Reset
 from .saturation import Saturation
 from .synapse import Synapse
 from .thermal import Thermal
 from .transfer import Transfer
 
-__all__ = ["GROUPS", "KINDS", "CellPlan", "Plan", "load_plans", "make_plan"]
+__all__ = [
+    "GROUPS",
+    "KINDS",
+    "CellPlan",
+    "Corners",
+    "Energy",
+    "FICurve",
+    "Jitter",
+    "MembraneNoise",
+    "Mismatch",
+    "Oscillator",
+    "PhaseNoise",
+    "Plan",
+    "Quantization",
+    "Ramp",
+    "Reset",
+    "Saturation",
+    "Synapse",
+    "Thermal",
+    "Transfer",
+    "load_plans",
+    "make_plan",
+]

@@ -18,7 +18,8 @@ from .base import Plan
 
 class MembraneNoise(Plan):
     """``points`` currents, logarithmically spaced over the manifest's validity range; at each one run without noise, whose
-    interval jitter is the numerical floor of the deck, and ``repeats`` under white current noise (see neuronsim.circuits.deck.white_noise).
+    interval jitter is the numerical floor of the deck, and ``repeats`` under white current noise (see
+    neuronsim.circuits.deck.white_noise).
 
     A run at current I lasts ``window`` time units times the ratio of the middle current (geometric mean of the range, where
     an interval lasts about one unit) to I, so that each has about as many intervals; the noise has ``samples`` values per

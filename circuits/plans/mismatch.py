@@ -39,7 +39,8 @@ class Mismatch(Plan):
     - a process with mismatch laws: every transistor's threshold is shifted, frozen by seed and its name (:class:`.Chip`);
     - otherwise every parameter with a ``sigma``, and each synapse (bench parameter ``weight_sigma``).
 
-    Where the manifest has [[trim]], every chip of the first kind is trimmed first, as a real one at start-up (neuronsim.circuits.campaign.trimming),
+    Where the manifest has [[trim]], every chip of the first kind is trimmed first, as a real one at start-up
+    (neuronsim.circuits.campaign.trimming),
     and all its runs use its trims, which the dataset tells (``trim_...``). A chip that cannot be trimmed has failed runs with
     the reason "not_trimmed" and is not good. ``trim = false``: chips as they are made, for the yield without trimming.
 

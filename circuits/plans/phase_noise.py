@@ -16,7 +16,8 @@ from .transfer import Transfer
 
 
 class PhaseNoise(TTFSPlan):
-    """``trials`` random stimuli, each once without noise and ``repeats`` times under seeded phase noise (see neuronsim.circuits.deck.white_noise)."""
+    """``trials`` random stimuli, each once without noise and ``repeats`` times under seeded phase noise (see
+    neuronsim.circuits.deck.white_noise)."""
 
     kind: ClassVar[str] = "phase_noise"
     summary: ClassVar[str] = "spike-time spread under seeded oscillator phase noise"

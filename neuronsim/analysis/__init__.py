@@ -1,1 +1,1 @@
-"""TODO room."""
+"""Figures of merit of a circuit from its dataset: computed here, shown by the report."""

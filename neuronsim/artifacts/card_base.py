@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -12,7 +12,10 @@ from ..errors import DataError, InputError
 from .atomic_write import sha256_of, write_text
 from .base import _Part
 from .card_parts import Provenance, Quality
-from .ttfs_card import RateCard, TTFSCard, card_adapter
+
+if TYPE_CHECKING:
+    from .rate_card import RateCard
+    from .ttfs_card import TTFSCard
 
 SCHEMA_VERSION = 1
 
@@ -84,6 +87,8 @@ class ModelCard(_Part):
     @staticmethod
     def load(path: Path | str) -> TTFSCard | RateCard:
         """Read and check a card of either kind."""
+        from .cards import card_adapter
+
         path = Path(path)
         try:
             raw = json.loads(path.read_text(encoding="utf-8"))

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
-from .ttfs_card import RateCard, TTFSCard
+from .rate_card import RateCard
+from .ttfs_card import TTFSCard
 
 
 def card_adapter() -> TypeAdapter:

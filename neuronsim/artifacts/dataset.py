@@ -24,7 +24,8 @@ each with measurement, status, reason, message, corner, temperature_c, supply_v 
     synapse: code, current_a, idle_a, inl_steps, dnl_steps (from this code to the next)
     thermal: oscillator, cycle, edge_s (rising edges), kappa_theory; power (factor on the noise, 0: floor), seed, step_s
 
-Chips that were trimmed (neuronsim.circuits.campaign.trimming) have a table trim_<column> over the dimension trim, one row per chip, step and trim: chip,
+Chips that were trimmed (neuronsim.circuits.campaign.trimming) have a table trim_<column> over the dimension trim, one
+row per chip, step and trim: chip,
 chip_seed, corner, temperature_c, supply_v, fine, step, name, value, frequency_before_hz, frequency_after_hz, error_before,
 error_after (relative, against the circuit without mismatch), rounds, status, reason, message. The runs' parameter_<name> hold the
 trims. Runs on a chip that could not be trimmed have failed with reason "not_trimmed".

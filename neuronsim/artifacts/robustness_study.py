@@ -39,7 +39,8 @@ class Point(_Part):
     """Accuracy of one network at one level of one series.
 
     ``interval``, all 95 %: "images": Wilson interval over the images; "draws and images": of the mean over ``draws``, the
-    accuracies of the single draws (chips, noise draws), draws and images both taken as samples (``neuronsim.statistics.crossed``); "draws",
+    accuracies of the single draws (chips, noise draws), draws and images both taken as samples
+    (``neuronsim.statistics.crossed``); "draws",
     in older files: t interval of the mean over the draws, on these images.
 
     ``level``: bits, dB, or jitter, see ``Study.definition``.
@@ -68,7 +69,8 @@ class Gain(_Part):
     """Mean accuracy of ``network`` minus that of ``reference`` under the same card, with its 95 % interval.
 
     ``paired``: over the same chips, chip by chip (networks of equal layers). ``interval`` "chips and images": both taken as
-    samples (``neuronsim.statistics.crossed``); "chips", in older files: t interval over the chips (not paired: Welch's), on these images.
+    samples (``neuronsim.statistics.crossed``); "chips", in older files: t interval over the chips (not paired: Welch's),
+    on these images.
     """
 
     network: str

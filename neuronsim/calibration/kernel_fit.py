@@ -1,6 +1,7 @@
 """Least-squares fit of the kernel to noise-free runs: tau, gain, ramp, delay and, where resolved, the second pole.
 
-The residual is the membrane's distance from the threshold at the measured time (:mod:`neuronsim.calibration.calibrate.kernel_problem`), the loss
+The residual is the membrane's distance from the threshold at the measured time
+(:mod:`neuronsim.calibration.kernel_problem`), the loss
 Huber's at three robust standard deviations.
 
 The second pole enters through kappa = 1/(r (r - 2)), in which g is all but linear:

@@ -1,4 +1,4 @@
-"""What a card predicts for a stimulus: the spike time, and the distribution of it (equations in :mod:`neuronsim.artifacts.ttfs_card`)."""
+"""What a card predicts for the runs of a dataset, and the distribution of it (equations: :mod:`neuronsim.artifacts.ttfs_card`)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Rate card of an IF/LIF neuron from its f-I curve (plan 'fi'), its interval jitter ('membrane_noise') and chips ('mismatch').
 
-The inter-spike interval T = t_ref + (Q/I) L(I_rh/I) (:mod:`neuronsim.neuron.firing_rate`) is fitted by least squares of the relative
+The inter-spike interval T = t_ref + (Q/I) L(I_rh/I) (:mod:`neuronsim.neuron.firing_rate`) is fitted by least squares of
+the relative
 error T_model/T - 1 over Q, I_rh and t_ref. L is smooth through I_rh = 0, so a neuron without leak is fitted without a
 boundary; an estimate that comes out negative is set to 0 and the others are fitted again.
 """

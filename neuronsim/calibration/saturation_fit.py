@@ -1,6 +1,7 @@
 """The detector's linear range from runs that leave it (plan 'saturation').
 
-The limit is the one at which :func:`neuronsim.neuron.saturated_solver.first_crossing_saturated` with the calibrated kernel explains
+The limit is the one at which :func:`neuronsim.neuron.saturated_solver.first_crossing_saturated` with the calibrated
+kernel explains
 the measured spike times best: least sum over the runs of min(relative error, 0.5)^2, where a wrong spike/no-spike
 outcome counts as 0.5. The objective has flat parts and corners, so it is scanned, then refined; the interval is the
 bootstrap over runs on the fine scan.

@@ -4,7 +4,8 @@
     fires at the first t with v(t) >= threshold (1 + ramp t/tau);   t_out = t + delay
 
 Between two events v - threshold is a constant plus a ramp plus two exponentials, so the first crossing is found exactly
-(:mod:`neuronsim.neuron.exponential_crossing`), also where v rises and falls again between events. This is the oracle that calibration and
+(:mod:`neuronsim.neuron.exponential_crossing`), also where v rises and falls again between events. This is the oracle
+that calibration and
 training are checked against. ``t`` is counted from the release of reset (paper 004, equations 1 to 4).
 """
 

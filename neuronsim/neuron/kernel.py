@@ -3,7 +3,8 @@
     g(t) = 1 - p e^{-t} + q e^{-(r-1) t},   p = (r-1)^2 / (r (r-2)),   q = p - 1 = 1 / (r (r-2)),   t > 0, else 0
 
 r = w_lf tau is the ratio of the loop filter's corner to the dominant pole; r -> inf (None) gives the ideal kernel
-1 - e^{-t} (paper 004, equation 3, normalized to g(inf) = 1). It is the same g as in :mod:`neuronsim.artifacts.ttfs_card`, multiplied out;
+1 - e^{-t} (paper 004, equation 3, normalized to g(inf) = 1). It is the same g as in
+:mod:`neuronsim.artifacts.ttfs_card`, multiplied out;
 the second pole changes it only by q, about 1/r^2, which is why r = 200 is as good as ideal.
 """
 

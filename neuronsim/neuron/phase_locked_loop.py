@@ -5,7 +5,8 @@
     error        E(s) = 1/(1 + G);  k(t) = L^-1{E(s)/s}              the kernel: answer of the phase error to a unit
     phase step membrane     g(t) = K int_0^t k                                  g(inf) = 1
 
-The numerics (:mod:`neuronsim.neuron.kernel`, :mod:`neuronsim.neuron.event_solver`) are written by hand for speed; the tests hold them
+The numerics (:mod:`neuronsim.neuron.kernel`, :mod:`neuronsim.neuron.event_solver`) are written by hand for speed; the
+tests hold them
 against what is derived here.
 """
 

@@ -8,7 +8,8 @@
 In region m, |e - 2 m limit| <= limit, the detector is linear with gain (-1)^m, so x = e - 2 m limit is a sum of two
 exponentials: poles -1/tau and -(r-1)/tau where the gain is positive, a saddle where it is negative (the loop then runs
 to the next lock point: a cycle slip). Region changes and threshold crossings are both found by
-:mod:`neuronsim.neuron.exponential_crossing`. The error and the limit count *programmed* weights, before ``gain``, which belongs to the
+:mod:`neuronsim.neuron.exponential_crossing`. The error and the limit count *programmed* weights, before ``gain``, which
+belongs to the
 second integrator. For |e| <= limit throughout it equals :func:`neuronsim.neuron.event_solver.first_crossing` (own
 derivation).
 """
@@ -136,7 +137,8 @@ def first_crossing_saturated(
 ) -> NDArray[np.float64]:
     """First output spike time with the triangular detector characteristic of ``xor_limit`` unit weights.
 
-    Arguments and result as :func:`neuronsim.neuron.event_solver.first_crossing`. Raises InputError likewise, and for xor_limit <= 0.
+    Arguments and result as :func:`neuronsim.neuron.event_solver.first_crossing`. Raises InputError likewise, and for
+    xor_limit <= 0.
     """
     checks.positive("xor_limit", xor_limit, "phase error in unit weights")
     checks.positive("tau", tau, "time constant")

@@ -1,6 +1,7 @@
 """95 % intervals of accuracies over repeats, and of differences between two networks.
 
-Over images: :mod:`neuronsim.statistics.proportions`; over repeats and images at once: :mod:`neuronsim.statistics.crossed`. A single value has no
+Over images: :mod:`neuronsim.statistics.proportions`; over repeats and images at once:
+:mod:`neuronsim.statistics.crossed`. A single value has no
 interval: its ends are None, never the value.
 """
 

@@ -1,4 +1,4 @@
-"""Synthetic circuits: datasets in the schema of neuronsim.artifacts.dataset whose parameters are known, made with the exact solver."""
+"""Synthetic circuits: datasets as :mod:`neuronsim.artifacts.dataset` whose parameters are known, made with the exact solver."""
 
 from __future__ import annotations
 

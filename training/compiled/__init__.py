@@ -1,1 +1,1 @@
-"""TODO room."""
+"""What compiled kernels share: vector lanes, threads, random numbers."""

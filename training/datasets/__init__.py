@@ -1,1 +1,1 @@
-"""TODO room."""
+"""Image data sets by name: where they lie, how they are read."""

@@ -70,7 +70,7 @@ class ConversionExperiment(_Part):
 
 def conversion_experiments() -> dict[str, Path]:
     """The experiments that ship with the package: name -> TOML file."""
-    folder = Path(str(files("neuronsim.training"))) / "rate" / "experiments"
+    folder = Path(str(files("neuronsim.training.low_latency"))) / "experiments"
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 

@@ -10,7 +10,8 @@ spike per step is then the current Q / step_s. From the card's equation (:mod:`n
     interval   : every interval's charge more or less by the same fraction N(0,1)  temporal, ``jitter`` "interval"
 
 The card's isi_jitter is the spread of the interval at its reference current; S is the white current noise that gives it there
-(:mod:`neuronsim.neuron.interval_noise`), and with "membrane" the spread at every other current follows as in the circuit. "interval"
+(:mod:`neuronsim.neuron.interval_noise`), and with "membrane" the spread at every other current follows as in the
+circuit. "interval"
 gives every interval the relative spread of the reference current, whatever the input.
 """
 

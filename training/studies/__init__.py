@@ -1,1 +1,1 @@
-"""TODO room."""
+"""Studies: many networks under many conditions, resumable; each gives one artifact."""

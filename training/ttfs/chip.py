@@ -101,7 +101,8 @@ class CardRun:
 
 
 def timing_noise(card: TTFSCard, time: NDArray, slope: NDArray, generator: np.random.Generator) -> NDArray[np.float64]:
-    """Noise of each spike time in tau, of first-order spread sigma_t^2 = V(t) / v'(t)^2 + floor^2 (:mod:`neuronsim.artifacts.ttfs_card`).
+    """Noise of each spike time in tau, of first-order spread sigma_t^2 = V(t) / v'(t)^2 + floor^2
+    (:mod:`neuronsim.artifacts.ttfs_card`).
 
     ``time`` in tau, ``slope`` = v'(t) in thresholds per tau; 0 for silent neurons. A threshold that noise moves by n is met
     -ln(1 - n / v') later, exactly so for a first-order loop between two events; never (inf) where n >= v', because the membrane

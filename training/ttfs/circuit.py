@@ -39,7 +39,8 @@ def circuit_spikes(
     ramp: ArrayLike = 0.0,
     limit: float | None = None,
 ) -> CircuitSpikes:
-    """First crossings of v(t) = gain * sum w_i g(t - t_i) over 1 + ramp t (``neuronsim.artifacts.ttfs_card`` gives g), by :func:`circuit_layer`.
+    """First crossings of v(t) = gain * sum w_i g(t - t_i) over 1 + ramp t (``neuronsim.artifacts.ttfs_card`` gives g),
+    by :func:`circuit_layer`.
 
     ``t`` (batch, n_in): input spike times in tau, >= 0, inf = silent. ``weight`` (rows, c_out), or (positions, rows, c_out) when
     each neuron has synapses of its own; ``bias`` adds a last row that spikes at t = 0. The other arguments are those of

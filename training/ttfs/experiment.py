@@ -205,7 +205,7 @@ class Experiment(_Part):
 
 def shipped_experiments() -> dict[str, Path]:
     """The experiments that ship with the package: name -> TOML file."""
-    folder = Path(str(files("neuronsim.training.experiments")))
+    folder = Path(str(files("neuronsim.training.ttfs"))) / "experiments"
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 

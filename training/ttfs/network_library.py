@@ -34,7 +34,7 @@ class DeclaredNetwork(BaseModel):
 
 def declared_networks() -> dict[str, Path]:
     """The networks that ship with the package: name -> TOML file."""
-    folder = Path(str(files("neuronsim.training"))) / "networks"
+    folder = Path(str(files("neuronsim.training.ttfs"))) / "networks"
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 

@@ -17,7 +17,8 @@ def full_scale(weight: Tensor, scope: FullScale = "neuron", bits: int = 32) -> T
     """Full scale of a bank for ``weight`` (rows, n_out): (1, n_out), or (1, 1) for "layer".
 
     "neuron": largest |w| of each output neuron. "layer": of the layer. "neuron-rms": with up to 3 bits k(bits) times the root
-    mean square of each neuron's weights, but not beyond the largest, with k of :func:`neuronsim.neuron.conductance_bank.normal_full_scale`, so
+    mean square of each neuron's weights, but not beyond the largest, with k of
+    :func:`neuronsim.neuron.conductance_bank.normal_full_scale`, so
     that few levels are not spent on the range of a few large weights; with more bits the largest (clipping to k costs more
     than it saves there: trained networks have some large weights that matter).
     """

@@ -1,1 +1,1 @@
-"""TODO room."""
+"""One subject each: its plots and tables together."""

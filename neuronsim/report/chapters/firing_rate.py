@@ -20,8 +20,6 @@ from neuronsim.units import percent, prefix_for, quantity
 
 from ..page.elements import Block, Picture, Section, Table
 from ..page.figures import BLUE, INK, MUTED, VERMILION, drawn, figure, legend_above, plain_ticks
-from .firing_rate import fi_curve, interval_jitter
-from .phase_noise_plots import Array
 
 
 def card_rate(card: RateCard, current_a: Array) -> Array:
@@ -37,7 +35,8 @@ def card_rate(card: RateCard, current_a: Array) -> Array:
 def netlist_rate(rows: xr.Dataset, current_a: Array) -> Array | None:
     """Firing rate (n,) in hertz that the netlist's own parameters imply; None where it does not have them.
 
-    Charge per spike cmem * vth, rheobase vth / rleak (0 without leak), refractory time t_ref (:mod:`neuronsim.neuron.firing_rate`).
+    Charge per spike cmem * vth, rheobase vth / rleak (0 without leak), refractory time t_ref
+    (:mod:`neuronsim.neuron.firing_rate`).
     """
     capacitance, threshold = row_parameter(rows, "cmem"), row_parameter(rows, "vth")
     if capacitance is None or threshold is None or rows.sizes["run"] == 0:

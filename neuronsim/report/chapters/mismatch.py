@@ -13,8 +13,6 @@ from neuronsim.units import mean_with_interval, percent
 
 from ..page.elements import Block, Note, Picture, Section, Table
 from ..page.figures import BLUE, INK, MUTED, VERMILION, drawn, figure, legend_above
-from .mismatch import mismatch
-from .phase_noise_plots import Array
 
 #: what a chip and its operating point are called in the table of trims
 _POINT = ("chip", "chip_seed", "corner", "temperature_c", "supply_v")

@@ -13,8 +13,7 @@ from neuronsim.units import percent
 
 from ..page.elements import Block, Picture, Section, Table
 from ..page.figures import drawn, figure, legend_above
-from .phase_noise_plots import Array, _banded, _theory
-from .ramp import ramp
+from .phase_noise_plots import _banded, _theory
 
 
 def ramp_section(dataset: xr.Dataset, source: str) -> Section | None:

@@ -14,8 +14,7 @@ from neuronsim.units import percent, trimmed
 from ..page.elements import Block, Note, Picture, Section, Table
 from ..page.figures import INK, MUTED, drawn, figure, legend_above
 from .phase_noise import _NO_TAU
-from .phase_noise_plots import Array, _banded, _theory
-from .saturation import saturation
+from .phase_noise_plots import _banded, _theory
 
 
 def saturation_section(dataset: xr.Dataset, source: str) -> Section | None:

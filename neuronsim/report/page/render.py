@@ -16,7 +16,7 @@ from .elements import Page
 def write_page(page: Page, out: Path) -> Path:
     """Write ``page`` to ``out`` as self-contained HTML, whole or not at all. Raises OutputError when it cannot."""
     environment = Environment(
-        loader=PackageLoader("neuronsim.report", ""), autoescape=select_autoescape(), undefined=StrictUndefined
+        loader=PackageLoader("neuronsim.report.page", ""), autoescape=select_autoescape(), undefined=StrictUndefined
     )
-    css = resources.files("neuronsim.report").joinpath("style.css").read_text(encoding="utf-8")
+    css = resources.files("neuronsim.report.page").joinpath("style.css").read_text(encoding="utf-8")
     return write_text(out, environment.get_template("page.html").render(page=page, css=Markup(css)).lstrip() + "\n")

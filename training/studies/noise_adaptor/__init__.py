@@ -1,1 +1,1 @@
-"""TODO room."""
+"""Paper 003: training with quantization noise for few time steps."""

@@ -1,1 +1,1 @@
-"""TODO room."""
+"""Paper 000: spiking against analog networks under noisy synaptic weights."""

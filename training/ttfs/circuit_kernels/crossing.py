@@ -4,7 +4,8 @@
 
 is v - threshold of ``circuit_kernel``. For q > 0 its slope rises and then falls or only falls (p > 0), or only
 rises (p <= 0); for q <= 0 <= p it only falls. In all these cases f crosses zero upwards once at most, and the signs of f and f'
-at the end of the gap say whether it does. What they leave open goes to :func:`neuronsim.neuron.exponential_crossing.first_rise`, which is exact for
+at the end of the gap say whether it does. What they leave open goes to
+:func:`neuronsim.neuron.exponential_crossing.first_rise`, which is exact for
 every shape and the one the event solvers use.
 """
 

@@ -1,4 +1,5 @@
-"""Event kernel of the neuron of a model card: second pole, threshold ramp, detector range (equations: ``neuronsim.artifacts.ttfs_card``).
+"""Event kernel of the neuron of a model card: second pole, threshold ramp, detector range (equations:
+``neuronsim.artifacts.ttfs_card``).
 
 With m = r - 1, b = 1 / (r (r - 2)), a = 1 + b (ideal kernel: a = 1, b = 0) and the sums over the events until t_k
 

@@ -1,4 +1,5 @@
-"""One circuit neuron beyond the linear range of its phase detector, region by region (``neuronsim.neuron.saturated_solver``), and its adjoint.
+"""One circuit neuron beyond the linear range of its phase detector, region by region
+(``neuronsim.neuron.saturated_solver``), and its adjoint.
 
 In time units of tau, with the phase error e, y = de/dt, and v already divided by the gain:
 

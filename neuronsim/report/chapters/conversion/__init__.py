@@ -1,1 +1,1 @@
-"""TODO room."""
+"""Chapter of paper 003: converted networks at few time steps."""

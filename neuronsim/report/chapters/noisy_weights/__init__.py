@@ -1,1 +1,1 @@
-"""TODO room."""
+"""Chapter of paper 000: ANN and SNN under noisy synaptic weights."""

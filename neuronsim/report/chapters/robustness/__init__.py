@@ -1,1 +1,1 @@
-"""TODO room."""
+"""Chapter of robustness: quantization, weight noise, jitter, chips, energy."""

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from neuronsim.training.layer_specs import Conv, Linear, Pool
 from neuronsim.training.ttfs.chip import Chip, generator_for, run_on_card, timing_noise
-from neuronsim.training.ttfs.network import Conv, Linear, Pool, TTFSNetwork
+from neuronsim.training.ttfs.network import TTFSNetwork
 from neuronsim.training.ttfs.quantization import quantize
 
 FULL = {

@@ -23,7 +23,7 @@ from neuronsim.training.studies.noisy_weights.chip_ann import chip_outputs
 from neuronsim.training.studies.noisy_weights.passes import Cell, Settings, Subject, cells, compute, key_of
 from neuronsim.training.studies.noisy_weights.rows import by_length, chip_differences, rows_of, snr_point, spread, times
 
-COMMITTED = Path(__file__).parents[1] / "benchmarks"
+COMMITTED = Path(__file__).parents[2] / "benchmarks"
 
 
 def cnn(size=28):

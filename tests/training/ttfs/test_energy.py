@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from neuronsim.training.layer_specs import Conv, Linear, Pool
 from neuronsim.training.ttfs.energy import (
     LEAST_WINDOW_TAU,
     PAPER_MNIST_J,
@@ -17,7 +18,7 @@ from neuronsim.training.ttfs.energy import (
     waiting,
 )
 from neuronsim.training.ttfs.geometry import Geometry
-from neuronsim.training.ttfs.network import Conv, Linear, Pool, TTFSNetwork
+from neuronsim.training.ttfs.network import TTFSNetwork
 
 
 @pytest.mark.parametrize(

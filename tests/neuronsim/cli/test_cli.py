@@ -150,7 +150,7 @@ def test_list_of_conversions(call):
 def test_make_reproduces_the_papers(tmp_path, quick):
     make = ["make", "-n", "-o", ".venv/.installed", f"QUICK={quick}", "DATA=mnist", f"OUT={tmp_path}", "JOBS=1"]
     shown = subprocess.run(
-        [*make, "noise-adaptor", "noisy-weights"], cwd=Path(__file__).parents[2], capture_output=True, text=True
+        [*make, "noise-adaptor", "noisy-weights"], cwd=Path(__file__).parents[3], capture_output=True, text=True
     )
     assert shown.returncode == 0, shown.stderr
     first, second = [line for line in shown.stdout.splitlines() if "neuronsim reproduce" in line]

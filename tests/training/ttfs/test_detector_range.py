@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from neuronsim.training import load_experiment, train
+from neuronsim.training.layer_specs import Conv, Linear
 from neuronsim.training.ttfs.batches import PlainBatches
 from neuronsim.training.ttfs.chip import run_on_card
 from neuronsim.training.ttfs.deployed import load_network
 from neuronsim.training.ttfs.detector_range import beyond_range, phase_error, random_moments
 from neuronsim.training.ttfs.experiment import Experiment
-from neuronsim.training.ttfs.network import Conv, Linear, TTFSNetwork
+from neuronsim.training.ttfs.network import TTFSNetwork
 from neuronsim.training.ttfs.noise_aware import CardNoise
 from neuronsim.training.ttfs.trials import decide_times
 

@@ -179,7 +179,7 @@ def test_triton_in_its_interpreter():
     chosen = "triton and not (convolution and (bias and double or single and not bias))"
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-k", chosen, __file__]
     environment = {**os.environ, "TRITON_INTERPRET": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=Path(__file__).parents[3])
     assert done.returncode == 0, done.stdout[-4000:]
     assert f"{2 * len(LAYERS)} passed" in done.stdout, done.stdout[-500:]
 
@@ -231,7 +231,7 @@ def test_the_device_and_the_user_choose(monkeypatch: pytest.MonkeyPatch):
 @pytest.fixture(scope="module")
 def published() -> ModuleType:
     """The published algorithm, which lies with the benchmarks."""
-    path = Path(__file__).parents[1] / "benchmarks" / "published.py"
+    path = Path(__file__).parents[2] / "benchmarks" / "published.py"
     spec = importlib.util.spec_from_file_location("published", path)
     assert spec is not None
     assert spec.loader is not None

@@ -10,8 +10,9 @@ from neuronsim.errors import MissingToolError
 from neuronsim.training.datasets import catalogue as data
 from neuronsim.training.datasets.download import cifar_source
 from neuronsim.training.datasets.pixels import as_pixels
+from neuronsim.training.layer_specs import Conv, Linear, Pool
 from neuronsim.training.ttfs import encode, spike_time_loss
-from neuronsim.training.ttfs.network import Conv, Linear, Pool, TTFSNetwork
+from neuronsim.training.ttfs.network import TTFSNetwork
 from neuronsim.training.ttfs.network_library import declared_network
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,7 @@ from neuronsim.training import load_experiment, train
 from neuronsim.training.datasets.catalogue import load
 from neuronsim.training.ttfs.batches import PlainBatches
 from neuronsim.training.ttfs.chip import Chip, generator_for, run_on_card
-from neuronsim.training.ttfs.evaluate import load_network
+from neuronsim.training.ttfs.deployed import load_network
 from neuronsim.training.ttfs.experiment import Experiment
 from neuronsim.training.ttfs.noise_aware import CardNoise
 from neuronsim.training.ttfs.run_folder import make_network

@@ -21,7 +21,7 @@ from neuronsim.training.ttfs.deployed import load_network
 from neuronsim.training.ttfs.experiment import NoiseAware
 from neuronsim.training.ttfs.run_folder import read_checkpoint
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def weights(run: Path, name: str) -> dict[str, torch.Tensor]:

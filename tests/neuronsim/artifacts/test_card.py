@@ -119,7 +119,7 @@ def test_parts_are_frozen_and_ordered():
 
 
 def test_exported_json_schema_is_current():
-    file = Path(neuronsim.__file__).with_name("model_card.schema.json")
+    file = Path(neuronsim.__file__).with_name("artifacts") / "model_card.schema.json"
     assert json.loads(file.read_text()) == json.loads(json.dumps(card_schema())), (
         "neuronsim/model_card.schema.json is stale: write card_schema() to it (json.dumps, indent=2, sort_keys=True)"
     )

@@ -12,9 +12,10 @@ import torch
 from neuronsim.errors import InputError
 from neuronsim.training.datasets import catalogue as data
 from neuronsim.training.datasets.pixels import as_pixels
+from neuronsim.training.layer_specs import Conv, Linear
 from neuronsim.training.ttfs import TTFSConv2d, TTFSDropout, TTFSLinear, TTFSMaxPool2d, encode, first_spike
 from neuronsim.training.ttfs.geometry import Geometry
-from neuronsim.training.ttfs.network import Conv, Linear, TTFSNetwork
+from neuronsim.training.ttfs.network import TTFSNetwork
 
 
 def images(generator: np.random.Generator, *shape: int) -> np.ndarray:

@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from neuronsim.errors import InputError
+from neuronsim.training.layer_specs import Conv, Dropout, Inception, Linear, Pool
 from neuronsim.training.ttfs import TTFSMaxPool2d, encode
 from neuronsim.training.ttfs import initialization as initial
 from neuronsim.training.ttfs.chip import Chip, generator_for, run_on_card
 from neuronsim.training.ttfs.experiment import load_experiment, shipped_experiments
-from neuronsim.training.ttfs.network import Conv, Dropout, Inception, Linear, Pool, TTFSNetwork
+from neuronsim.training.ttfs.network import TTFSNetwork
 from neuronsim.training.ttfs.network_library import DeclaredNetwork, declared_network, declared_networks
 
 BLOCK = Inception(

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from neuronsim.errors import InputError
+from neuronsim.training.layer_specs import Conv, Linear
 from neuronsim.training.ttfs import spike_time_loss, weight_sum_penalty
 from neuronsim.training.ttfs.loss import clip_row_norm, silent_target_shortfall
-from neuronsim.training.ttfs.network import Conv, Linear, TTFSNetwork
+from neuronsim.training.ttfs.network import TTFSNetwork
 
 
 def test_equation_5_as_printed():

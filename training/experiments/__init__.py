@@ -1,1 +1,0 @@
-"""The experiments that ship with neuronsim, one TOML file each."""
