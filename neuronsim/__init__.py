@@ -26,9 +26,9 @@ _load = loader(
     {
         "calibrate": "calibration.calibrate",
         "ConductanceBank": "neuron.conductance_bank",
-        "ModelCard": "artifacts.cards",
-        "RateCard": "artifacts.cards",
-        "TTFSCard": "artifacts.cards",
+        "ModelCard": "artifacts.card_base",
+        "RateCard": "artifacts.rate_card",
+        "TTFSCard": "artifacts.ttfs_card",
         "spike_time": "neuron.closed_form",
     },
 )

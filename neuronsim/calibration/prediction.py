@@ -1,4 +1,4 @@
-"""What a card predicts for the runs of a dataset, and the distribution of it (equations: :mod:`neuronsim.artifacts.ttfs_card`)."""
+"""What a card predicts for the runs of a dataset, and its distribution (equations: :mod:`neuronsim.artifacts.ttfs_card`)."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from neuronsim.analysis.chip_yield import TOLERANCE, chip_shifts, chip_yield
 from neuronsim.artifacts.dataset import cells, plans, select
 from neuronsim.statistics.proportions import proportion
+from neuronsim.statistics.summary import Array
 from neuronsim.units import mean_with_interval, percent
 
 from ..page.elements import Block, Note, Picture, Section, Table

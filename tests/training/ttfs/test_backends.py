@@ -190,7 +190,7 @@ def test_kernels_compile_for_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    from neuronsim.training.ttfs.kernels import gpu as triton_kernel
+    from neuronsim.training.ttfs.kernels import triton_kernel
 
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     constants = {"EPS": 2.0**-52, "LARGEST": 1e300, "TILE": 64, "STEPS": 8, "SITES": 16}
@@ -213,9 +213,9 @@ def test_the_device_and_the_user_choose(monkeypatch: pytest.MonkeyPatch):
         "cuda": "triton_kernel" if "triton" in backends.available() else "stepped",
     }
     for device, name in names.items():
-        assert backends.for_device(device) is importlib.import_module(f"neuronsim.training.ttfs.{name}")
+        assert backends.for_device(device) is importlib.import_module(f"neuronsim.training.ttfs.kernels.{name}")
     monkeypatch.setenv(backends.VARIABLE, "stepped")
-    assert backends.for_device("cpu") is importlib.import_module("neuronsim.training.ttfs.kernels.torch_reference")
+    assert backends.for_device("cpu") is importlib.import_module("neuronsim.training.ttfs.kernels.stepped")
     monkeypatch.setenv(backends.VARIABLE, "compiled")
     with pytest.raises(InputError, match="'compiled' cannot work on tensors of device 'cuda'"):
         backends.for_device("cuda")

@@ -20,7 +20,7 @@ import triton.language as tl
 from torch import Tensor
 
 from ..geometry import Geometry
-from .torch_reference import patch_inputs, site_chunks, site_times, with_silence
+from .stepped import patch_inputs, site_chunks, site_times, with_silence
 
 _TILE = 128  # outputs per program
 _STEPS = 8  # events between two looks whether a neuron of the tile still waits

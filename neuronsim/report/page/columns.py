@@ -1,0 +1,38 @@
+"""Tables by declaration: each column says its header, where its value comes from, and how it is written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
+
+from .elements import Table
+
+Row = TypeVar("Row")
+MISSING = "–"
+
+
+@dataclass(frozen=True)
+class Column(Generic[Row]):
+    """``header``; ``value`` of a row: a function, or the dotted name of an attribute; ``text``: how a value is written.
+
+    A value that is None or NaN is written as a dash and not passed to ``text``.
+    """
+
+    header: str
+    value: Callable[[Row], Any] | str
+    text: Callable[[Any], str] = str
+
+    def cell(self, row: Row) -> str:
+        """What stands in this column for ``row``."""
+        value = attrgetter(self.value)(row) if isinstance(self.value, str) else self.value(row)
+        missing = value is None or (isinstance(value, float) and math.isnan(value))
+        return MISSING if missing else self.text(value)
+
+
+def table(caption: str, columns: Sequence[Column[Row]], rows: Iterable[Row], **more: Any) -> Table:
+    """The table of ``rows`` with ``columns``; ``more``: further fields of :class:`Table`."""
+    cells = [tuple(column.cell(row) for column in columns) for row in rows]
+    return Table(caption=caption, header=tuple(column.header for column in columns), rows=cells, **more)
