@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from neuronsim.artifacts import dataset as schema
+from neuronsim.artifacts.dataset import Characterization
 
 from .campaign.scheduler import Result
 from .deck.run import Run
@@ -138,8 +138,8 @@ def assemble(
     data |= cells or {}
     if not runs:  # an empty list does not tell that it would hold text
         data |= {name: (("run",), np.array([], dtype=str)) for name in _TEXT}
-    attributes = {"schema_version": schema.SCHEMA_VERSION, **_about(manifest), **provenance}
-    return schema.check(xr.Dataset(data, attrs=attributes))
+    attributes = {**_about(manifest), **provenance}
+    return Characterization.check(xr.Dataset(data, attrs=attributes))
 
 
 def _about(manifest: Manifest) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import xarray as xr
 
-from neuronsim.artifacts import dataset as schema
+from neuronsim.artifacts.dataset import Characterization
 from neuronsim.errors import DataError, InputError
 
 from .assemble import assemble
@@ -158,7 +158,7 @@ def characterize(
     tables = {**columns_of(measurements, cells), **trim_columns(manifest, trimmed)}
     dataset = assemble(manifest, runs, results, provenance, tables)
     if out is not None:
-        schema.save(dataset, out)
+        Characterization(dataset).save(out)
     return dataset
 
 

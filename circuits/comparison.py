@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import xarray as xr
 
-from neuronsim.artifacts import abstraction_levels as levels
+from neuronsim.artifacts.abstraction_levels import RANK, AbstractionLevels
 from neuronsim.errors import InputError, suggest
 from neuronsim.neuron.closed_form import spike_time
 from neuronsim.neuron.event_solver import first_crossing
@@ -37,7 +37,7 @@ class SharedStimuli(Transfer):
 def family(name: str) -> list[Manifest]:
     """Spike-time neurons whose name starts with ``name`` and an underscore, the most abstract first, without variants."""
     found = [load_manifest(known) for known in neurons() if known.startswith(f"{name}_")]
-    return sorted((m for m in found if m.code == "ttfs" and not m.variant_of), key=lambda m: levels.RANK.index(m.level))
+    return sorted((m for m in found if m.code == "ttfs" and not m.variant_of), key=lambda m: RANK.index(m.level))
 
 
 def families() -> list[str]:
@@ -64,7 +64,7 @@ def _manifests(wanted: str | Path | Sequence[str | Path]) -> list[Manifest]:
     twice = [name for i, name in enumerate(names) if name in names[:i]]
     if twice:
         raise InputError(f"'{twice[0]}' is given twice")
-    return sorted(found, key=lambda m: levels.RANK.index(m.level))
+    return sorted(found, key=lambda m: RANK.index(m.level))
 
 
 def _common_validity(manifests: list[Manifest]) -> Validity:
@@ -142,7 +142,7 @@ def compare(
         )
     data = _assemble(manifests, names, settings, found, plan, seed)
     if out is not None:
-        levels.save(data, out)
+        AbstractionLevels(data).save(out)
     return data
 
 
@@ -167,9 +167,9 @@ def _assemble(
     theory = [np.where(out <= window, out, np.inf) for out in equations.values()]
     measured = [data["spike_time_s"].values / unit for data, unit in zip(found, units, strict=True)]
     blank = [np.full(window.size, "", dtype=object)] * len(theory)
-    abstraction = [*levels.RANK[: len(theory)], *(m.level for m in manifests)]
+    abstraction = [*RANK[: len(theory)], *(m.level for m in manifests)]
     none = [""] * len(theory)
-    return levels.check(
+    return AbstractionLevels.check(
         xr.Dataset(
             {
                 "abstraction": ("level", np.array(abstraction, dtype=object)),
@@ -186,8 +186,6 @@ def _assemble(
             },
             coords={"level": np.array([*equations, *names], dtype=object)},
             attrs={
-                "schema_version": levels.SCHEMA_VERSION,
-                "kind": levels.KIND,
                 "seed": seed,
                 "plan": json.dumps(plan.model_dump(mode="json"), sort_keys=True),
                 "parameters": json.dumps(dict(zip(names, settings, strict=True)), sort_keys=True),

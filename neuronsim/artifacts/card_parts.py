@@ -9,11 +9,11 @@ from typing import Any, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from ..schema import Part
 from ..statistics.estimate import Estimate
-from .base import _Part
 
 
-class Range(_Part):
+class Range(Part):
     """A closed interval within which the card was characterized."""
 
     low: float
@@ -31,7 +31,7 @@ def _check(name: str, value: float, low: float, high: float, what: str) -> None:
         raise ValueError(f"{name} = {value:g} is out of range [{low:g}, {high:g}]: {what}")
 
 
-class Kernel(_Part):
+class Kernel(Part):
     """The deterministic synaptic kernel and threshold of a TTFS neuron."""
 
     tau_s: Estimate = Field(description="time constant of the exponential in equation 4, in seconds")
@@ -56,7 +56,7 @@ class Kernel(_Part):
         return self
 
 
-class WeightResponse(_Part):
+class WeightResponse(Part):
     """Effective weight = gain * w; relative frozen error per synapse ``mismatch_sigma`` (one draw per chip)."""
 
     gain: Estimate = Field(description="effective weight per programmed weight")
@@ -79,7 +79,7 @@ def variance_v(
     return sigma_v**2 + diffusion_v**2 * late + loop_v**2 * (late + expm1(-late))
 
 
-class TimingNoise(_Part):
+class TimingNoise(Part):
     """Temporal noise: one draw per spike. sigma_t^2 = V/v'(t)^2 + floor^2, V as :meth:`variance_v`."""
 
     sigma_v: Estimate = Field(description="rms noise at the threshold comparison, in thresholds")
@@ -124,7 +124,7 @@ class TimingNoise(_Part):
         return self
 
 
-class Frozen(_Part):
+class Frozen(Part):
     """Neuron-to-neuron spread, drawn once per chip: relative gain and absolute ramp, both Gaussian."""
 
     gain_sigma: Estimate = Field(
@@ -139,14 +139,14 @@ class Frozen(_Part):
         return self
 
 
-class Energy(_Part):
+class Energy(Part):
     """Energy drawn from the supplies named in the manifest."""
 
     per_spike_j: Estimate = Field(description="drawn for a spike on top of static_w, in joules")
     static_w: Estimate = Field(description="drawn whether it spikes or not, in watts")
 
 
-class Quality(_Part):
+class Quality(Part):
     """How well the card predicts runs that were not used in the fit."""
 
     n_fit: int = Field(ge=1)
@@ -209,10 +209,10 @@ class Quality(_Part):
     )
 
 
-class Provenance(_Part):
+class Provenance(Part):
     """Where the card came from; enough to make it again."""
 
-    dataset_sha256: str
+    dataset_digest: str = Field(description="content digest of the dataset")
     netlist_sha256: str
     engine: str
     engine_version: str

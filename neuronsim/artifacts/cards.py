@@ -1,4 +1,4 @@
-"""Reading a model card of either kind, and the schema of the file."""
+"""The JSON Schema of model cards."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from .ttfs_card import TTFSCard
 
 
 def card_adapter() -> TypeAdapter:
-    """Validator of either kind of card, chosen by its ``code``."""
-    return TypeAdapter(Annotated[TTFSCard | RateCard, Field(discriminator="code")])
+    """Validator of either kind of card, chosen by its ``kind``."""
+    return TypeAdapter(Annotated[TTFSCard | RateCard, Field(discriminator="kind")])
 
 
 def card_schema() -> dict[str, Any]:

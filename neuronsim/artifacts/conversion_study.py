@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from ..errors import DataError, InputError
-from .atomic_write import write_text
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+from ..schema import Part
+from .base import JsonArtifact
 
 
-class Converted(_Part):
+class Converted(Part):
     """One spiking network: trained with one seed, with or without the adaptor, simulated once with one correction."""
 
     levels: int = Field(ge=1, description="p, the largest quantized activation in steps")
@@ -31,7 +26,7 @@ class Converted(_Part):
     checkpoint_sha256: str
 
 
-class Mean(_Part):
+class Mean(Part):
     """Mean accuracy over the seeds with its 95 % t interval. ``time`` None: the quantized ANN (epsilon = 0).
 
     ``low``, ``high`` None: a single seed has no interval.
@@ -47,7 +42,7 @@ class Mean(_Part):
     n: int
 
 
-class Difference(_Part):
+class Difference(Part):
     """Accuracy with the adaptor minus that without, paired by seed (same pretrained network), with its 95 % t
     interval (None: one seed)."""
 
@@ -60,11 +55,14 @@ class Difference(_Part):
     n: int
 
 
-class ConversionStudy(_Part):
+class ConversionStudy(JsonArtifact):
     """Everything ``neuronsim reproduce noise-adaptor`` gave, with what it was made from."""
 
+    noun: ClassVar[str] = "conversion study"
+    made_by: ClassVar[str] = "neuronsim reproduce noise-adaptor"
+
+    kind: Literal["conversion_study"] = "conversion_study"
     schema_version: Literal[1] = 1
-    kind: Literal["conversion"] = "conversion"
     experiment: str
     description: str
     data: str
@@ -80,20 +78,9 @@ class ConversionStudy(_Part):
     means: list[Mean]
     differences: list[Difference]
 
-    def save(self, path: Path | str) -> Path:
-        """Write as JSON, whole or not at all."""
-        return write_text(path, self.model_dump_json(indent=1) + "\n")
-
-    @classmethod
-    def load(cls, path: Path | str) -> ConversionStudy:
-        """Read and check. Raises InputError when missing, DataError when it is not a conversion study."""
-        path = Path(path)
-        if not path.is_file():
-            raise InputError(f"no conversion study at {path}: make one with 'neuronsim reproduce noise-adaptor'")
-        try:
-            return cls.model_validate_json(path.read_text(encoding="utf-8"))
-        except (ValidationError, UnicodeDecodeError) as error:
-            raise DataError(f"{path} is not a conversion study: {error}") from None
+    def names(self) -> dict[str, list[str]]:
+        """See the base class."""
+        return {"experiments": [self.experiment]}
 
     def curve(self, levels: int, adaptor: bool, correction: str = "none") -> list[Mean]:
         """Means against time, in rising order of time, the ANN left out."""

@@ -37,21 +37,17 @@ provenance; there is no date in it, so the same command gives the same file.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..errors import DataError, InputError
-from .netcdf import read_netcdf, write_netcdf
-
-SCHEMA_VERSION = 1
-_DIGEST = "content_sha256"
+from ..errors import DataError
+from .netcdf import NetcdfArtifact
 
 _COMMON = (
     "plan",
@@ -79,33 +75,40 @@ _BY_CELL_PLAN = {
 _ATTRIBUTES = ("neuron", "code", "engine", "engine_version", "netlist_sha256", "seed", "plans", "defaults", "versions")
 
 
-def check(dataset: xr.Dataset, where: str = "dataset") -> xr.Dataset:
-    """Return ``dataset`` if it follows the schema of this module.
+class Characterization(NetcdfArtifact):
+    """The dataset of one characterized neuron; its schema is that of the module."""
 
-    Raises DataError naming the missing attribute or variable.
-    """
-    version = dataset.attrs.get("schema_version")
-    if version != SCHEMA_VERSION:
-        raise DataError(
-            f"{where}: schema_version is {version!r}, this neuronsim reads {SCHEMA_VERSION}: characterize again"
-        )
-    for name in _ATTRIBUTES:
-        if name not in dataset.attrs:
-            raise DataError(f"{where}: attribute '{name}' is missing: not a neuronsim dataset, or cut short")
-    code = dataset.attrs["code"]
-    if code not in _BY_CODE:
-        raise DataError(f"{where}: code is {code!r}, must be one of {sorted(_BY_CODE)}")
-    for name in (*_COMMON, *_BY_CODE[code]):
-        if name not in dataset:
-            raise DataError(f"{where}: variable '{name}' is missing")
-    for plan, names in _BY_CELL_PLAN.items():
-        if plan in dataset.dims:
-            ok = dataset.get(f"{plan}_status")
-            wanted = (*_CELL_COMMON, *(names if ok is not None and (ok.values == "ok").any() else ()))
-            for name in wanted:
-                if f"{plan}_{name}" not in dataset:
-                    raise DataError(f"{where}: variable '{plan}_{name}' is missing")
-    return dataset
+    kind: ClassVar[str] = "characterization"
+    noun: ClassVar[str] = "dataset"
+    made_by: ClassVar[str] = "neuronsim characterize NEURON"
+
+    @classmethod
+    def check(cls, data: xr.Dataset, where: str = "") -> xr.Dataset:
+        """Return ``data`` if it follows the schema of this module. Raises DataError naming the missing attribute or variable."""
+        where = where or cls.noun
+        for name in _ATTRIBUTES:
+            if name not in data.attrs:
+                raise DataError(f"{where}: attribute '{name}' is missing: not a neuronsim dataset, or cut short")
+        code = data.attrs["code"]
+        if code not in _BY_CODE:
+            raise DataError(f"{where}: code is {code!r}, must be one of {sorted(_BY_CODE)}")
+        wanted = [*_COMMON, *_BY_CODE[code]]
+        for plan, names in _BY_CELL_PLAN.items():
+            if plan in data.dims:
+                measured = f"{plan}_status" in data and (data[f"{plan}_status"].values == "ok").any()
+                wanted += [f"{plan}_{name}" for name in (*_CELL_COMMON, *(names if measured else ()))]
+        for name in wanted:
+            if name not in data:
+                raise DataError(f"{where}: variable '{name}' is missing")
+        return data
+
+    def names(self) -> dict[str, list[str]]:
+        """See the base class."""
+        return {"neurons": [str(self.data.attrs["neuron"])]}
+
+    def order(self, path: Path) -> tuple[Any, ...]:
+        """Spike-time neurons lead: networks are trained on them."""
+        return (self.data.attrs["code"] != "ttfs", str(path))
 
 
 def cell_plans(dataset: xr.Dataset) -> list[str]:
@@ -131,38 +134,6 @@ def measurements_of(table: xr.Dataset) -> Iterator[xr.Dataset]:
     """The measurements in a table of :func:`cells`, one after the other."""
     for number in np.unique(table["measurement"].values):
         yield table.isel(row=np.flatnonzero(table["measurement"].values == number))
-
-
-def content_sha256(dataset: xr.Dataset) -> str:
-    """SHA-256 over names, shapes, values and attributes, whatever the file format."""
-    attributes = {name: str(value) for name, value in dataset.attrs.items() if name != _DIGEST}
-    digest = hashlib.sha256(json.dumps(attributes, sort_keys=True).encode())
-    for name in sorted(str(variable) for variable in dataset.variables):
-        values = np.asarray(dataset[name].values)
-        digest.update(f"{name}{dataset[name].dims}{values.shape}".encode())
-        text = values.dtype.kind in "OUST"
-        digest.update("\0".join(map(str, values.ravel())).encode() if text else np.ascontiguousarray(values).tobytes())
-    return digest.hexdigest()
-
-
-def save(dataset: xr.Dataset, path: Path | str) -> Path:
-    """Write ``dataset`` as netCDF4, whole or not at all; equal datasets give equal bytes."""
-    signed = check(dataset).assign_attrs({_DIGEST: content_sha256(dataset)})
-    return write_netcdf(signed, path)
-
-
-def load(path: Path | str) -> xr.Dataset:
-    """Read a dataset into memory and check it.
-
-    Raises InputError when there is no such file, DataError when it is corrupt, truncated or of another schema.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"no dataset at {path}: make one with 'neuronsim characterize NEURON --out {path}'")
-    dataset = check(read_netcdf(path, "characterize again"), str(path))
-    if dataset.attrs.pop(_DIGEST, None) not in (None, content_sha256(dataset)):
-        raise DataError(f"{path} is damaged: its content does not match its {_DIGEST}. Characterize again.")
-    return dataset
 
 
 def plans(dataset: xr.Dataset) -> dict[str, Any]:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from ..errors import DataError, InputError
-from .atomic_write import write_text
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from ..errors import InputError
+from ..schema import Part
+from .base import JsonArtifact
 
 
-class Condition(_Part):
-    """Accuracy under one condition. ``per_chip`` has one accuracy per frozen draw; interval: 95 %, of the mean over
-    chips, chips and images both taken as samples (``neuronsim.statistics.crossed``; in older files the t interval over the
-    chips), without chips the Wilson interval over the images. ``low``, ``high`` None: a single chip has no interval."""
+class Condition(Part):
+    """Accuracy under one condition. ``per_chip`` has one accuracy per frozen draw. Interval, 95 %: of the mean over chips, chips
+    and images both taken as samples (``neuronsim.statistics.crossed``); without chips the Wilson interval over the images.
+    ``low``, ``high`` None: a single chip has no interval."""
 
     name: str = Field(description="clean | quantized | card | any label of a sweep")
     bits: int | None
@@ -37,9 +33,13 @@ class Condition(_Part):
     )
 
 
-class Evaluation(_Part):
+class Evaluation(JsonArtifact):
     """Every condition of one evaluation, with what it was made from."""
 
+    noun: ClassVar[str] = "evaluation"
+    made_by: ClassVar[str] = "neuronsim evaluate RUN --card CARD"
+
+    kind: Literal["evaluation"] = "evaluation"
     schema_version: Literal[1] = 1
     experiment: str
     checkpoint: str
@@ -58,20 +58,14 @@ class Evaluation(_Part):
         description="rows: true class; columns: decided class; clean network as deployed"
     )
 
-    def save(self, path: Path | str) -> Path:
-        """Write as JSON, whole or not at all."""
-        return write_text(path, self.model_dump_json(indent=1) + "\n")
+    def made_from(self) -> list[tuple[str, str]]:
+        """See the base class."""
+        card = [("model card", self.card_digest)] if self.card_digest else []
+        return [*card, ("checkpoint", self.checkpoint_sha256)]
 
-    @classmethod
-    def load(cls, path: Path | str) -> Evaluation:
-        """Read and check. Raises InputError when missing, DataError when it is not an evaluation."""
-        path = Path(path)
-        if not path.is_file():
-            raise InputError(f"no evaluation at {path}: make one with 'neuronsim evaluate RUN --card CARD'")
-        try:
-            return cls.model_validate_json(path.read_text(encoding="utf-8"))
-        except (ValidationError, UnicodeDecodeError) as error:
-            raise DataError(f"{path} is not an evaluation file: {error}") from None
+    def names(self) -> dict[str, list[str]]:
+        """See the base class."""
+        return {"experiments": [self.experiment]}
 
     def condition(self, name: str) -> Condition:
         """The condition of that name. Raises InputError when there is none."""

@@ -5,23 +5,18 @@ The paper's own values, where it prints them, stand in :data:`PAPER` and beside 
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from ..errors import DataError, InputError
-from .atomic_write import write_text
+from ..schema import Part
+from .base import JsonArtifact
 
 Architecture = Literal["fc", "cnn"]
 NAMES: dict[str, str] = {"fc": "784-1200-1200-10", "cnn": "28x28-12c5-2s-64c5-2s-10o"}
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Spread(_Part):
+class Spread(Part):
     """Mean of ``n`` trials with the 95 % interval of the mean, their standard deviation, and the extremes.
 
     ``over``: "draws", t over the trials of one network; "networks", t over the means of several networks, whose trials share the
@@ -39,7 +34,7 @@ class Spread(_Part):
     over: Literal["draws", "networks", "images"] = "draws"
 
 
-class Shorter(_Part):
+class Shorter(Part):
     """Convergence of the curve averaged over all trials, cut to its first ``steps`` steps; null: none in them."""
 
     steps: int
@@ -49,7 +44,7 @@ class Shorter(_Part):
     within_1: int | None
 
 
-class ChipDifference(_Part):
+class ChipDifference(Part):
     """SNN minus ANN accuracy under the same frozen draws: t interval over ``n`` chips, paired."""
 
     architecture: Architecture
@@ -61,7 +56,7 @@ class ChipDifference(_Part):
     over: Literal["draws", "networks"] = "draws"
 
 
-class Published(_Part):
+class Published(Part):
     """What paper 000 prints for one row; null where it prints nothing. Accuracies are fractions, times in steps of 1 ms."""
 
     accuracy: float | None = None
@@ -72,7 +67,7 @@ class Published(_Part):
     within_1_std: float | None = None
 
 
-class Row(_Part):
+class Row(Part):
     """One side at one noise level. Times in steps (1 ms in the paper); null: an ANN has none, or no trial converged."""
 
     architecture: Architecture
@@ -102,7 +97,7 @@ class Row(_Part):
     paper: Published | None = None
 
 
-class SnrPoint(_Part):
+class SnrPoint(Part):
     """Signal-to-noise ratio of the winning output's spike count over repeated inferences of the same images."""
 
     architecture: Architecture
@@ -115,7 +110,7 @@ class SnrPoint(_Part):
     high: float
 
 
-class Trained(_Part):
+class Trained(Part):
     """One trained network."""
 
     architecture: Architecture
@@ -126,11 +121,14 @@ class Trained(_Part):
     weights_sha256: str
 
 
-class NoisyWeights(_Part):
+class NoisyWeights(JsonArtifact):
     """The whole reproduction."""
 
+    noun: ClassVar[str] = "study of noisy weights"
+    made_by: ClassVar[str] = "neuronsim reproduce noisy-weights"
+
+    kind: Literal["noisy_weights_study"] = "noisy_weights_study"
     schema_version: Literal[1] = 1
-    reproduction: Literal["noisy-weights"] = "noisy-weights"
     command: str
     data: str
     n_images: int
@@ -153,20 +151,9 @@ class NoisyWeights(_Part):
     kernels: str = Field(default="unrolled", description="synapses of a convolution where the row does not say")
     jitter: str = Field(default="membrane", description="what the card's interval jitter acts on")
 
-    def save(self, path: Path | str) -> Path:
-        """Write as JSON, whole or not at all."""
-        return write_text(path, self.model_dump_json(indent=1) + "\n")
-
-    @classmethod
-    def load(cls, path: Path | str) -> NoisyWeights:
-        """Read and check. Raises InputError when missing, DataError when it is something else."""
-        path = Path(path)
-        if not path.is_file():
-            raise InputError(f"no reproduction at {path}: make one with 'neuronsim reproduce noisy-weights'")
-        try:
-            return cls.model_validate_json(path.read_text(encoding="utf-8"))
-        except (ValidationError, UnicodeDecodeError) as error:
-            raise DataError(f"{path} is not a noisy-weights result: {error}") from None
+    def made_from(self) -> list[tuple[str, str]]:
+        """See the base class."""
+        return [("model card", self.card_digest)] if self.card_digest else []
 
     def select(self, architecture: str, side: str, noise: str, scale: float = 1.0) -> list[Row]:
         """Rows of one curve in rising order of the level."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -19,7 +19,9 @@ class RateCard(ModelCard):
     with Q = C V_th the charge per spike, I_rh = V_th / R the rheobase and t_ref the refractory time.
     """
 
-    code: Literal["rate"] = "rate"
+    code: ClassVar[str] = "rate"
+
+    kind: Literal["rate_card"] = "rate_card"
     charge_per_spike_c: Estimate = Field(description="C V_th, in coulombs")
     rheobase_a: Estimate = Field(description="0 for a neuron without leak")
     refractory_s: Estimate = Field(description="dead time after a spike, in seconds")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from ..errors import DataError, InputError
 from ..neuron.conductance_bank import FullScale
-from .atomic_write import write_text
+from ..schema import Part
+from .base import JsonArtifact
 
 Kind = Literal["quantization", "snr", "jitter", "card", "energy"]
 TEMPORAL_ONLY = "temporal only"
@@ -17,11 +17,7 @@ TEMPORAL_ONLY = "temporal only"
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Origin(_Part):
+class Origin(Part):
     """One network of a study: a checkpoint of a run folder."""
 
     label: str
@@ -35,13 +31,12 @@ class Origin(_Part):
     n_weights: int
 
 
-class Point(_Part):
+class Point(Part):
     """Accuracy of one network at one level of one series.
 
     ``interval``, all 95 %: "images": Wilson interval over the images; "draws and images": of the mean over ``draws``, the
     accuracies of the single draws (chips, noise draws), draws and images both taken as samples
-    (``neuronsim.statistics.crossed``); "draws",
-    in older files: t interval of the mean over the draws, on these images.
+    (``neuronsim.statistics.crossed``).
 
     ``level``: bits, dB, or jitter, see ``Study.definition``.
     """
@@ -56,7 +51,7 @@ class Point(_Part):
     high: float | None
     worst: float
     draws: list[float]
-    interval: Literal["images", "draws", "draws and images"]
+    interval: Literal["images", "draws and images"]
     silent_outputs: float = Field(description="fraction of images without any output spike")
     weight_snr_db: float | None = Field(default=None, description="10 log10(sum w^2 / sum (w' - w)^2) over all weights")
     out_of_range: float | None = Field(
@@ -65,7 +60,7 @@ class Point(_Part):
     )
 
 
-class Gain(_Part):
+class Gain(Part):
     """Mean accuracy of ``network`` minus that of ``reference`` under the same card, with its 95 % interval.
 
     ``paired``: over the same chips, chip by chip (networks of equal layers). ``interval`` "chips and images": both taken as
@@ -84,7 +79,7 @@ class Gain(_Part):
     interval: Literal["chips", "chips and images"] = "chips"
 
 
-class EnergyUse(_Part):
+class EnergyUse(Part):
     """Spikes and energy per inference of one network, mean over the images; definitions in ``neuronsim.training.ttfs.energy``."""
 
     network: str
@@ -114,11 +109,15 @@ class EnergyUse(_Part):
     card_static_share: float | None = Field(default=None, description="share of static power in card_active_j")
 
 
-class Study(_Part):
+class Study(JsonArtifact):
     """Everything one sweep gave, with what it was made from."""
 
+    noun: ClassVar[str] = "robustness study"
+    made_by: ClassVar[str] = "neuronsim robustness RUN"
+
+    kind: Literal["robustness_study"] = "robustness_study"
     schema_version: Literal[1] = 1
-    kind: Kind
+    study: Kind
     definition: str = Field(description="what the levels are")
     data: str = Field(description="name of the data set")
     data_source: str
@@ -132,26 +131,24 @@ class Study(_Part):
     gains: list[Gain]
     energy: list[EnergyUse]
 
-    def save(self, path: Path | str) -> Path:
-        """Write as JSON, whole or not at all."""
-        return write_text(path, self.model_dump_json(indent=1) + "\n")
+    def made_from(self) -> list[tuple[str, str]]:
+        """See the base class."""
+        card = [("model card", self.card_digest)] if self.card_digest else []
+        return [*card, *(("checkpoint", network.checkpoint_sha256) for network in self.networks)]
 
-    @classmethod
-    def load(cls, path: Path | str) -> Study:
-        """Read and check. Raises InputError when missing, DataError when it is not a study."""
-        path = Path(path)
-        if not path.is_file():
-            raise InputError(f"no study at {path}: make one with 'neuronsim robustness RUN'")
-        try:
-            return cls.model_validate_json(path.read_text(encoding="utf-8"))
-        except (ValidationError, UnicodeDecodeError) as error:
-            raise DataError(f"{path} is not a study file: {error}") from None
+    def names(self) -> dict[str, list[str]]:
+        """See the base class."""
+        return {"experiments": [network.experiment for network in self.networks]}
+
+    def order(self, path: Path) -> tuple[Any, ...]:
+        """Folder by folder, the studies of each in the order of their kinds."""
+        return (str(path.parent), KINDS.index(self.study))
 
     def repeats(self, point: Point) -> str:
         """What the draws of a point are: "chips", "temporal draws" (of one chip without mismatch), "noise draws"."""
-        if self.kind == "card":
+        if self.study == "card":
             return "temporal draws" if point.series == TEMPORAL_ONLY else "chips"
-        return "temporal draws" if self.kind == "jitter" else "noise draws"
+        return "temporal draws" if self.study == "jitter" else "noise draws"
 
     def series(self, network: str, series: str, bits: int | Literal["any"] | None = "any") -> list[Point]:
         """The points of one curve in rising order of level (those without a level first)."""

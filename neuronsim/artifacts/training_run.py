@@ -1,15 +1,20 @@
-"""Reading a training run: its curves (metrics.csv) and what it says about itself (run.json)."""
+"""Training runs: what a run says about itself (run.json) and its curves (metrics.csv)."""
 
 from __future__ import annotations
 
 import csv
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import ClassVar, Literal
 
-from ..errors import DataError, InputError
+from pydantic import Field
 
+from ..errors import DataError
+from .atomic_write import sha256_file
+from .base import JsonArtifact
+
+CHECKPOINTS = (".ckpt", ".safetensors", ".pt")
+METRICS = "metrics.csv"
 COLUMNS = ("stage", "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds")
 
 
@@ -27,45 +32,52 @@ class Epoch:
     seconds: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """A training run folder. ``files``: those of its files that were read."""
+class TrainingRun(JsonArtifact):
+    """run.json of a run folder: what was trained on what. Beside it: experiment.toml, metrics.csv, checkpoints."""
 
-    folder: Path
-    about: dict[str, Any]
-    epochs: tuple[Epoch, ...]
-    files: tuple[Path, ...]
+    noun: ClassVar[str] = "training run"
+    made_by: ClassVar[str] = "neuronsim train EXPERIMENT"
 
-    @property
-    def stages(self) -> list[str]:
-        """Names of the stages in the order in which they ran."""
-        return list(dict.fromkeys(epoch.stage for epoch in self.epochs))
+    kind: Literal["training_run"] = "training_run"
+    schema_version: Literal[1] = 1
+    experiment: str
+    experiment_digest: str
+    seed: int
+    card_digest: str | None = Field(description="card under whose noise it is trained; null: none")
+    start: str | None = Field(description="checkpoint that the weights started from; null: random weights")
+    start_sha256: str | None
+    data: str
+    data_source: str
+    data_sha256: str
+    versions: dict[str, str]
+    finished: bool = False
+    bests: list[dict[str, float] | None] = Field(
+        default_factory=list, description="row of the best epoch of each stage"
+    )
+    n_weights: int | None = Field(default=None, description="null: not finished")
+
+    def made_from(self) -> list[tuple[str, str]]:
+        """See the base class."""
+        return [("model card", self.card_digest)] if self.card_digest else []
+
+    def beside(self, path: Path) -> list[Path]:
+        """The curves, where an epoch has ended."""
+        metrics = path.with_name(METRICS)
+        return [metrics] if metrics.is_file() else []
+
+    def provides(self, path: Path, digest: str) -> Path | None:
+        """The checkpoint of this run that has the SHA-256 ``digest``."""
+        files = sorted(p for p in path.parent.rglob("*") if p.suffix in CHECKPOINTS and p.is_file())
+        return next((p for p in files if sha256_file(p) == digest), None)
 
 
-def load_run(folder: Path | str) -> Run:
-    """Read the run in ``folder``.
+def load_epochs(path: Path | str) -> tuple[Epoch, ...]:
+    """The rows of a run's metrics.csv, in order; none when there is no such file.
 
-    Raises InputError when the folder has neither file, DataError naming the file, line and column that is corrupt.
+    Raises DataError naming the file, line and column that is corrupt.
     """
-    folder = Path(folder)
-    about_path, metrics_path = folder / "run.json", folder / "metrics.csv"
-    files = tuple(path for path in (about_path, metrics_path) if path.is_file())
-    if not files:
-        raise InputError(
-            f"no training run at {folder}: it has neither run.json nor metrics.csv; make one with 'neuronsim train'"
-        )
-    about = _about(about_path) if about_path in files else {}
-    return Run(folder=folder, about=about, epochs=_epochs(metrics_path) if metrics_path in files else (), files=files)
-
-
-def _about(path: Path) -> dict[str, Any]:
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataError(f"{path} is corrupt or not JSON ({error}): train again or remove the folder") from None
-    if not isinstance(about, dict):
-        raise DataError(f"{path} does not describe a run: a JSON object is expected, got {type(about).__name__}")
-    return about
+    path = Path(path)
+    return _epochs(path) if path.is_file() else ()
 
 
 def _epochs(path: Path) -> tuple[Epoch, ...]:

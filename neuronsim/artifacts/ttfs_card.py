@@ -29,20 +29,23 @@ error is uniform within one ``resolution``.
 from __future__ import annotations
 
 import math
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from ..errors import InputError
 from ..statistics.estimate import Estimate
-from .card_base import UNSIGNED, ModelCard
+from .base import UNSIGNED
+from .card_base import ModelCard
 from .card_parts import Energy, Frozen, Kernel, Range, TimingNoise, WeightResponse, _check
 
 
 class TTFSCard(ModelCard):
     """The card of a neuron that fires once per inference (time to first spike). See the module for its equation."""
 
-    code: Literal["ttfs"] = "ttfs"
+    code: ClassVar[str] = "ttfs"
+
+    kind: Literal["ttfs_card"] = "ttfs_card"
     kernel: Kernel
     weights: WeightResponse
     timing_noise: TimingNoise

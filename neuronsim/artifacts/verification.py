@@ -23,20 +23,15 @@ predicts the circuit.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from ..errors import DataError, InputError
-from .atomic_write import write_text
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+from ..schema import Part
+from .base import JsonArtifact
 
 
-class Stimulus(_Part):
+class Stimulus(Part):
     """One fresh run. Times in seconds (TTFS) or rates in hertz; null: silent, or failed where there is a ``reason``."""
 
     trial: int
@@ -49,9 +44,13 @@ class Stimulus(_Part):
     reason: str = Field(default="", description="why the simulation failed")
 
 
-class Verification(_Part):
+class Verification(JsonArtifact):
     """Verdict on a card, with everything it rests on."""
 
+    noun: ClassVar[str] = "verification"
+    made_by: ClassVar[str] = "neuronsim verify CARD"
+
+    kind: Literal["verification"] = "verification"
     schema_version: Literal[1] = 1
     neuron: str
     code: Literal["ttfs", "rate"]
@@ -73,17 +72,10 @@ class Verification(_Part):
     detectable_shift: float | None
     holds: bool
 
-    def save(self, path: Path | str) -> Path:
-        """Write as JSON, whole or not at all."""
-        return write_text(path, self.model_dump_json(indent=1) + "\n")
+    def made_from(self) -> list[tuple[str, str]]:
+        """See the base class."""
+        return [("model card", self.card_digest)]
 
-    @classmethod
-    def load(cls, path: Path | str) -> Verification:
-        """Read and check. Raises InputError when missing, DataError when it is not a verification."""
-        path = Path(path)
-        if not path.is_file():
-            raise InputError(f"no verification at {path}: make one with 'neuronsim verify CARD --out {path}'")
-        try:
-            return cls.model_validate_json(path.read_text(encoding="utf-8"))
-        except (ValidationError, UnicodeDecodeError) as error:
-            raise DataError(f"{path} is not a verification file: {error}") from None
+    def names(self) -> dict[str, list[str]]:
+        """See the base class."""
+        return {"neurons": [self.neuron]}

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..artifacts.atomic_write import sha256_file
 from ..artifacts.card_parts import Provenance
-from ..artifacts.dataset import check, content_sha256, load, plans
+from ..artifacts.dataset import Characterization, plans
 from ..artifacts.rate_card import RateCard
 from ..artifacts.ttfs_card import TTFSCard
 from ..errors import DataError, InputError
@@ -49,15 +48,17 @@ def calibrate(
         raise InputError(f"confidence = {confidence:g} is out of range [0.5, 1): use 0.95 for 95 % intervals")
     if not (isinstance(seed, (int, np.integer)) and seed >= 0):
         raise InputError(f"seed = {seed!r} is out of range: a whole number >= 0")
-    if isinstance(dataset, xr.Dataset):
-        data, digest = check(dataset), content_sha256(dataset)
-    else:
-        data, digest = load(dataset), sha256_file(dataset)
+    source = Characterization(dataset) if isinstance(dataset, xr.Dataset) else Characterization.load(dataset)
+    data = source.data
     _some_success(data)
     options = {"held_out": held_out, "seed": int(seed), "confidence": confidence}
     fit = calibrate_ttfs if data.attrs["code"] == "ttfs" else calibrate_rate
     card = fit(
-        data, held_out=held_out, seed=int(seed), confidence=confidence, provenance=_provenance(data, digest, options)
+        data,
+        held_out=held_out,
+        seed=int(seed),
+        confidence=confidence,
+        provenance=_provenance(data, source.content_digest(), options),
     )
     if out is not None:
         card.save(out)
@@ -93,7 +94,7 @@ def _provenance(dataset: xr.Dataset, digest: str, options: dict[str, float]) -> 
 
     versions["calibrate neuronsim"] = __version__
     return Provenance(
-        dataset_sha256=digest,
+        dataset_digest=digest,
         netlist_sha256=str(dataset.attrs["netlist_sha256"]),
         engine=str(dataset.attrs["engine"]),
         engine_version=str(dataset.attrs["engine_version"]),

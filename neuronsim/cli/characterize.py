@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from ..errors import NeuronsimError
 from .common import Engine, Jobs, Quiet, Seed, Trust, console, output_file, saved, settings
 
 Neuron = Annotated[
@@ -85,14 +85,14 @@ def run_bench(
 
 def _warn_of_old_card(dataset: Path, neuron: str) -> None:
     """Say that the card beside ``dataset`` was calibrated from another dataset of this neuron."""
-    from ..artifacts.atomic_write import sha256_file
+    from ..artifacts.card_base import ModelCard
+    from ..artifacts.netcdf import stored_attribute
 
     try:
-        card = json.loads(dataset.with_name("card.json").read_text(encoding="utf-8"))
-        stale = card["neuron"] == neuron and card["provenance"]["dataset_sha256"] != sha256_file(dataset)
-    except (OSError, ValueError, KeyError, TypeError):  # none, or no card: its reader says what is wrong with it
+        card = ModelCard.load(dataset.with_name("card.json"))
+    except NeuronsimError:  # none, or no card: its reader says what is wrong with it
         return
-    if stale:
+    if card.neuron == neuron and card.provenance.dataset_digest != stored_attribute(dataset, "digest"):
         console.print(
             f"[yellow]card.json is of an earlier dataset[/]: run 'neuronsim calibrate {escape(str(dataset))}'",
             soft_wrap=True,

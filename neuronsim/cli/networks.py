@@ -34,7 +34,7 @@ def show_study(path: Path) -> None:
     from ..report.chapters.robustness.tables import TITLES, about, tables
 
     study = Study.load(path)
-    console.print(f"\n[bold]{TITLES[study.kind]}[/]")
+    console.print(f"\n[bold]{TITLES[study.study]}[/]")
     console.print(about(study), markup=False, soft_wrap=True)
     show_tables(tables(study))
 

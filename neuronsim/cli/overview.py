@@ -190,19 +190,7 @@ def report_command(
     """
     from neuronsim.report import discover, write_report
 
-    parts = discover(folder)
-    page = write_report(
-        output_file(out or folder / "report.html"),
-        datasets=parts.datasets,
-        cards=parts.cards,
-        runs=parts.runs,
-        evaluations=parts.evaluations,
-        studies=parts.studies,
-        levels=parts.levels,
-        conversions=parts.conversions,
-        noisy_weights=parts.noisy_weights,
-        title=title,
-    )
+    page = write_report(output_file(out or folder / "report.html"), discover(folder), title=title)
     saved("report", page)
 
 
@@ -253,14 +241,7 @@ def demo_command(
     )
     show_evaluation(evaluation)
     step(5, "write the report")
-    page = write_report(
-        out / "report.html",
-        datasets=[dataset],
-        cards=[card],
-        runs=[run],
-        evaluations=[evaluation],
-        title="neuronsim demo",
-    )
+    page = write_report(out / "report.html", [dataset, card, run, evaluation], title="neuronsim demo")
     saved("report", page)
     console.print(
         f"done in {time.monotonic() - started:.0f} s: open {page.resolve().as_uri()} in a browser", soft_wrap=True

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 from ..lazy import loader
 from .datasheet import levels_near, write_datasheet
-from .discover import Parts, discover
 
 if TYPE_CHECKING:
-    from .report import write_report
+    from .report import discover, write_report
 
-__all__ = ["Parts", "discover", "levels_near", "write_datasheet", "write_report"]
+__all__ = ["discover", "levels_near", "write_datasheet", "write_report"]
 
-__getattr__ = loader(__name__, {"write_report": "report"})  # with all of its plots: a second
+__getattr__ = loader(__name__, {"discover": "report", "write_report": "report"})  # with all of its plots: a second

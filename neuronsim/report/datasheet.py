@@ -7,9 +7,9 @@ from pathlib import Path
 
 import xarray as xr
 
-from ..artifacts import abstraction_levels as levels_file
-from ..artifacts import dataset as schema
+from ..artifacts.abstraction_levels import AbstractionLevels
 from ..artifacts.card_base import ModelCard
+from ..artifacts.dataset import Characterization
 from ..errors import InputError
 from .page.elements import Source
 from .page.unchanged import digest_of, is_made_from
@@ -19,7 +19,7 @@ def levels_near(dataset: Path, neuron: str) -> Path | None:
     """``levels.nc`` (of 'neuronsim compare') in the folder of the file ``dataset`` or the one above, if ``neuron`` is in it."""
     for folder in (dataset.resolve().parent, dataset.resolve().parent.parent):
         path = folder / "levels.nc"
-        if path.is_file() and neuron in levels_file.load(path)["level"].values:
+        if path.is_file() and neuron in AbstractionLevels.load(path).data["level"].values:
             return path
     return None
 
@@ -43,7 +43,7 @@ def write_datasheet(
     out = Path(out)
     source, digest, made_from = "", "", ""
     if isinstance(dataset, xr.Dataset):
-        data = schema.check(dataset)
+        data = Characterization.check(dataset)
     else:
         path = Path(dataset)
         if path.is_file():
@@ -53,7 +53,7 @@ def write_datasheet(
             made_from = digest_of([source, digest, above, "" if card is None else card.model_dump_json()])
             if is_made_from(out, made_from):
                 return out
-        data = schema.load(path)
+        data = Characterization.load(path).data
     if card is not None:
         check_card(card, data)
     from .datasheet_page import datasheet_page  # the plots: nothing that an unchanged page should wait for

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import xarray as xr
 
-from ..artifacts import abstraction_levels as levels_file
-from ..artifacts import dataset as schema
+from ..artifacts.abstraction_levels import AbstractionLevels
 from ..artifacts.card_base import ModelCard
+from ..artifacts.dataset import cell_plans
 from ..artifacts.rate_card import RateCard
 from ..artifacts.ttfs_card import TTFSCard
 from .chapters.abstraction_levels import levels_section
@@ -70,12 +70,12 @@ def datasheet_page(
         *measured_sections(data, source, card),
     ]
     if levels is not None:
-        sections.append(levels_section(levels_file.load(levels), str(Source.of(Path(levels), beside))))
+        sections.append(levels_section(AbstractionLevels.load(levels).data, str(Source.of(Path(levels), beside))))
     if isinstance(card, TTFSCard | RateCard):
         sections.append(card_section(card, f"model card with digest {card.digest[:12] or 'none'}"))
     sections.append(provenance(data, source, digest))
     attrs = data.attrs
-    plans = [*dict.fromkeys(str(name) for name in data["plan"].values), *schema.cell_plans(data)]
+    plans = [*dict.fromkeys(str(name) for name in data["plan"].values), *cell_plans(data)]
     failed = int((data["status"].values != "ok").sum())
     codes = {"ttfs": "time to first spike", "rate": "firing rate"}
     facts = [

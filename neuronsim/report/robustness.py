@@ -14,7 +14,7 @@ from .page.figures import save_png
 def write_files(study: Study, folder: Path) -> list[Path]:
     """Write ``KIND.png`` (plot), ``KIND.md`` (tables) and ``KIND.csv`` (every point) into ``folder``."""
     return [
-        save_png(PLOTS[study.kind], folder / f"{study.kind}.png", study),
-        write_text(folder / f"{study.kind}.md", markdown(study)),
-        write_text(folder / f"{study.kind}.csv", points_csv(study)),
+        save_png(PLOTS[study.study], folder / f"{study.study}.png", study),
+        write_text(folder / f"{study.study}.md", markdown(study)),
+        write_text(folder / f"{study.study}.csv", points_csv(study)),
     ]

@@ -6,10 +6,10 @@ from typing import Self
 
 from pydantic import model_validator
 
-from ..artifacts.base import _Part
+from ..schema import Part
 
 
-class Estimate(_Part):
+class Estimate(Part):
     """A calibrated value with its 95 % confidence interval [low, high], all in the unit of the field's name."""
 
     value: float

@@ -33,7 +33,7 @@ from transistor_table import readme_table
 
 import neuronsim
 from neuronsim.artifacts.atomic_write import write_text
-from neuronsim.artifacts.dataset import save
+from neuronsim.artifacts.dataset import Characterization
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.circuits import characterize, compare, load_manifest, load_plans, verify
 from neuronsim.circuits.neuron.manifest import netlist_folder
@@ -72,7 +72,7 @@ def main() -> None:
     # apart: the edges of its oscillators are no part of the card, and larger than all the rest
     cell_plans = [plan for plan in plans if isinstance(plan, CellPlan)]
     data = characterize(NEURON, [plan for plan in plans if plan not in cell_plans], jobs=asked.jobs)
-    save(data, DATA)
+    Characterization(data).save(DATA)
     card = neuronsim.calibrate(data, held_out=HELD_OUT, out=CARD)
     # noise-free: the device noise is larger than what the card leaves unexplained, and is told apart from it
     part = data.isel(run=np.flatnonzero(data["plan"].values != "phase_noise"))

@@ -10,11 +10,11 @@ import numpy as np
 import xarray as xr
 
 from neuronsim.analysis.chip_yield import chip_shifts, chip_yield
+from neuronsim.analysis.level_errors import steps
 from neuronsim.analysis.operating_points import always_on
 from neuronsim.analysis.reset import reset_rows, reset_verdict, shift_s, tolerance_s
 from neuronsim.analysis.table3 import output_jitter
 from neuronsim.analysis.thermal import thermal_of
-from neuronsim.artifacts import abstraction_levels as levels
 from neuronsim.artifacts.dataset import select, verdict
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.calibration.prediction import spike_time_interval
@@ -88,7 +88,7 @@ def of_chips(data: xr.Dataset) -> dict[str, Any]:
 
 def of_levels(data: xr.Dataset) -> list[dict[str, Any]]:
     """Each level against the one above."""
-    return [asdict(step) for step in levels.steps(data)]
+    return [asdict(step) for step in steps(data)]
 
 
 def of_card(card: TTFSCard) -> dict[str, Any]:

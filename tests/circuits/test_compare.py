@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from neuronsim.analysis import level_errors
 from neuronsim.artifacts import abstraction_levels as levels
 from neuronsim.circuits import compare
 from neuronsim.circuits.comparison import families, family
@@ -34,14 +35,14 @@ def test_every_neuron_of_the_prefix_is_found_the_most_abstract_first():
 
 
 def test_averaged_netlist_equals_the_event_solver_and_both_differ_from_equation_4(file):
-    data = levels.load(file)
+    data = levels.AbstractionLevels.load(file).data
     assert list(data["level"].values) == ["equation 4", "second-order loop", "pll_nlif_averaged"]
     assert data["tau_s"].values[-1] == 30e-9
     times, weights = data["input_time_tau"].values, data["weight"].values
     theory = spike_time(times, weights)
     fires = theory <= data["window_tau"].values
     np.testing.assert_allclose(data["spike_time_tau"].values[0][fires], theory[fires])
-    solver, netlist = levels.steps(data)
+    solver, netlist = level_errors.steps(data)
     assert solver.against == "equation 4"
     assert netlist.against == "second-order loop"
     assert netlist.n >= 10
@@ -50,21 +51,22 @@ def test_averaged_netlist_equals_the_event_solver_and_both_differ_from_equation_
         netlist.worst < 1e-4 < solver.median
     )  # r = 20: 0.2 % from equation 4 (docs of neuronsim.neuron.phase_locked_loop)
     assert np.isnan(netlist.sampling_tau)
-    assert levels.against_first(data)[1].median > 1e-4
+    assert level_errors.against_first(data)[1].median > 1e-4
 
 
 def test_stimuli_are_those_of_the_seed(file):
     same = compare("pll_nlif_averaged", stimuli=3, seed=4, jobs=1, parameters={"r": 20.0})
-    np.testing.assert_allclose(same["weight"].values[:3, :2], levels.load(file)["weight"].values[:3, :2])
+    np.testing.assert_allclose(
+        same["weight"].values[:3, :2], levels.AbstractionLevels.load(file).data["weight"].values[:3, :2]
+    )
     other = compare("pll_nlif_averaged", stimuli=3, seed=5, jobs=1)
     assert not np.allclose(other["weight"].values[:, 0], same["weight"].values[:, 0])
 
 
 def test_report_and_datasheet_find_the_file(file, tmp_path):
     folder = file.parent
-    assert discover(folder).levels == (file,)
-    assert discover(folder).datasets == ()
-    page = write_report(tmp_path / "report.html", levels=[file]).read_text()
+    assert discover(folder) == (file,)
+    page = write_report(tmp_path / "report.html", [file]).read_text()
     assert "The same neuron at every level" in page
     assert "second-order loop" in page
     assert levels_near(folder / "pll_nlif_averaged" / "x.nc", "pll_nlif_averaged") == file
@@ -80,11 +82,11 @@ def test_what_cannot_be_compared_is_refused(tmp_path):
         compare(["pll_nlif_averaged", "pll_nlif_averaged"])
     with pytest.raises(InputError, match="no level has the parameter 'taus'"):
         compare("pll_nlif_averaged", parameters={"taus": 1.0})
-    with pytest.raises(InputError, match="no levels file"):
-        levels.load(tmp_path / "none.nc")
+    with pytest.raises(InputError, match="no comparison of levels"):
+        levels.AbstractionLevels.load(tmp_path / "none.nc")
     (tmp_path / "broken.nc").write_bytes(b"CDF")
     with pytest.raises(DataError, match="corrupt"):
-        levels.load(tmp_path / "broken.nc")
+        levels.AbstractionLevels.load(tmp_path / "broken.nc")
 
 
 #: largest median and 95th percentile of |t / t_above - 1| that each kind of level may add
@@ -95,7 +97,7 @@ ADDED = {"event solver": (5e-4, 2e-3), "averaged": (2e-5, 2e-4), "switching": (1
 def test_levels_of_the_pll_neuron_are_equivalent(tmp_path):
     """Averaged and switching neuron against the level above, on the same stimuli (r = 50, that of the most detailed level)."""
     data = compare(["pll_nlif_averaged", "pll_nlif_pwm"], stimuli=24, jobs=1, out=tmp_path / "levels.nc")
-    for number, step in enumerate(levels.steps(data), start=1):
+    for number, step in enumerate(level_errors.steps(data), start=1):
         assert step.failed == 0, step
         assert step.agreement > 0.9, step
         kind = str(data["abstraction"].values[number])
@@ -104,7 +106,9 @@ def test_levels_of_the_pll_neuron_are_equivalent(tmp_path):
             assert step.p95 <= ADDED[kind][1], step
             assert step.median > 0, step
     switching = [
-        s for s, kind in zip(levels.steps(data), data["abstraction"].values[1:], strict=True) if kind == "switching"
+        s
+        for s, kind in zip(level_errors.steps(data), data["abstraction"].values[1:], strict=True)
+        if kind == "switching"
     ]
     assert all(s.sampling_tau == pytest.approx(0.02, rel=1e-3) for s in switching)  # 1 ns of 50 ns
 
@@ -115,7 +119,7 @@ def test_the_transistors_join_the_family():
     not (12 stimuli: median 12.6 %, 95th percentile 21.6 %)."""
     data = compare("pll_nlif", stimuli=3, jobs=2)
     assert {str(name) for name in data["level"].values} >= {m.name for m in family("pll_nlif")}
-    last = levels.steps(data)[-1]
+    last = level_errors.steps(data)[-1]
     assert last.failed == 0
     assert last.agreement == 1.0
     assert 0 < last.median < 0.2
@@ -128,4 +132,4 @@ def test_a_copy_joins_by_its_manifest(tmp_path):
     (tmp_path / "pll_nlif_averaged.lib").write_text(text.replace("Cmem mem 0 1n", "Cmem mem 0 1.1n"))
     data = compare(["pll_nlif_averaged", tmp_path / "pll_nlif_averaged.toml"], stimuli=4, jobs=1)
     assert data.sizes["level"] == 4
-    assert levels.steps(data)[-1].bias > 0.02
+    assert level_errors.steps(data)[-1].bias > 0.02

@@ -18,7 +18,6 @@ from neuronsim.neuron.interval_noise import interval_variance
 from neuronsim.neuron.saturated_solver import first_crossing_saturated
 
 ATTRIBUTES = {
-    "schema_version": 1,
     "engine": "synthetic",
     "engine_version": "1",
     "netlist_sha256": "0" * 64,

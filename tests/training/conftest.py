@@ -57,7 +57,7 @@ def make_card(**changes: float | None) -> TTFSCard:
         not_fitted={},
         quality=Quality(n_fit=1, n_held_out=1, median_error=0, p95_error=0, spike_agreement=1),
         provenance=Provenance(
-            dataset_sha256="0",
+            dataset_digest="0",
             netlist_sha256="0",
             engine="test",
             engine_version="0",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from neuronsim.artifacts.training_run import TrainingRun
 from neuronsim.errors import DataError, InputError
 
 from ..datasets import catalogue as data
@@ -25,10 +25,10 @@ class Kept:
     bits: int | None
 
 
-def finished_run(run: Path) -> dict[str, Any]:
+def finished_run(run: Path) -> TrainingRun:
     """run.json of a finished run. Raises InputError when the run is not finished, or the folder holds none."""
     record = read_run(run)
-    if not record["finished"]:
+    if not record.finished:
         raise InputError(
             f"the run in {run} is not finished: give the same 'neuronsim train' command again, it goes on where it stopped"
         )
@@ -66,7 +66,7 @@ def load_network(
 def load_data(run: Path, experiment: Experiment, data_dir: Path | str | None) -> data.DataSet:
     """The data set of a run. Raises DataError when the images found are not those it was trained on."""
     dataset = data.load(experiment.data, data_dir)
-    if dataset.digest != read_run(run)["data_sha256"]:
+    if dataset.digest != read_run(run).data_sha256:
         raise DataError(
             f"{run} was trained on other images of '{experiment.data}' than those found now: use the same --data-dir"
         )

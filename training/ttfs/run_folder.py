@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import zipfile
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import torch
 
 from neuronsim.artifacts.atomic_write import output_errors, sha256_file
 from neuronsim.artifacts.card_base import ModelCard
+from neuronsim.artifacts.training_run import TrainingRun
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import DataError, InputError
 
@@ -22,6 +22,8 @@ from ..seeds import torch_generator
 from .experiment import Experiment, load_experiment
 from .network import TTFSNetwork
 
+#: file in a run folder that says what it holds
+RECORD = "run.json"
 _INITIAL = 0
 
 
@@ -68,19 +70,9 @@ def as_ttfs_card(card: TTFSCard | Path | str | None) -> TTFSCard | None:
     return loaded
 
 
-def read_run(out: Path) -> dict[str, Any]:
+def read_run(out: Path) -> TrainingRun:
     """run.json of a run folder. Raises InputError when there is none, DataError when it is corrupt."""
-    path = out / "run.json"
-    if not path.is_file():
-        raise InputError(
-            f"{out} is not a run folder (no run.json): train with 'neuronsim train EXPERIMENT --out {out}'"
-        )
-    try:
-        run = json.loads(path.read_text(encoding="utf-8"))
-        _ = run["experiment_digest"], run["finished"], run["data_sha256"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} is corrupt ({error!r}): train again with --force") from None
-    return run
+    return TrainingRun.load(out / RECORD)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,23 +111,21 @@ def existing(
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file: name a folder")
     if force and out.is_dir():
-        names = ("run.json", "last.ckpt", "metrics.csv", "experiment.toml")
+        names = (RECORD, "last.ckpt", "metrics.csv", "experiment.toml")
         for path in [*(out / name for name in names), *out.glob("best*.ckpt")]:
             with output_errors(path):
                 path.unlink(missing_ok=True)
-    if not (out / "run.json").is_file():
+    if not (out / RECORD).is_file():
         return "new"
     run = read_run(out)
-    same = run["experiment_digest"] == experiment.digest() and run["card_digest"] == (
-        card.content_digest() if card else None
-    )
-    if not same or run.get("start_sha256") != (start.sha256 if start else None):
+    same = run.experiment_digest == experiment.digest() and run.card_digest == (card.content_digest() if card else None)
+    if not same or run.start_sha256 != (start.sha256 if start else None):
         raise InputError(
             f"{out} holds a run of another experiment, seed, card or start: choose another --out, or --force to replace it"
         )
     if not resume:
         raise InputError(f"{out} already holds this run: resume it, choose another --out, or --force to replace it")
-    if run["finished"]:
+    if run.finished:
         for name in ("best.ckpt", "last.ckpt"):
             read_checkpoint(out / name)
         return "finished"
@@ -150,34 +140,33 @@ def resumable(path: Path, experiment: Experiment) -> dict[str, Any]:
     return checkpoint
 
 
-def check_data(out: Path, provenance: dict[str, Any]) -> None:
+def check_data(out: Path, provenance: TrainingRun) -> None:
     """Raise DataError when ``out`` was started on other images than those of ``provenance``."""
-    if (out / "run.json").is_file():
-        before = read_run(out)["data_sha256"]
-        if before != provenance["data_sha256"]:
+    if (out / RECORD).is_file():
+        before = read_run(out).data_sha256
+        if before != provenance.data_sha256:
             raise DataError(
-                f"{out} was started on other images of '{provenance['data']}': use the same --data-dir, or --force"
+                f"{out} was started on other images of '{provenance.data}': use the same --data-dir, or --force"
             )
 
 
 def provenance_of(
     experiment: Experiment, card: TTFSCard | None, start: Start | None, dataset: data.DataSet
-) -> dict[str, Any]:
+) -> TrainingRun:
     """What run.json says of a run that is not finished."""
     packages = ("neuronsim", "torch", "lightning", "numba", "numpy")
-    return {
-        "experiment": experiment.name,
-        "experiment_digest": experiment.digest(),
-        "seed": experiment.seed,
-        "card_digest": card.content_digest() if card else None,
-        "start": str(start.checkpoint) if start else None,
-        "start_sha256": start.sha256 if start else None,
-        "data": experiment.data,
-        "data_source": dataset.source,
-        "data_sha256": dataset.digest,
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in packages}},
-        "finished": False,
-    }
+    return TrainingRun(
+        experiment=experiment.name,
+        experiment_digest=experiment.digest(),
+        seed=experiment.seed,
+        card_digest=card.content_digest() if card else None,
+        start=str(start.checkpoint) if start else None,
+        start_sha256=start.sha256 if start else None,
+        data=experiment.data,
+        data_source=dataset.source,
+        data_sha256=dataset.digest,
+        versions={"python": platform.python_version(), **{name: _version(name) for name in packages}},
+    )
 
 
 def _version(package: str) -> str:

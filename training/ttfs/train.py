@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from .batches import PlainBatches, TrainingBatches
 from .experiment import Experiment, load_experiment, to_toml
 from .lightning_module import COLUMNS, TTFSModule
 from .run_folder import (
+    RECORD,
     as_ttfs_card,
     best_checkpoint,
     check_data,
@@ -81,7 +81,7 @@ def train(
     with output_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     write_text(out / "experiment.toml", to_toml(experiment))
-    write_text(out / "run.json", json.dumps(provenance, indent=1) + "\n")
+    provenance.save(out / RECORD)
     n_batches = -(-len(dataset.train) // experiment.batch_size)
     module = TTFSModule(network, experiment, n_batches, card)
     checkpoint = resumable(out / "last.ckpt", experiment) if state == "started" else None
@@ -96,8 +96,8 @@ def train(
             _fit(module, dataset, experiment, out, shown, resume=checkpoint is not None, device=device)
         elif checkpoint is not None:
             module.on_load_checkpoint(checkpoint)
-    provenance.update(finished=True, best=module.bests[-1], bests=module.bests, n_weights=network.n_weights)
-    write_text(out / "run.json", json.dumps(provenance, indent=1) + "\n")
+    ended = {"finished": True, "bests": module.bests, "n_weights": network.n_weights}
+    provenance.model_copy(update=ended).save(out / RECORD)
     return out
 
 

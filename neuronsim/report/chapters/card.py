@@ -131,7 +131,7 @@ def card_section(card: TTFSCard | RateCard, source: str, anchor: str = "card") -
     p = card.provenance
     origin = [
         ("digest", card.digest),
-        ("dataset sha256", p.dataset_sha256),
+        ("dataset digest", p.dataset_digest),
         ("netlist sha256", p.netlist_sha256),
         ("engine", f"{p.engine} {p.engine_version}"),
         ("seed", str(p.seed)),

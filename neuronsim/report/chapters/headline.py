@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import xarray as xr
-
+from neuronsim.artifacts.base import Artifact
+from neuronsim.artifacts.dataset import Characterization
 from neuronsim.artifacts.evaluation import Condition, Evaluation
 from neuronsim.artifacts.rate_card import RateCard
 from neuronsim.artifacts.ttfs_card import TTFSCard
@@ -17,10 +17,11 @@ from ..page.elements import Note, Tiles
 Tile = tuple[str, str, str]
 
 
-def headline(
-    datasets: Sequence[xr.Dataset], cards: Sequence[TTFSCard | RateCard], evaluations: Sequence[Evaluation]
-) -> list[Tiles | Note]:
+def headline(artifacts: Sequence[Artifact]) -> list[Tiles | Note]:
     """Tiles: accuracy per condition (clean, quantized, card), held-out error of each card, number of SPICE runs."""
+    datasets = [artifact.data for artifact in artifacts if isinstance(artifact, Characterization)]
+    cards = [artifact for artifact in artifacts if isinstance(artifact, TTFSCard | RateCard)]
+    evaluations = [artifact for artifact in artifacts if isinstance(artifact, Evaluation)]
     blocks: list[Tiles | Note] = []
     for evaluation in evaluations:
         tiles = [tile for name in ("clean", "quantized", "card") if (tile := _accuracy(evaluation, name)) is not None]

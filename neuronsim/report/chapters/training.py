@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
+from pathlib import Path
 
 import numpy as np
 
 from neuronsim.artifacts.evaluation import Condition, Evaluation
-from neuronsim.artifacts.training_run import Run
+from neuronsim.artifacts.training_run import METRICS, TrainingRun, load_epochs
 from neuronsim.units import accuracies, accuracy, percent, quantity, trimmed
 
 from ..page.elements import Block, Note, Picture, Section, Table, Text
@@ -15,18 +15,21 @@ from ..plots_network import accuracy_by_condition, decision_times, training_curv
 from .bench import toml_text
 
 
-def training_section(run: Run, name: str, source: str, anchor: str) -> Section:
-    """Curves of one training run, its stages, and how it was configured."""
+def training_section(run: TrainingRun, path: Path, source: str, anchor: str) -> Section:
+    """Curves of the training run with its run.json at ``path``, its stages, and how it was configured."""
     blocks: list[Block] = []
-    if run.epochs:
+    epochs_of_all = load_epochs(path.with_name(METRICS))
+    if epochs_of_all:
         blocks.append(
             Picture(
-                svg=training_curves(run.epochs), caption="Loss and accuracy per epoch, over all stages.", source=source
+                svg=training_curves(epochs_of_all),
+                caption="Loss and accuracy per epoch, over all stages.",
+                source=source,
             )
         )
         rows = []
-        for stage in run.stages:
-            epochs = [epoch for epoch in run.epochs if epoch.stage == stage]
+        for stage in dict.fromkeys(epoch.stage for epoch in epochs_of_all):
+            epochs = [epoch for epoch in epochs_of_all if epoch.stage == stage]
             validation = np.array([epoch.val_accuracy for epoch in epochs])
             known = np.isfinite(validation)
             best = epochs[int(np.nanargmax(validation))] if known.any() else None
@@ -60,15 +63,9 @@ def training_section(run: Run, name: str, source: str, anchor: str) -> Section:
                 warning=True,
             )
         )
-    if run.about:
-        blocks.append(
-            Text(
-                caption="The run, as recorded by itself.",
-                text=toml_text(json.loads(json.dumps(run.about))),
-                source=source,
-            )
-        )
-    return Section(title=f"Training of {name}", anchor=anchor, blocks=blocks)
+    record = run.model_dump(mode="json", exclude={"digest"})
+    blocks.append(Text(caption="The run, as recorded by itself.", text=toml_text(record), source=source))
+    return Section(title=f"Training of {path.resolve().parent.name}", anchor=anchor, blocks=blocks)
 
 
 def evaluation_section(evaluation: Evaluation, source: str, anchor: str) -> Section:

@@ -99,13 +99,14 @@ Block = Picture | Table | Note | Text | Tiles
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """A titled part of the page; ``short`` stands for the title in the list of contents."""
+    """A titled part of the page; ``short`` stands for the title in the list of contents; ``appendix``: it comes last."""
 
     title: str
     short: str = ""
     anchor: str
     blocks: Sequence[Block]
     intro: str = ""
+    appendix: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from neuronsim.analysis.chip_yield import chip_shifts, chip_yield
-from neuronsim.artifacts.dataset import cells, load, save, select
+from neuronsim.artifacts.dataset import Characterization, cells, select
 from neuronsim.circuits import characterize, load_manifest
 from neuronsim.circuits.campaign.cache import Cache
 from neuronsim.circuits.campaign.trimming import most_counts, needs_trim, next_value
@@ -116,7 +116,7 @@ def test_trimmed_chips_run_like_the_circuit_without_mismatch(pair):
 
 def test_every_run_of_a_chip_has_the_trims_of_the_table(pair, tmp_path):
     _, _, data = pair
-    table = cells(load(save(data, tmp_path / "pair.nc")), "trim")
+    table = cells(Characterization.load(Characterization(data).save(tmp_path / "pair.nc")).data, "trim")
     for chip in range(2):
         last = {}
         for row in range(table.sizes["row"]):

@@ -139,7 +139,7 @@ def test_cells_have_tables_of_their_own(tmp_path):
     path = tmp_path / "cells.nc"
     data = characterize(PLL, plans, jobs=1, out=path)
     assert characterize(PLL, plans, jobs=1).identical(data)  # from the cache
-    loaded = schema.load(path)
+    loaded = schema.Characterization.load(path).data
     assert (loaded.sizes["run"], schema.cell_plans(loaded)) == (0, ["oscillator", "synapse"])
     tuned = schema.cells(loaded, "oscillator")
     low, rest, high = tuned["frequency_hz"].values
@@ -148,7 +148,7 @@ def test_cells_have_tables_of_their_own(tmp_path):
     assert 1 / (2 * (high - low)) == pytest.approx(25e-9, rel=0.25)
     assert np.nanmax(np.abs(schema.cells(loaded, "synapse")["inl_steps"].values)) < 0.5
     with pytest.raises(DataError, match="variable 'synapse_code' is missing"):
-        schema.check(loaded.drop_vars("synapse_code"))
+        schema.Characterization.check(loaded.drop_vars("synapse_code"))
     page = write_datasheet(path, tmp_path / "sheet.html").read_text()
     assert "lock range" in page
     assert "|DNL|" in page
@@ -225,7 +225,7 @@ def test_what_a_reset_came_to():
     provenance = dict.fromkeys(("neuron", "engine", "engine_version", "netlist_sha256", "versions"), "x")
     provenance |= {"code": "ttfs", "seed": 0, "defaults": json.dumps(PLL.defaults())}
     provenance["plans"] = json.dumps({"reset": make_plan("reset", {}).model_dump(mode="json")})
-    data = schema.check(assemble(PLL, runs, results, provenance))
+    data = schema.Characterization.check(assemble(PLL, runs, results, provenance))
     said = reset_verdict(reset_rows(data)).tolist()
     assert said == ["again", "shifted", "silent", "extra", "extra", "silent first", "failed"]
     page = corners_section(data.assign(plan=("run", ["reset"] * 6 + ["corners"])), "")

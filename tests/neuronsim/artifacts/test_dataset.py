@@ -13,9 +13,12 @@ from neuronsim.errors import DataError, InputError, OutputError
 
 def test_round_trip_and_equal_bytes(circuit, tmp_path):
     data = circuit(transfer=30).dataset(0)
-    first, second = schema.save(data, tmp_path / "a.nc"), schema.save(data, tmp_path / "b.nc")
+    first, second = (
+        schema.Characterization(data).save(tmp_path / "a.nc"),
+        schema.Characterization(data).save(tmp_path / "b.nc"),
+    )
     assert first.read_bytes() == second.read_bytes()
-    loaded = schema.load(first)
+    loaded = schema.Characterization.load(first).data
     np.testing.assert_array_equal(loaded["spike_time_s"], data["spike_time_s"])
     assert loaded["plan"].values.tolist() == data["plan"].values.tolist()
     assert schema.plans(loaded) == {"transfer": {}}
@@ -38,26 +41,25 @@ def test_parameter_names_what_there_is(circuit):
 
 @pytest.mark.parametrize("keep", [0.0, 0.3, 0.7, 0.95])
 def test_a_truncated_file_is_refused(circuit, tmp_path, keep):
-    path = schema.save(circuit(transfer=30).dataset(0), tmp_path / "set.nc")
+    path = schema.Characterization(circuit(transfer=30).dataset(0)).save(tmp_path / "set.nc")
     whole = path.read_bytes()
     path.write_bytes(whole[: int(keep * len(whole))])
-    with pytest.raises(DataError, match=r"set\.nc.*characterize again"):
-        schema.load(path)
+    with pytest.raises(DataError, match=r"set\.nc.*neuronsim characterize"):
+        schema.Characterization.load(path)
 
 
 def test_what_is_no_dataset_is_refused(circuit, tmp_path):
     path = tmp_path / "text.nc"
     path.write_text("not netCDF")
     with pytest.raises(DataError, match="corrupt"):
-        schema.load(path)
+        schema.Characterization.load(path)
     with pytest.raises(InputError, match="neuronsim characterize"):
-        schema.load(tmp_path / "absent.nc")
+        schema.Characterization.load(tmp_path / "absent.nc")
 
 
 def test_schema_faults_are_named(circuit, tmp_path):
     data = circuit(transfer=5).dataset(0)
     faults = {
-        "schema_version is 2": data.assign_attrs(schema_version=2),
         "code is 'phase'": data.assign_attrs(code="phase"),
         "variable 'window_s' is missing": data.drop_vars("window_s"),
     }
@@ -66,7 +68,7 @@ def test_schema_faults_are_named(circuit, tmp_path):
     faults["attribute 'engine' is missing"] = attribute
     for words, broken in faults.items():
         with pytest.raises(DataError, match=words):
-            schema.save(broken, tmp_path / "no.nc")
+            schema.Characterization(broken).save(tmp_path / "no.nc")
     assert not list(tmp_path.iterdir())
 
 
@@ -77,17 +79,17 @@ def test_full_disk_leaves_nothing_half_written(circuit, tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     try:
         with pytest.raises(OutputError, match="cannot write"):
-            schema.save(data, tmp_path / "d.nc")
+            schema.Characterization(data).save(tmp_path / "d.nc")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_changed_value_is_noticed(circuit, tmp_path):
-    path = schema.save(circuit(transfer=30).dataset(0), tmp_path / "d.nc")
-    first = schema.load(path)["spike_time_s"].values[0].tobytes()
+    path = schema.Characterization(circuit(transfer=30).dataset(0)).save(tmp_path / "d.nc")
+    first = schema.Characterization.load(path).data["spike_time_s"].values[0].tobytes()
     content = path.read_bytes()
     assert content.count(first) >= 1
     path.write_bytes(content.replace(first, np.float64(1e-7).tobytes(), 1))
     with pytest.raises(DataError, match="damaged"):
-        schema.load(path)
+        schema.Characterization.load(path)

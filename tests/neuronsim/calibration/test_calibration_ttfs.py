@@ -9,7 +9,6 @@ import pytest
 
 import neuronsim
 from neuronsim.artifacts import dataset as schema
-from neuronsim.artifacts.atomic_write import sha256_file
 from neuronsim.artifacts.card_base import ModelCard
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.calibration.energy_fit import fit_energy, lost_field
@@ -290,13 +289,14 @@ def test_quality_is_what_the_card_itself_predicts(circuit):
 
 def test_path_and_memory_give_the_same_numbers_and_the_file_is_named(circuit, tmp_path):
     data = circuit(fit_noise=1e-3).dataset(0)
-    path = schema.save(data, tmp_path / "set.nc")
+    path = schema.Characterization(data).save(tmp_path / "set.nc")
     out = tmp_path / "card.json"
     by_path, by_memory = neuronsim.calibrate(path, out=out), neuronsim.calibrate(data)
     assert isinstance(by_path, TTFSCard)
     assert isinstance(by_memory, TTFSCard)
     assert by_path.kernel == by_memory.kernel
-    assert by_path.provenance.dataset_sha256 == sha256_file(path)
+    assert by_path.provenance == by_memory.provenance
+    assert by_path.provenance.dataset_digest == schema.Characterization.load(path).digest
     assert by_path.provenance.engine == "synthetic"
     assert by_path.provenance.parameters["tau"] == pytest.approx(6.5e-8)
     assert ModelCard.load(out) == by_path

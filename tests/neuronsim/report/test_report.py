@@ -29,6 +29,7 @@ from neuronsim.artifacts.card_parts import (
 )
 from neuronsim.artifacts.evaluation import Condition, Evaluation
 from neuronsim.artifacts.rate_card import RateCard
+from neuronsim.artifacts.training_run import TrainingRun
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import DataError, InputError, OutputError
 from neuronsim.neuron.conductance_bank import ConductanceBank
@@ -50,7 +51,6 @@ PARAMETERS = {
 
 def attributes(neuron: str, code: str, plans: list[str], defaults: dict[str, float]) -> dict[str, Any]:
     return {
-        "schema_version": 1,
         "neuron": neuron,
         "code": code,
         "engine": "ngspice-shared",
@@ -121,7 +121,7 @@ class Bench:
         }
         plans = list(dict.fromkeys(row["plan"] for row in rows))
         found = attributes("pll_nlif_averaged", "ttfs", plans, {name: value[0] for name, value in PARAMETERS.items()})
-        return schema.check(xr.Dataset(data, attrs=found))
+        return schema.Characterization.check(xr.Dataset(data, attrs=found))
 
 
 def ttfs_dataset(*, floor: bool = True, trials: int = 30) -> xr.Dataset:
@@ -168,7 +168,7 @@ def rate_dataset() -> xr.Dataset:
     data |= {"spike_times_s": (("run", "spike"), spikes)}
     for name, value, unit in (("cmem", 1e-12, "F"), ("vth", 1.0, "V")):
         data[f"parameter_{name}"] = ("run", np.full(n, value), {"units": unit})
-    return schema.check(
+    return schema.Characterization.check(
         xr.Dataset(data, attrs=attributes("if_behavioral", "rate", ["fi"], {"cmem": 1e-12, "vth": 1.0}))
     )
 
@@ -178,7 +178,7 @@ def about(value: float, rel: float = 0.02) -> Estimate:
 
 
 def common(neuron: str, sha: str) -> dict[str, Any]:
-    origin = Provenance(dataset_sha256=sha, netlist_sha256="a1" * 32, engine="ngspice-shared", engine_version="39",
+    origin = Provenance(dataset_digest=sha, netlist_sha256="a1" * 32, engine="ngspice-shared", engine_version="39",
                         plans={"transfer": {"trials": 30}}, parameters={"tau": TAU}, seed=7,
                         versions={"neuronsim": "0.1.0"})  # fmt: skip
     quality = Quality(n_fit=20, n_held_out=10, median_error=2.13e-5, p95_error=8.7e-5, spike_agreement=1.0)
@@ -236,7 +236,18 @@ def write_run(folder: Path, card_digest: str) -> Path:
         writer.writerow(["stage", "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds"])
         for stage in ("float", "4-bit"):
             writer.writerows([stage, n, 1 / n, 1 - 0.3 / n, 1.1 / n, 1 - 0.4 / n, 1e-3, 2.5] for n in (1, 2, 3))
-    (folder / "run.json").write_text(json.dumps({"experiment": {"name": "mnist-5k"}, "card_digest": card_digest}))
+    TrainingRun(
+        experiment="mnist-5k",
+        experiment_digest="ab" * 32,
+        seed=0,
+        card_digest=card_digest,
+        start=None,
+        start_sha256=None,
+        data="mnist-5k",
+        data_source="a test",
+        data_sha256="cd" * 32,
+        versions={},
+    ).save(folder / "run.json")
     (folder / "model.ckpt").write_bytes(b"weights")
     return folder
 
@@ -294,11 +305,11 @@ def folder(tmp_path_factory) -> Path:
     """Datasets, cards, a run and an evaluation, made from each other."""
     base = tmp_path_factory.mktemp("report")
     pll, fi = (
-        schema.save(ttfs_dataset(), base / "data" / "pll.nc"),
-        schema.save(rate_dataset(), base / "data" / "fi.nc"),
+        schema.Characterization(ttfs_dataset()).save(base / "data" / "pll.nc"),
+        schema.Characterization(rate_dataset()).save(base / "data" / "fi.nc"),
     )
-    card = ttfs_card(sha256_file(pll)).save(base / "card.json")
-    rate_card(sha256_file(fi)).save(base / "rate-card.json")
+    card = ttfs_card(schema.Characterization.load(pll).content_digest()).save(base / "card.json")
+    rate_card(schema.Characterization.load(fi).content_digest()).save(base / "rate-card.json")
     run = write_run(base / "run", ModelCard.load(card).digest)
     evaluation(ModelCard.load(card).digest, sha256_file(run / "model.ckpt")).save(base / "evaluation.json")
     (base / "other.json").write_text('{"neither": "card nor evaluation"}')
@@ -313,10 +324,7 @@ def sheet(folder: Path) -> str:
 
 
 def report(base: Path, out: Path) -> str:
-    parts = discover(base)
-    return write_report(
-        out, datasets=parts.datasets, cards=parts.cards, runs=parts.runs, evaluations=parts.evaluations
-    ).read_text()
+    return write_report(out, discover(base)).read_text()
 
 
 @pytest.fixture(scope="module")
@@ -497,7 +505,7 @@ def test_the_headline_holds_accuracies_error_and_runs(folder: Path, bound: str) 
     assert shown["accuracy under the card"] == ("95.95 %", "95 % interval 95.55 … 96.25 %; 20 chips, worst 95.00 %")
     assert shown["held-out error of the card (pll_nlif_averaged)"][0] == "0.00213 %"
     assert shown["energy per spike (if_behavioral)"][0] == "2.6 pJ"
-    runs = schema.load(folder / "data" / "pll.nc").sizes["run"] + 4
+    runs = schema.Characterization.load(folder / "data" / "pll.nc").data.sizes["run"] + 4
     assert shown["SPICE runs"] == (str(runs), "if_behavioral, pll_nlif_averaged; 2 failed")
 
 
@@ -546,28 +554,25 @@ def test_the_chain_of_files_is_checked_by_digest(folder: Path, bound: str, tmp_p
     assert ["evaluation.json", "run/model.ckpt", "same digest"] in rows
     assert "Some files here were not made from the others" not in bound
     stranger = evaluation("f" * 64, "e" * 64, card_edited=True).save(tmp_path / "evaluation.json")
-    page = write_report(tmp_path / "x.html", cards=[folder / "card.json"], evaluations=[stranger]).read_text()
+    page = write_report(tmp_path / "x.html", [folder / "card.json", stranger]).read_text()
     assert "Some files here were not made from the others" in page
     assert "edited by hand" in page
 
 
 def test_an_edited_card_is_announced(tmp_path: Path) -> None:
     path = ttfs_card().scaled_noise(30).save(tmp_path / "card.json")
-    assert "edited by hand" in write_report(tmp_path / "x.html", cards=[path]).read_text()
+    assert "edited by hand" in write_report(tmp_path / "x.html", [path]).read_text()
 
 
 def test_equal_input_gives_equal_bytes(folder: Path, tmp_path: Path) -> None:
     data = ttfs_dataset()
-    path = schema.save(
-        data.isel(run=np.flatnonzero(data["plan"].values == "jitter")).drop_dims("trace"), tmp_path / "jitter.nc"
-    )
+    path = schema.Characterization(
+        data.isel(run=np.flatnonzero(data["plan"].values == "jitter")).drop_dims("trace")
+    ).save(tmp_path / "jitter.nc")
     pages = [
         write_report(
             tmp_path / "report.html",
-            datasets=[path, folder / "data" / "fi.nc"],
-            cards=[folder / "card.json"],
-            runs=[folder / "run"],
-            evaluations=[folder / "evaluation.json"],
+            [path, folder / "data" / "fi.nc", folder / "card.json", folder / "run", folder / "evaluation.json"],
         ).read_bytes()
         for _ in range(2)
     ]
@@ -586,16 +591,13 @@ def test_a_datasheet_is_drawn_again_only_for_other_input(folder: Path, tmp_path:
 
 
 def test_discover_finds_parts_by_content(folder: Path) -> None:
-    parts = discover(folder)
-    assert [path.name for path in parts.datasets] == ["fi.nc", "pll.nc"]
-    assert [path.name for path in parts.cards] == ["card.json", "rate-card.json"]
-    assert [path.name for path in parts.runs] == ["run"]
-    assert [path.name for path in parts.evaluations] == ["evaluation.json"]
+    names = [path.relative_to(folder).as_posix() for path in discover(folder)]
+    assert names == ["card.json", "data/fi.nc", "data/pll.nc", "evaluation.json", "rate-card.json", "run/run.json"]
 
 
 def test_nothing_to_report_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nothing to report"):
-        write_report(tmp_path / "x.html", datasets=[], cards=[], runs=[], evaluations=[])
+        write_report(tmp_path / "x.html", [])
     with pytest.raises(InputError, match="nothing to report in"):
         discover(tmp_path)
     with pytest.raises(InputError, match="no folder at"):
@@ -610,7 +612,7 @@ def test_corrupt_files_are_named_and_nothing_is_written(folder: Path, tmp_path: 
     cut.write_bytes((folder / "data" / "pll.nc").read_bytes()[:3000])
     for write in (
         lambda: write_datasheet(cut, tmp_path / "x.html"),
-        lambda: write_report(tmp_path / "x.html", datasets=[cut]),
+        lambda: write_report(tmp_path / "x.html", [cut]),
     ):
         with pytest.raises(DataError, match=r"cut\.nc"):
             write()
@@ -619,7 +621,7 @@ def test_corrupt_files_are_named_and_nothing_is_written(folder: Path, tmp_path: 
     with pytest.raises(DataError, match=r"evaluation\.json"):
         discover(tmp_path)
     with pytest.raises(DataError, match=r"evaluation\.json"):
-        write_report(tmp_path / "x.html", evaluations=[broken])
+        write_report(tmp_path / "x.html", [broken])
     assert not (tmp_path / "x.html").exists()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from neuronsim import units
-from neuronsim.artifacts.training_run import load_run
+from neuronsim.artifacts.training_run import TrainingRun, load_epochs
 from neuronsim.errors import DataError, InputError
 from neuronsim.statistics.summary import Summary, mean_interval
 
@@ -79,14 +79,15 @@ def test_a_summary_of_nothing_is_nan_and_not_an_error() -> None:
     assert math.isnan(Summary.of(np.array([])).mean)
 
 
-def test_a_run_keeps_its_stages_in_order(tmp_path) -> None:
+def test_epochs_come_in_order_with_their_stage(tmp_path) -> None:
     (tmp_path / "metrics.csv").write_text(
         HEADER + "float,1,.9,.8,.9,.7,1e-3,2\nfloat,2,.5,.9,.6,.8,1e-3,2\n4-bit,1,.4,,.5,.8,1e-4,2\n"
     )
-    run = load_run(tmp_path)
-    assert run.stages == ["float", "4-bit"]
-    assert [epoch.epoch for epoch in run.epochs] == [1, 2, 1]
-    assert math.isnan(run.epochs[2].train_accuracy)
+    epochs = load_epochs(tmp_path / "metrics.csv")
+    assert [epoch.stage for epoch in epochs] == ["float", "float", "4-bit"]
+    assert [epoch.epoch for epoch in epochs] == [1, 2, 1]
+    assert math.isnan(epochs[2].train_accuracy)
+    assert load_epochs(tmp_path / "no.csv") == ()
 
 
 @pytest.mark.parametrize(
@@ -101,13 +102,13 @@ def test_a_run_keeps_its_stages_in_order(tmp_path) -> None:
 def test_corrupt_metrics_are_named(tmp_path, content: str, message: str) -> None:
     (tmp_path / "metrics.csv").write_text(content)
     with pytest.raises(DataError, match=message) as error:
-        load_run(tmp_path)
+        load_epochs(tmp_path / "metrics.csv")
     assert str(tmp_path / "metrics.csv") in str(error.value)
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path) -> None:
-    with pytest.raises(InputError, match=r"neither run\.json nor metrics\.csv"):
-        load_run(tmp_path)
+    with pytest.raises(InputError, match=r"no training run at .*run\.json"):
+        TrainingRun.load(tmp_path / "run.json")
     (tmp_path / "run.json").write_text("[1]")
     with pytest.raises(DataError, match="JSON object"):
-        load_run(tmp_path)
+        TrainingRun.load(tmp_path / "run.json")

@@ -31,7 +31,7 @@ def make_card(**changes):
     }  # fmt: skip
     energy = Energy(per_spike_j=Estimate.exact(2e-12), static_w=Estimate.exact(1e-6))
     about = Provenance(
-        dataset_sha256="0",
+        dataset_digest="0",
         netlist_sha256="0",
         engine="test",
         engine_version="0",

@@ -218,9 +218,8 @@ def test_the_reproduction_resumes_and_joins_the_report(few_images, tmp_path, mon
 
     from neuronsim.report import discover, write_report
 
-    parts = discover(tmp_path)
-    assert parts.noisy_weights == (path,)
-    page = write_report(tmp_path / "report.html", noisy_weights=parts.noisy_weights).read_text()
+    assert discover(tmp_path) == (path,)
+    page = write_report(tmp_path / "report.html", discover(tmp_path)).read_text()
     assert "28x28-12c5-2s-64c5-2s-10o: accuracy under noisy weights" in page
     assert "701.3 ±134.8" in page
 

@@ -120,10 +120,8 @@ def test_files_beside_the_study(made, study):
 
 
 def test_the_report_shows_it(made, tmp_path):
-    parts = discover(made)
-    assert [path.name for path in parts.conversions] == ["conversion.json"]
-    assert not parts.runs
-    page = write_report(tmp_path / "report.html", conversions=parts.conversions).read_text()
+    assert [path.name for path in discover(made)] == ["conversion.json"]
+    page = write_report(tmp_path / "report.html", discover(made)).read_text()
     assert tables_conversion.TITLE in page
     assert "digits_tiny" in page
 

@@ -262,9 +262,8 @@ def test_files_hold_the_same_numbers_and_the_report_shows_them(single_run, tmp_p
     text = (tmp_path / "quantization.md").read_text()
     assert f"| 2 bit | {100 * two.accuracy:.2f} |" in text
     assert (tmp_path / "quantization.png").read_bytes().startswith(b"\x89PNG")
-    parts = discover(tmp_path)
-    assert [path.name for path in parts.studies] == ["quantization.json"]
-    page = write_report(tmp_path / "r.html", studies=parts.studies, runs=[single_run]).read_text()
+    assert [path.name for path in discover(tmp_path)] == ["quantization.json"]
+    page = write_report(tmp_path / "r.html", [*discover(tmp_path), single_run]).read_text()
     assert "Accuracy with b-bit weights" in page
     assert "No run kept a full-precision checkpoint" in page
     assert "same digest" in page

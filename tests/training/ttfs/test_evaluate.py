@@ -104,7 +104,7 @@ def test_a_single_chip_has_no_interval_anywhere(quick_run, tmp_path, card, capsy
     show_evaluation(path)
     row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("card "))
     assert "none: one chip" in row
-    page = write_report(tmp_path / "r.html", evaluations=[path]).read_text()
+    page = write_report(tmp_path / "r.html", [path]).read_text()
     assert "one chip: no interval" in page
 
 

@@ -112,10 +112,10 @@ def _study(
     card = settings.card if kind in ("card", "energy") else None
     first = found[0]
     return Study(
-        kind=kind,
+        study=kind,
         definition=DEFINITIONS[kind],
         data=first.experiment.data,
-        data_source=str(first.record.get("data_source", first.experiment.data)),
+        data_source=first.record.data_source,
         n_images=int(results[0]["n"]),
         seed=settings.seed,
         card=card.neuron if card else None,

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from neuronsim.artifacts.atomic_write import sha256_file
 from neuronsim.artifacts.robustness_study import Origin
+from neuronsim.artifacts.training_run import TrainingRun
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import InputError
 from neuronsim.training.datasets.catalogue import DataSet
@@ -29,7 +30,7 @@ class Subject:
     """One network: a checkpoint of a finished run. ``final``: the one the run deploys."""
 
     run: Path
-    record: dict[str, Any]
+    record: TrainingRun
     experiment: Experiment
     kept: Kept
     origin: Origin
@@ -47,7 +48,7 @@ class Subject:
 
     def key(self) -> list[Any]:
         """What decides its answers: weights, encoding and images."""
-        return [self.origin.checkpoint_sha256, self.experiment.digest(), self.record["data_sha256"]]
+        return [self.origin.checkpoint_sha256, self.experiment.digest(), self.record.data_sha256]
 
 
 def subjects(runs: Sequence[Path | str]) -> list[Subject]:
@@ -76,11 +77,11 @@ def subjects(runs: Sequence[Path | str]) -> list[Subject]:
                 experiment=experiment.name,
                 stage=checkpoint.stage,
                 trained_bits=checkpoint.bits,
-                trained_card_digest=record.get("card_digest"),
+                trained_card_digest=record.card_digest,
                 run_seed=experiment.seed,
                 checkpoint=f"{name}/{checkpoint.path.name}",
                 checkpoint_sha256=sha256_file(checkpoint.path),
-                n_weights=int(record["n_weights"]),
+                n_weights=record.n_weights or 0,
             )
             last = checkpoint is kept[-1]
             found.append(
@@ -88,7 +89,7 @@ def subjects(runs: Sequence[Path | str]) -> list[Subject]:
             )
     first = found[0]
     for other in found:
-        if other.record["data_sha256"] != first.record["data_sha256"]:
+        if other.record.data_sha256 != first.record.data_sha256:
             raise InputError(
                 f"{first.run} was trained on '{first.experiment.data}' and {other.run} on other images "
                 f"('{other.experiment.data}'): compare runs of one data set, give the others in a call of their own"

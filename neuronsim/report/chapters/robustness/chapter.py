@@ -21,13 +21,13 @@ def robustness_section(study: Study, source: str, anchor: str) -> Section:
             )
         )
     widths = sorted({n.trained_bits for n in study.networks if n.trained_bits is not None})
-    if study.kind == "quantization" and not any(n.trained_bits is None for n in study.networks):
+    if study.study == "quantization" and not any(n.trained_bits is None for n in study.networks):
         text = (
             'No run kept a full-precision checkpoint: "after training" quantizes the weights behind those trained at '
             f"{', '.join(map(str, widths))} bit."
         )
         blocks.append(Note(text=text))
-    blocks.append(Picture(svg=PLOTS[study.kind](study), caption=about(study), source=source))
+    blocks.append(Picture(svg=PLOTS[study.study](study), caption=about(study), source=source))
     blocks += tables(study, source)
     rows = [
         (n.label, n.experiment, "full" if n.trained_bits is None else f"{n.trained_bits} bit", str(n.run_seed), n.checkpoint,
@@ -36,4 +36,4 @@ def robustness_section(study: Study, source: str, anchor: str) -> Section:
     ]  # fmt: skip
     header = ("network", "experiment", "trained at", "seed", "checkpoint", "sha256", "weights")
     blocks.append(Table(caption="Networks of this study.", header=header, rows=rows, source=source))
-    return Section(title=TITLES[study.kind], anchor=anchor, blocks=blocks)
+    return Section(title=TITLES[study.study], anchor=anchor, blocks=blocks)

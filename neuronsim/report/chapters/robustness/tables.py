@@ -17,12 +17,12 @@ NONE = "–"
 def tables(study: Study, source: str = "") -> list[Table]:
     """The tables of ``study``; the first is the main one."""
     make = {"quantization": _quantization, "snr": _snr, "jitter": _jitter, "card": _card, "energy": _energy}
-    return make[study.kind](study, source)
+    return make[study.study](study, source)
 
 
 def markdown(study: Study) -> str:
     """All tables as Markdown, under a title that says what they are about."""
-    lines = [f"# {TITLES[study.kind]}", "", f"{about(study)}", ""]
+    lines = [f"# {TITLES[study.study]}", "", f"{about(study)}", ""]
     for table in tables(study):
         lines += [table.markdown(), ""]
     return "\n".join(lines)
@@ -30,7 +30,7 @@ def markdown(study: Study) -> str:
 
 def points_csv(study: Study) -> str:
     """Every point (energy: every network) with all its fields; lists are joined by blanks."""
-    entries = [entry.model_dump() for entry in (study.energy if study.kind == "energy" else study.points)]
+    entries = [entry.model_dump() for entry in (study.energy if study.study == "energy" else study.points)]
     text = io.StringIO()
     writer = csv.DictWriter(text, list(entries[0]) if entries else [], lineterminator="\n")
     writer.writeheader()
