@@ -68,11 +68,11 @@ class Bench:
     def note(self, run: Path) -> None:
         """Remember the experiment of a run folder, and of the run that it started from, for the provenance of the part."""
         record = finished_run(run)
-        start = Path(record["start"]).parent.name if record["start"] else None
+        start = Path(record.start).parent.name if record.start else None
         self.runs[run.name] = {
-            "experiment": record["experiment"],
-            "seed": record["seed"],
-            "digest": record["experiment_digest"],
+            "experiment": record.experiment,
+            "seed": record.seed,
+            "digest": record.experiment_digest,
             "start": start,
         }
         if start and start not in self.runs and (self.out / start / "run.json").is_file():
@@ -95,12 +95,12 @@ class Bench:
         """Figures and learning curve of a finished run."""
         with (run / "metrics.csv").open(encoding="utf-8") as stream:
             rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
-        record = json.loads((run / "run.json").read_text(encoding="utf-8"))
+        record = finished_run(run)
         answers = {kept.bits or 32: self.answers(run, kept) for kept in checkpoints(run)}
         return {
             "test_accuracy": {str(bits): float(right.mean()) for bits, right in answers.items()},
             "n_images": len(next(iter(answers.values()))),
-            "validation_accuracy": [best and best["val_accuracy"] for best in record["bests"]],
+            "validation_accuracy": [best and best["val_accuracy"] for best in record.bests],
             "seconds": sum(row["seconds"] for row in rows),
             "epochs": len(rows),
             "curve": {

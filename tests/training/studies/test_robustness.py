@@ -298,10 +298,10 @@ def test_runs_are_checked(single_run, tmp_path, monkeypatch):
     shutil.copytree(single_run, other)
     assert {s.label for s in subjects([single_run, other])} == {f"{p.parent.name}/digits" for p in (single_run, other)}
     record = json.loads((other / "run.json").read_text())
-    (other / "run.json").write_text(json.dumps({**record, "finished": False}))
+    (other / "run.json").write_text(json.dumps({**record, "digest": "unsigned", "finished": False}))
     with pytest.raises(InputError, match="not finished"):
         stress(other)
-    (other / "run.json").write_text(json.dumps({**record, "data_sha256": "0"}))
+    (other / "run.json").write_text(json.dumps({**record, "digest": "unsigned", "data_sha256": "0"}))
     with pytest.raises(InputError, match="of one data set"):
         stress([single_run, other])
     with pytest.raises(DataError, match="other images"):

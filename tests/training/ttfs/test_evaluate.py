@@ -190,9 +190,9 @@ def test_arguments_are_checked(quick_run, tmp_path, change, message):
 
 
 def test_only_finished_runs(quick_run, tmp_path):
-    with pytest.raises(InputError, match="not a run folder"):
+    with pytest.raises(InputError, match="no training run at"):
         evaluate(tmp_path)
     run = json.loads((quick_run / "run.json").read_text())
-    (tmp_path / "run.json").write_text(json.dumps({**run, "finished": False}))
+    (tmp_path / "run.json").write_text(json.dumps({**run, "digest": "unsigned", "finished": False}))
     with pytest.raises(InputError, match="not finished"):
         evaluate(tmp_path)

@@ -71,7 +71,7 @@ def test_run_folder_is_complete(quick_run):
     run = json.loads((quick_run / "run.json").read_text())
     assert run["finished"]
     last_stage = [float(row["val_accuracy"]) for row in rows if row["stage"] == "1"]
-    assert run["best"]["val_accuracy"] == max(last_stage) > 0.9
+    assert run["bests"][-1]["val_accuracy"] == max(last_stage) > 0.9
 
 
 def test_training_starts_from_the_weights_of_another_run(quick_run, tmp_path):
@@ -175,7 +175,7 @@ def test_damaged_checkpoint_and_run_file_are_named(quick_run, tmp_path):
     with pytest.raises(DataError, match=r"last\.ckpt is corrupt.*checksum"):
         train("digits_quick", out=run, progress=False)
     (run / "run.json").write_text("{")
-    with pytest.raises(DataError, match=r"run\.json is corrupt"):
+    with pytest.raises(DataError, match=r"run\.json is no training run: corrupt"):
         train("digits_quick", out=run, progress=False)
 
 
@@ -218,4 +218,4 @@ def test_training_on_a_gpu_learns(tmp_path):
     if not torch.cuda.is_available():
         pytest.skip("no GPU here; runs where torch sees one")
     run = train("digits_quick", out=tmp_path / "gpu", epochs=2, progress=False)
-    assert json.loads((run / "run.json").read_text())["best"]["val_accuracy"] > 0.8
+    assert json.loads((run / "run.json").read_text())["bests"][-1]["val_accuracy"] > 0.8
