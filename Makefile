@@ -23,7 +23,7 @@ INSTALLED := $(VENV)/.installed
 DATA_OPTION = $(if $(DATA_DIR),--data-dir $(DATA_DIR))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup ngspice demo characterize calibrate verify train evaluate robustness report test check format bench bench-ttfs bench-rate bench-transistor bench-training bench-papers noisy-weights noise-adaptor clean
+.PHONY: help setup ngspice demo characterize calibrate verify train evaluate robustness report test check format files-page bench bench-ttfs bench-rate bench-transistor bench-training bench-papers noisy-weights noise-adaptor clean
 
 help:  ## Show this list
 	@echo "neuronsim: from a neuron circuit in ngspice to a network's accuracy under that circuit's noise"
@@ -93,15 +93,19 @@ report: $(INSTALLED)  ## Bind everything in OUT into one HTML page
 test: ngspice $(INSTALLED)  ## Run the tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
-check: ngspice $(INSTALLED)  ## Format check, lint, types and tests
+check: ngspice $(INSTALLED)  ## Format check, lint, directions of imports, types and tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports
 	$(BIN)/pyright
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 format: $(INSTALLED)  ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+files-page: $(INSTALLED)  ## Write docs/files.md: every kind of file and its fields
+	$(BIN)/python docs/make_files_page.py
 
 bench: ngspice $(INSTALLED)  ## Measure speed and accuracy; update tests/benchmarks/results.json and the README
 	$(BIN)/python tests/benchmarks/measure.py --jobs $(JOBS)
