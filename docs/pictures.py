@@ -78,7 +78,7 @@ def jitter(axes: Axes, data: xr.Dataset) -> None:
 
 def draw(path: Path) -> None:
     """Draw all three parts side by side."""
-    data = datasets.load(DATA / "transistor.nc")
+    data = xr.load_dataset(DATA / "transistor.nc", engine="h5netcdf")
     card = ModelCard.load(DATA / "transistor_card.json")
     if not isinstance(card, TTFSCard):
         raise TypeError("transistor_card.json is the card of a neuron that fires once")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import doctest
 import importlib
+import io
 import re
 import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import typer
-from pytest_examples import CodeExample, EvalExample, find_examples
+from markdown_it import MarkdownIt
 
 from neuronsim.cli import app
 
@@ -23,27 +27,48 @@ def _name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def _python(page: Path) -> list[CodeExample]:
-    return [example for example in find_examples(page) if example.prefix_tags() & {"py", "python"}]
+@dataclass(frozen=True)
+class Example:
+    """A python block of a page: the text block that follows it is what it prints; a comment before it says why it is not run."""
+
+    page: Path
+    line: int
+    code: str
+    output: str | None
+    not_run: str | None
+
+    def __str__(self) -> str:
+        return f"{_name(self.page)}:{self.line}"
 
 
-@pytest.mark.parametrize("example", [e for page in PAGES for e in _python(page)], ids=str)
-def test_python_of_the_pages_runs(example: CodeExample, eval_example: EvalExample, tmp_path, monkeypatch):
-    """In a folder of its own; ``#>`` lines are what it prints. A block that cannot run says why: {test="not run: reason"}."""
-    reason = example.prefix_settings().get("test", "")
-    if reason.startswith("not run: "):
-        pytest.skip(reason)
+def _examples(page: Path) -> Iterator[Example]:
+    tokens = [None, *MarkdownIt().parse(page.read_text(encoding="utf-8")), None]
+    for before, block, after in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if block and block.type == "fence" and block.info == "python" and block.map:
+            reason = re.match(r"<!-- not run: (.*) -->", before.content) if before else None
+            output = after.content if after and after.type == "fence" and after.info == "text" else None
+            yield Example(page, block.map[0] + 1, block.content, output, reason[1] if reason else None)
+
+
+@pytest.mark.parametrize("example", [example for page in PAGES for example in _examples(page)], ids=str)
+def test_python_of_the_pages_runs_and_prints_what_they_say(example: Example, tmp_path, monkeypatch):
+    if example.not_run:
+        pytest.skip(example.not_run)
     monkeypatch.chdir(tmp_path)
-    eval_example.set_config(line_length=120)
-    eval_example.run_print_check(example)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile("\n" * example.line + example.code, str(example.page), "exec"), {"__name__": "__main__"})
+    assert printed.getvalue() == (example.output or "")
 
 
-def _commands(page: Path) -> list[str]:
-    """The command lines of a page: of its unmarked and bash blocks, without comments."""
-    blocks = re.findall(r"^```(?:bash)?\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-    inline = re.findall(r"`(neuronsim [a-z][^`]*)`", re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL))
-    lines = [line.partition("#")[0].strip() for block in blocks for line in block.splitlines()]
-    return [line for line in [*lines, *inline] if line.startswith("neuronsim ")]
+def _commands(page: Path) -> Iterator[str]:
+    """The command lines of a page: in bash blocks, without comments, and in the text."""
+    for token in MarkdownIt("commonmark").enable("table").parse(page.read_text(encoding="utf-8")):
+        if token.type == "fence" and token.info == "bash":
+            lines = [line.partition("#")[0].strip() for line in token.content.splitlines()]
+        else:
+            lines = [part.content for part in token.children or [] if part.type == "code_inline"]
+        yield from (line for line in lines if re.match("neuronsim [a-z]", line))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)
