@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import doctest
-import importlib
+import importlib.util
 import io
 import re
 import shlex
@@ -124,3 +124,13 @@ def test_examples_of_docstrings_run(name: str):
     outcome = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
     assert outcome.attempted > 0
     assert outcome.failed == 0
+
+
+def test_picture_of_the_readme_is_drawn_from_committed_data(tmp_path):
+    script = importlib.util.spec_from_file_location("pictures", ROOT / "docs" / "pictures.py")
+    assert script
+    assert script.loader
+    pictures = importlib.util.module_from_spec(script)
+    script.loader.exec_module(pictures)
+    pictures.draw(tmp_path / "neuron.png")
+    assert (tmp_path / "neuron.png").stat().st_size > 50_000

@@ -1,4 +1,4 @@
-"""Table and plot of docs/measured.md of the trained networks, from training.json."""
+"""The table and plot of docs/measured.md on the trained networks, from training.json."""
 
 from __future__ import annotations
 
