@@ -8,6 +8,7 @@ fitted to half of the transfer runs).
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -83,7 +84,8 @@ def draw(path: Path) -> None:
     if not isinstance(card, TTFSCard):
         raise TypeError("transistor_card.json is the card of a neuron that fires once")
     page = Figure(figsize=(12, 4), layout="constrained")
-    left, middle, right = page.subfigures(1, 3, width_ratios=(1.15, 1, 1))
+    parts: Any = page.subfigures(1, 3, width_ratios=(1.15, 1, 1))
+    left, middle, right = parts
     one_run(left, data)
     against_card(middle.subplots(), data, card)
     jitter(right.subplots(), data)

@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -76,7 +77,8 @@ def test_commands_of_the_pages_parse(page: Path):
     """Subcommand, arguments and options are the command line's; nothing is run."""
     wrong = []
     for line in _commands(page):
-        command, words = typer.main.get_command(app), shlex.split(line)[1:]
+        command: Any = typer.main.get_command(app)
+        words = shlex.split(line)[1:]
         while hasattr(command, "commands") and words:
             name = words.pop(0)
             if name not in command.commands:
@@ -115,8 +117,8 @@ def test_readme_is_short():
 
 def _modules_with_examples() -> list[str]:
     files = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
-    shown = [path.relative_to(ROOT).with_suffix("") for path in files if ">>> " in path.read_text(encoding="utf-8")]
-    return [".".join(path.parts if path.parts[0] == "neuronsim" else ("neuronsim", *path.parts)) for path in shown]
+    modules = [path.relative_to(ROOT).with_suffix("") for path in files if ">>> " in path.read_text(encoding="utf-8")]
+    return [".".join(path.parts if path.parts[0] == "neuronsim" else ("neuronsim", *path.parts)) for path in modules]
 
 
 @pytest.mark.parametrize("name", _modules_with_examples())
