@@ -17,7 +17,7 @@ from matplotlib.figure import Figure, SubFigure
 
 from neuronsim import ModelCard, TTFSCard
 from neuronsim.analysis.table3 import output_jitter
-from neuronsim.artifacts import dataset as datasets
+from neuronsim.artifacts.dataset import Characterization, select
 from neuronsim.calibration.prediction import spike_times
 
 HERE = Path(__file__).parent
@@ -50,7 +50,7 @@ def one_run(page: SubFigure, data: xr.Dataset) -> None:
 
 def against_card(axes: Axes, data: xr.Dataset, card: TTFSCard) -> None:
     """Spike times of the noise-free transfer runs against those that the card predicts."""
-    rows = datasets.select(data, "transfer")
+    rows = select(data, "transfer")
     times, weights = rows["input_time_s"].values, rows["weight"].values
     predicted = spike_times(card, times, weights) / NS
     measured = rows["spike_time_s"].values / NS
@@ -64,7 +64,7 @@ def against_card(axes: Axes, data: xr.Dataset, card: TTFSCard) -> None:
 
 def jitter(axes: Axes, data: xr.Dataset) -> None:
     """Distribution of the output jitter at each level of input jitter; the values of paper 004 over it."""
-    levels = output_jitter(datasets.select(data, "jitter"), "jitter").levels
+    levels = output_jitter(select(data, "jitter"), "jitter").levels
     at = np.array([100 * level.level for level in levels])
     errors = [100 * level.errors for level in levels]
     boxes = axes.boxplot(errors, positions=at, widths=0.9, showfliers=False, patch_artist=True, manage_ticks=False)
@@ -79,7 +79,7 @@ def jitter(axes: Axes, data: xr.Dataset) -> None:
 
 def draw(path: Path) -> None:
     """Draw all three parts side by side."""
-    data = xr.load_dataset(DATA / "transistor.nc", engine="h5netcdf")
+    data = Characterization.load(DATA / "transistor.nc").data
     card = ModelCard.load(DATA / "transistor_card.json")
     if not isinstance(card, TTFSCard):
         raise TypeError("transistor_card.json is the card of a neuron that fires once")
