@@ -107,7 +107,7 @@ format: $(INSTALLED)  ## Format the code
 files-page: $(INSTALLED)  ## Write docs/files.md: every kind of file and its fields
 	$(BIN)/python docs/make_files_page.py
 
-bench: ngspice $(INSTALLED)  ## Measure speed and accuracy; update tests/benchmarks/results.json and the README
+bench: ngspice $(INSTALLED)  ## Measure speed and accuracy; update tests/benchmarks/results.json and docs/measured.md
 	$(BIN)/python tests/benchmarks/measure.py --jobs $(JOBS)
 
 bench-ttfs: $(INSTALLED)  ## Measure TTFS layers against the published algorithm (FULL=1: whole epochs on MNIST)
@@ -116,13 +116,13 @@ bench-ttfs: $(INSTALLED)  ## Measure TTFS layers against the published algorithm
 bench-rate: $(INSTALLED)  ## Measure the rate-coded engine against naive sampling of noisy weights (CHECKPOINT: a trained network; WHOLE=1: all test images too)
 	$(BIN)/python tests/benchmarks/bench_rate.py $(if $(IMAGES),--images $(IMAGES)) $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(if $(WHOLE),--whole) $(DATA_OPTION)
 
-bench-transistor: ngspice $(INSTALLED)  ## Measure the transistor neuron: card, corners, table 3 (an hour; goes on where it stopped; GF180=1: the one in 180 nm; TIMES=1: how long it takes, cold)
+bench-transistor: ngspice $(INSTALLED)  ## Measure the transistor neuron: card, corners, table 3 (an hour; resumed where it stopped; GF180=1: the one in 180 nm; TIMES=1: how long it takes, cold)
 	$(BIN)/python tests/benchmarks/$(if $(GF180),processes,$(if $(TIMES),transistor_times,measure_transistor)).py --jobs $(JOBS)
 
-bench-training: ngspice $(INSTALLED)  ## Train the networks the README quotes (hours; goes on where it stopped)
+bench-training: ngspice $(INSTALLED)  ## Train the networks that docs/measured.md quotes (hours; resumed where it stopped)
 	$(BIN)/python tests/benchmarks/train_networks.py --jobs $(JOBS) $(DATA_OPTION)
 
-bench-papers: ngspice $(INSTALLED)  ## Reproduce papers 000 and 003 as far as the README tells (hours; goes on where it stopped)
+bench-papers: ngspice $(INSTALLED)  ## Reproduce papers 000 and 003 as far as docs/measured.md tells (hours; resumed where it stopped)
 	$(BIN)/python tests/benchmarks/papers.py --jobs $(JOBS) $(DATA_OPTION)
 
 clean:  ## Remove build results (not .venv and not the cache of SPICE runs)

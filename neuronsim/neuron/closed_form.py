@@ -28,6 +28,11 @@ def spike_time(
     are safe.
 
     Raises InputError for NaN, shapes that do not broadcast, weights that are not finite, tau <= 0 or threshold <= 0.
+
+    >>> spike_time([0.3, 0.6], [0.9, 0.8]).round(4)  # (0.9 e^0.3 + 0.8 e^0.6) / 0.7 = e^1.3397
+    np.float64(1.3397)
+    >>> spike_time([0.3, 0.6], [[0.9, 0.8], [0.4, 0.5]])  # a total weight below the threshold stays silent
+    array([1.33971474,        inf])
     """
     t, w = checks.spikes(times, weights)
     tau_, theta = (
@@ -75,6 +80,10 @@ def spike_time_gradient(
     that stay silent. The first sums to 1 over the inputs: delaying every input delays the output as much.
 
     Raises InputError as :func:`spike_time` does.
+
+    >>> by_time, by_weight = spike_time_gradient([0.3, 0.6, 2.0], [0.9, 0.8, 1.0])
+    >>> by_time.round(3), by_weight.round(3)  # the third input comes after the spike
+    (array([0.455, 0.545, 0.   ]), array([-0.923, -0.747,  0.   ]))
     """
     t, w = checks.spikes(times, weights)
     out = spike_time(t, w, tau=tau, threshold=threshold)[..., None]

@@ -27,6 +27,12 @@ class ConductanceBank:
     """A bank of ``bits`` bits and full scale ``w_max`` (in units of the unit weight).
 
     Raises InputError for bits outside 1..32 or a w_max that is not a positive number.
+
+    >>> bank = ConductanceBank(bits=2, w_max=1.5)
+    >>> bank.levels()
+    array([-1.5, -0.5,  0.5,  1.5])
+    >>> bank.quantize([-0.9, 0.1, 7.0])
+    array([-0.5,  0.5,  1.5])
     """
 
     bits: int

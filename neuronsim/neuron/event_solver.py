@@ -129,6 +129,11 @@ def first_crossing(
 
     Raises InputError for NaN, shapes that do not broadcast, tau or threshold <= 0, r <= 2, or a threshold that the ramp
     has already made negative at the first input (only possible for times before the release of reset).
+
+    >>> first_crossing([0.3, 0.6], [0.9, 0.8]).round(4)  # ideal kernel: equation 4
+    np.float64(1.3397)
+    >>> first_crossing([0.3, 0.6], [0.9, 0.8], ramp=[0.01, 0.03], second_pole_ratio=200).round(4)
+    array([1.3594, 1.4017])
     """
     checks.positive("tau", tau, "time constant")
     checks.positive("threshold", threshold, "level")

@@ -55,7 +55,11 @@ def interval(
 def rate(
     current: ArrayLike, *, charge_per_spike: ArrayLike, rheobase: ArrayLike = 0.0, refractory: ArrayLike = 0.0
 ) -> NDArray[np.float64]:
-    """Firing rate in hertz for ``current`` in amperes: 1 / :func:`interval`, 0 at and below the rheobase."""
+    """Firing rate in hertz for ``current`` in amperes: 1 / :func:`interval`, 0 at and below the rheobase.
+
+    >>> rate([0.5e-9, 2e-9], charge_per_spike=1e-15, rheobase=1e-9).round(-3)
+    array([      0., 1443000.])
+    """
     return 1.0 / interval(current, charge_per_spike=charge_per_spike, rheobase=rheobase, refractory=refractory)
 
 

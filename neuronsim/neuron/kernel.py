@@ -34,7 +34,13 @@ def coefficients(
 
 
 def kernel(t: ArrayLike, second_pole_ratio: ArrayLike | None = None) -> NDArray[np.float64]:
-    """g at times ``t`` (any shape, in tau, +-inf allowed); broadcasts with ``second_pole_ratio``."""
+    """g at times ``t`` (any shape, in tau, +-inf allowed); broadcasts with ``second_pole_ratio``.
+
+    >>> kernel([-1.0, 1.0, np.inf]).round(4)
+    array([0.    , 0.6321, 1.    ])
+    >>> kernel(1.0, second_pole_ratio=[20, 200]).round(4)  # the second pole delays the rise
+    array([0.6311, 0.6321])
+    """
     r, p, q = coefficients(second_pole_ratio)
     t = np.maximum(np.asarray(t, dtype=np.float64), 0.0)
     with np.errstate(invalid="ignore"):

@@ -11,7 +11,12 @@ _LEVEL = 0.95
 
 
 def proportion(successes: float, trials: float, confidence: float) -> Estimate:
-    """Fraction with its Wilson score interval (E. B. Wilson 1927); (0, 0, 1) without trials."""
+    """Fraction with its Wilson score interval (E. B. Wilson 1927); (0, 0, 1) without trials.
+
+    >>> sure = proportion(20, 20, 0.95)
+    >>> round(sure.low, 3), sure.high
+    (0.839, 1.0)
+    """
     if trials == 0:
         return Estimate(value=0.0, low=0.0, high=1.0)
     z = NormalDist().inv_cdf(0.5 + confidence / 2)

@@ -1,6 +1,6 @@
 """Speed of the event engine on 784-1200-1200-10: with and without noisy weights, and against naive sampling.
 
-python tests/benchmarks/bench_rate.py [--images N] [--checkpoint FILE] [--whole] -> tests/benchmarks/rate.json, README
+python tests/benchmarks/bench_rate.py [--images N] [--checkpoint FILE] [--whole] -> tests/benchmarks/rate.json, docs/measured.md
 
 Without a checkpoint the weights are random, of the spread that He's rule gives, and the thresholds data-based: the activity
 (spikes per step and layer) is in the result. One thread, noise-free and noisy runs in turn, medians; "cpu" is the thread's own
@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from record import machine_line, write_readme
+from record import machine_line, write_block
 
 from neuronsim.artifacts.atomic_write import write_text
 from neuronsim.progress import bar
@@ -149,13 +149,13 @@ def main() -> None:
     }
     results = {**about, **found}
     write_text(options.out, json.dumps(results, indent=1) + "\n")
-    table = readme_table(results)
-    write_readme("rate-bench", "bench-rate", table)
+    table = measured_table(results)
+    write_block("rate-bench", "bench-rate", table)
     print(table)
 
 
-def readme_table(results: dict[str, Any]) -> str:
-    """The figures as the README shows them."""
+def measured_table(results: dict[str, Any]) -> str:
+    """The figures as docs/measured.md has them."""
     low, high = results["noise_costs_quartiles"]
     rows = [
         (f"one step of {results['network']}, one thread, noise-free", f"{results['noise-free']['cpu_us_per_step']:.1f} us"),

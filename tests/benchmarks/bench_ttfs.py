@@ -1,7 +1,7 @@
 """Measure the TTFS engine against the published algorithm and a plain product of the same shape, in one run.
 
-Run by ``make bench-ttfs`` on an idle machine: ttfs.json and ttfs.png beside this file, and the README's table. Every case runs in
-a fresh process (ttfs_cases.py).
+Run by ``make bench-ttfs`` on an idle machine: ttfs.json and ttfs.png beside this file, and the table of docs/measured.md.
+Every case runs in a fresh process (ttfs_cases.py).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-from record import write_readme
-from ttfs_figures import NAMES, TITLES, plot, readme_table
+from record import write_block
+from ttfs_figures import NAMES, TITLES, measured_table, plot
 
 from neuronsim.artifacts.atomic_write import write_text
 from neuronsim.errors import MissingToolError
@@ -130,8 +130,10 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure everything and write it down."""
     parser = argparse.ArgumentParser(description=__doc__)
     part = parser.add_mutually_exclusive_group()
-    part.add_argument("--quick", action="store_true", help="one layer, batch 4, no epoch; the README stays as it is")
-    part.add_argument("--table", action="store_true", help="only write plot and README's table from the figures there")
+    part.add_argument(
+        "--quick", action="store_true", help="one layer, batch 4, no epoch; docs/measured.md stays as it is"
+    )
+    part.add_argument("--table", action="store_true", help="only write plot and table from the stored figures")
     parser.add_argument(
         "--full", action="store_true", help="train on all of MNIST for the epoch figures (needs the data)"
     )
@@ -142,7 +144,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=HERE, help="folder for ttfs.json and ttfs.png")
     chosen = parser.parse_args(arguments)
     if chosen.table:
-        show(json.loads((chosen.out / "ttfs.json").read_text(encoding="utf-8")), chosen.out, readme=chosen.out == HERE)
+        show(json.loads((chosen.out / "ttfs.json").read_text(encoding="utf-8")), chosen.out, page=chosen.out == HERE)
         return
     layers, threads = (["conv1"] if chosen.quick else chosen.again or list(TITLES)), (1, 2)
     batch, memory_batch, seconds = (4, 4, 0.02) if chosen.quick else (100, 128, 2.0)
@@ -169,15 +171,15 @@ def main(arguments: list[str] | None = None) -> None:
             results["epochs"][str(size)] = epoch(size, optimizer, name, chosen.data_dir, epochs, threads[-1])
             shown.advance()
     write_text(chosen.out / "ttfs.json", json.dumps(results, indent=1) + "\n")
-    show(results, chosen.out, readme=not chosen.quick and chosen.out == HERE)
+    show(results, chosen.out, page=not chosen.quick and chosen.out == HERE)
 
 
-def show(results: dict, out: Path, *, readme: bool) -> None:
-    """Plot, and the table on the screen and, if wanted, in the README."""
+def show(results: dict, out: Path, *, page: bool) -> None:
+    """Plot, and the table on the screen and, if wanted, in docs/measured.md."""
     plot(results, out / "ttfs.png")
-    table = readme_table(results)
-    if readme:
-        write_readme("ttfs-bench", "bench-ttfs", table)
+    table = measured_table(results)
+    if page:
+        write_block("ttfs-bench", "bench-ttfs", table)
     print(table)
 
 

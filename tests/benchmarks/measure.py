@@ -1,6 +1,6 @@
-"""Measure what the README quotes: accuracy and speed of the bench (the TTFS layers: bench_ttfs.py).
+"""Measure what docs/measured.md quotes: accuracy and speed of the bench (the TTFS layers: bench_ttfs.py).
 
-Run by ``make bench``; writes results.json beside this file (figures, machine, date, command) and the README's table.
+Run by ``make bench``; writes results.json beside this file (figures, machine, date, command) and the table of docs/measured.md.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from record import machine_line, write_readme
+from record import machine_line, write_block
 
 from neuronsim import spike_time
 from neuronsim.artifacts.atomic_write import write_text
@@ -92,8 +92,8 @@ def table3(jobs: int) -> dict[str, dict[str, float]]:
     return found
 
 
-def readme_table(results: dict) -> str:
-    """The figures as the README shows them."""
+def measured_table(results: dict) -> str:
+    """The figures as docs/measured.md has them."""
     a, p, t = (results[name] for name in ("averaged", "switching", "throughput"))
     jitter, bits = results["table3"]["jitter"], results["table3"]["quantization"]
     rows = [
@@ -135,8 +135,8 @@ def main() -> None:
         "table3": table3(jobs),
     }
     write_text(RESULTS, json.dumps(results, indent=1) + "\n")
-    table = readme_table(results)
-    write_readme("figures", "bench", table)
+    table = measured_table(results)
+    write_block("figures", "bench", table)
     print(table)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from record import machine_line, write_readme
+from record import machine_line, write_block
 from transistor_figures import (
     ABOVE,
     of_card,
@@ -29,7 +29,7 @@ from transistor_figures import (
     of_table3,
     of_thermal,
 )
-from transistor_table import readme_table
+from transistor_table import measured_table
 
 import neuronsim
 from neuronsim.artifacts.atomic_write import write_text
@@ -107,13 +107,13 @@ def main() -> None:
     if asked.verify:
         results["verify"] = verdicts(card, asked.verify, asked.jobs)
     write_text(RESULTS, json.dumps(results, indent=1) + "\n")
-    table = readme_table(results)
-    write_readme("transistor", "bench-transistor", table)
+    table = measured_table(results)
+    write_block("transistor", "bench-transistor", table)
     print(table)
 
 
 def verdicts(card: TTFSCard, stimuli: int, jobs: int) -> dict[str, Any]:
-    """Is the card true of its netlist, and is it turned down where a resistor or a transistor is 20 % larger?"""
+    """Is the card true of its netlist, and is it rejected where a resistor or a transistor is 20 % larger?"""
     stored = card.provenance.parameters
     larger = card.provenance.model_copy(update={"parameters": {**stored, "r4": 1.2 * stored["r4"]}})
     with tempfile.TemporaryDirectory() as folder:

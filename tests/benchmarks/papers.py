@@ -1,7 +1,7 @@
-"""Reproduce papers 000 and 003 as far as the README tells, and write its tables from the results.
+"""Reproduce papers 000 and 003 as far as docs/measured.md tells, and write its tables from the results.
 
 Run by ``make bench-papers`` (hours; goes on where it was interrupted). Copies the result files beside this one, with the
-command that made each, and writes the README's blocks from them; ``--only`` takes one block, ``--table`` runs nothing.
+command that made each, and writes the block of docs/measured.mds from them; ``--only`` takes one block, ``--table`` runs nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from cards import made_card
-from record import machine_line, write_readme
+from record import machine_line, picture, write_block
 
 from neuronsim.artifacts.atomic_write import write_text
 from neuronsim.artifacts.conversion_study import ConversionStudy
@@ -44,33 +44,33 @@ NOISE_ADAPTOR = ("-p", "2")
 
 
 def noisy_weights() -> str:
-    """The README's block on paper 000."""
+    """The block of docs/measured.md on paper 000."""
     study = NoisyWeights.load(HERE / "noisy_weights.json")
     return markdown(tables_noisy_weights.about(study), tables_noisy_weights.tables(study), findings(study))
 
 
 def on_card() -> str:
-    """The README's block on the neurons of a circuit."""
+    """The block of docs/measured.md on the neurons of a circuit."""
     study = NoisyWeights.load(HERE / "noisy_weights_card.json")
     tables = tables_noisy_weights.tables(study)
     return markdown(tables_noisy_weights.about(study), [table for table in tables if "rate card" in table.caption])
 
 
 def regular() -> str:
-    """The README's block on regular input trains: convergence."""
+    """The block of docs/measured.md on regular input trains: convergence."""
     study = NoisyWeights.load(HERE / "noisy_weights_regular.json")
     tables = tables_noisy_weights.tables(study)
     return markdown(tables_noisy_weights.about(study), [table for table in tables if "convergence" in table.caption])
 
 
 def noise_adaptor() -> str:
-    """The README's block on paper 003: accuracy against time, corrections, their picture."""
+    """The block of docs/measured.md on paper 003: accuracy against time, corrections, their picture."""
     study = ConversionStudy.load(HERE / "noise_adaptor.json")
     draw: Any = conversion_plot
     save_png(draw, HERE / "noise_adaptor.png", study)
     shown = [table for table in tables_conversion.tables(study) if not table.folded]
-    picture = "\n![accuracy against time, and what the adaptor bought](tests/benchmarks/noise_adaptor.png)\n"
-    return markdown(tables_conversion.about(study), shown, tables_conversion.findings(study)) + picture
+    link = picture("accuracy against time, and what the adaptor bought", "noise_adaptor.png")
+    return markdown(tables_conversion.about(study), shown, tables_conversion.findings(study)) + f"\n{link}\n"
 
 
 def markdown(about: str, tables: Sequence[Table], sentences: Sequence[str] = ()) -> str:
@@ -83,7 +83,7 @@ def markdown(about: str, tables: Sequence[Table], sentences: Sequence[str] = ())
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A block of the README: the reproduction with its options, on a circuit's card or not, and the file of its result."""
+    """A block of docs/measured.md: the reproduction with its options, on a circuit's card or not, and the file of its result."""
 
     reproduction: str
     options: Sequence[str]
@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", choices=sorted(PARTS), nargs="*", help="blocks to bring up to date (default: all)")
     parser.add_argument("--architecture", choices=["fc", "cnn"], help="of noisy-weights, this network only")
-    parser.add_argument("--table", action="store_true", help="only write the README from the result files")
+    parser.add_argument("--table", action="store_true", help="only write docs/measured.md from the result files")
     options = parser.parse_args()
     made = json.loads(MADE.read_text(encoding="utf-8")) if MADE.is_file() else {}
     for name in options.only or PARTS:
@@ -135,7 +135,7 @@ def main() -> None:
             write_text(HERE / part.file, next(out.glob("*.json")).read_text(encoding="utf-8"))
             made[name] = f"{datetime.date.today().isoformat()}, {machine_line()}; `{' '.join(command)}`"
             write_text(MADE, json.dumps(made, indent=1) + "\n")
-        write_readme(name, "bench-papers", f"{part.block()}\n{made[name]}, tests/benchmarks/{part.file}")
+        write_block(name, "bench-papers", f"{part.block()}\n{made[name]}, tests/benchmarks/{part.file}")
 
 
 if __name__ == "__main__":

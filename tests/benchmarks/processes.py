@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from measure_transistor import FOLDER, HELD_OUT, NEURON, RESULTS
-from record import machine_line, write_readme
+from record import machine_line, write_block
 from transistor_figures import of_card, of_corners
 
 import neuronsim
@@ -56,7 +56,7 @@ def of_oscillator(name: str, jobs: int) -> dict[str, float]:
 
 
 def processes_table(gf: dict[str, Any], generic: dict[str, Any]) -> str:
-    """The README's block of both processes."""
+    """The block of docs/measured.md of both processes."""
     columns = []
     for name, found, volts in ((NEURON, generic, "1"), (GF180, gf, "3.3")):
         vco, at = gf["oscillator"][name], found["corners"]
@@ -135,7 +135,7 @@ def main() -> None:
         results["card"] = of_card(card)
     write_text(GF180_RESULTS, json.dumps(results, indent=1) + "\n")
     table = processes_table(results, json.loads(RESULTS.read_text(encoding="utf-8")))
-    write_readme("gf180", "bench-transistor", table)
+    write_block("gf180", "bench-transistor", table)
     print(table)
 
 

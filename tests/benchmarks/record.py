@@ -1,4 +1,4 @@
-"""What every benchmark writes beside its figures: the machine, and the README's block."""
+"""What every benchmark writes beside its figures: the machine, and its block of docs/measured.md."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 
 from neuronsim.artifacts.atomic_write import write_text
 
-README = Path(__file__).parents[2] / "README.md"
+#: the page of the measured figures; its links are relative to its folder
+PAGE = Path(__file__).parents[2] / "docs" / "measured.md"
 
 
 def machine_line(*more: str) -> str:
@@ -17,8 +18,13 @@ def machine_line(*more: str) -> str:
     return ", ".join(parts)
 
 
-def write_readme(block: str, target: str, text: str) -> None:
-    """Replace what ``make TARGET`` wrote before between the README's markers of ``block``."""
+def picture(title: str, file: str) -> str:
+    """The link of the page to a picture beside the benchmarks."""
+    return f"![{title}](../tests/benchmarks/{file})"
+
+
+def write_block(block: str, target: str, text: str) -> None:
+    """Replace what ``make TARGET`` wrote before between the markers of ``block`` on the page."""
     begin, end = f"<!-- {block}: begin (written by make {target}) -->", f"<!-- {block}: end -->"
-    before, rest = README.read_text(encoding="utf-8").split(begin)
-    write_text(README, f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}")
+    before, rest = PAGE.read_text(encoding="utf-8").split(begin)
+    write_text(PAGE, f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}")

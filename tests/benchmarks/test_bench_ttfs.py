@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from ttfs_figures import goals, readme_table
+from record import PAGE
+from ttfs_figures import goals, measured_table
 
 HERE = Path(__file__).parent
 
@@ -16,7 +17,7 @@ HERE = Path(__file__).parent
 @pytest.mark.slow
 def test_quick_run_writes_figures_table_and_plot(tmp_path: Path):
     command = [sys.executable, str(HERE / "bench_ttfs.py"), "--quick", "--out", str(tmp_path)]
-    readme = (HERE.parents[1] / "README.md").read_text(encoding="utf-8")
+    page = PAGE.read_text(encoding="utf-8")
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     results = json.loads((tmp_path / "ttfs.json").read_text())
@@ -32,7 +33,7 @@ def test_quick_run_writes_figures_table_and_plot(tmp_path: Path):
     memory = layer["memory"]
     assert memory["engine"]["extra_bytes"] < memory["published"]["extra_bytes"]
     assert (tmp_path / "ttfs.png").stat().st_size > 10_000
-    assert (HERE.parents[1] / "README.md").read_text(encoding="utf-8") == readme
+    assert PAGE.read_text(encoding="utf-8") == page
 
 
 def test_goals_are_judged():
@@ -45,6 +46,6 @@ def test_goals_are_judged():
     results["layers"]["conv1"]["identical"] = False
     results["epochs"]["10"]["epoch_s"] = 121.0
     assert [holds for _, holds in goals(results)] == [False, False, True, True, False, False, True, False]
-    table = readme_table(results)
+    table = measured_table(results)
     assert "3 of 8" in table
     assert "149 times the published algorithm's speed (≥ 150)" in table

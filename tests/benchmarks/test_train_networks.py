@@ -12,6 +12,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
+from record import PAGE
 
 from neuronsim.training import load_experiment, train
 from neuronsim.training.ttfs.deployed import checkpoints
@@ -48,7 +49,7 @@ def test_every_part_has_its_own_provenance(table, results):
         assert all(len(run["digest"]) == 64 for run in part["runs"].values())
     first, second, *_ = results
     results[second]["date"] = results[first]["date"]
-    lines = [line for line in table.readme_table(results).splitlines() if line.startswith("- ")]
+    lines = [line for line in table.measured_table(results).splitlines() if line.startswith("- ")]
     assert len(lines) == len(results) - 1
     assert lines[0].startswith(f"- {first}, {second}: 2030-01-01")
     assert "`make x`" in lines[0]
@@ -59,23 +60,23 @@ def test_rows_of_changed_experiments_are_marked(table, results):
         for run in part["runs"].values():
             today = load_experiment(run["experiment"]).model_copy(update={"seed": run["seed"]})
             run["digest"] = today.digest()
-    assert "†" not in table.readme_table(results)
+    assert "†" not in table.measured_table(results)
     results["mnist"]["runs"]["mnist_1"]["digest"] = "0" * 64
     results["noise"]["runs"]["on_card"]["digest"] = "0" * 64
     results["circuit"]["runs"]["mnist_0"]["digest"] = "0" * 64  # what the fine-tuned networks started from
-    text = table.readme_table(results)
+    text = table.measured_table(results)
     assert "†" in row(text, "MNIST, 32 bit")
     assert "†" in row(text, "pll_nlif_averaged: on_card, card")
     assert "†" in row(text, "pll_nlif_averaged: on_card minus mnist_0")
     assert "†" not in row(text, "pll_nlif_averaged: mnist_0, card")
     assert "†" in row(text, "MNIST, fine-tuned 3 epochs: on exact neurons")
     results["mnist"]["runs"]["mnist_1"]["experiment"] = "no_longer_shipped"
-    assert "†" in row(table.readme_table(results), "MNIST, 32 bit")
+    assert "†" in row(table.measured_table(results), "MNIST, 32 bit")
 
 
 def test_rows_say_what_their_interval_is(table, results):
     part = results["noise"]
-    text = table.readme_table({"noise": part})
+    text = table.measured_table({"noise": part})
     (gain,) = (gain for gain in part["results"]["gains"] if gain["network"] == "on_card")
     shown = row(text, "pll_nlif_averaged: on_card minus mnist_0")
     assert f"{100 * gain['mean']:+.2f} points [{100 * gain['low']:+.2f}, {100 * gain['high']:+.2f}]" in shown
@@ -87,7 +88,7 @@ def test_rows_say_what_their_interval_is(table, results):
     for point in part["results"]["points"]:
         point["interval"] = "draws and images" if point["draws"] else "images"
     assert "over 20 chips and the images" in row(
-        table.readme_table({"noise": part}), "pll_nlif_averaged: on_card, card"
+        table.measured_table({"noise": part}), "pll_nlif_averaged: on_card, card"
     )
 
 
@@ -95,11 +96,13 @@ def test_seeds_have_a_t_interval_and_the_longest_training(table, results):
     runs = results["mnist"]["results"]
     for run, accuracy, seconds in zip(runs.values(), (0.99, 0.992, 0.994), (3000, 3600, 4800), strict=True):
         run["test_accuracy"]["32"], run["seconds"] = accuracy, seconds
-    text = table.readme_table({"mnist": results["mnist"]})
+    text = table.measured_table({"mnist": results["mnist"]})
     assert "**99.20%** [98.70%, 99.70%], t over the seeds" in row(text, "MNIST, 32 bit, mean of 3")
     assert "63 min, longest 80 min" in row(text, "training time")
     del runs["1"], runs["2"]
-    assert "Wilson over 10000 images" in row(table.readme_table({"mnist": results["mnist"]}), "MNIST, 32 bit, one seed")
+    assert "Wilson over 10000 images" in row(
+        table.measured_table({"mnist": results["mnist"]}), "MNIST, 32 bit, one seed"
+    )
 
 
 def test_circuit_rows_tell_epochs_and_the_paired_difference(table, results):
@@ -114,16 +117,15 @@ def test_circuit_rows_tell_epochs_and_the_paired_difference(table, results):
         "high": 0.001,
     }
     part["results"]["differences"] = [difference]
-    text = table.readme_table({"circuit": part})
+    text = table.measured_table({"circuit": part})
     assert "Wilson" in row(text, f"MNIST, fine-tuned 2 epochs: on the circuit ({on})")
     shown = row(text, "difference on the circuit")
     assert "(2 epochs) minus exact neurons (3 epochs)" in shown
     assert "-0.04 points [-0.20, +0.10], paired over 10000 images" in shown
 
 
-def test_readme_shows_the_committed_results(table, results):
-    readme = (HERE.parents[1] / "README.md").read_text(encoding="utf-8")
-    assert table.readme_table(results) in readme
+def test_the_page_has_the_committed_results(table, results):
+    assert table.measured_table(results) in PAGE.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +156,7 @@ def test_robustness_part_goes_into_the_results_and_the_table(bench, digits, tmp_
         bench, "stress", lambda *a, **k: few(*a, **{**k, "draws": 2, "levels": 2, "chips": 2, "progress": False})
     )
     out = tmp_path / "t.json"
-    readme = (HERE.parents[1] / "README.md").read_bytes()
+    page = PAGE.read_bytes()
     bench.main(["--only", "robustness", "--images", "30", "--out", str(tmp_path), "--results", str(out), "--jobs", "1"])
     part = json.loads(out.read_text())["robustness"]
     assert set(part["results"]) == {"quantization", "snr", "jitter", "energy"}
@@ -169,5 +171,5 @@ def test_robustness_part_goes_into_the_results_and_the_table(bench, digits, tmp_
     assert "30 test images" in shown
     bench.main(["--table", "--results", str(out)])
     assert capsys.readouterr().out.strip() in shown
-    assert (HERE.parents[1] / "README.md").read_bytes() == readme
+    assert PAGE.read_bytes() == page
     assert np.isfinite([p["accuracy"] for p in part["results"]["jitter"]["points"]]).all()

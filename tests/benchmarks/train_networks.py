@@ -1,9 +1,9 @@
-"""Train the networks whose accuracies the README quotes, and put them on cards.
+"""Train the networks whose accuracies docs/measured.md quotes, and put them on cards.
 
 Run by ``make bench-training`` (hours; every part goes on where it was interrupted). Writes training.json beside this file
 (of every part its figures, learning curves, machine, date, command, and the digests of its experiments), training.png and the
-README's table; ``--table`` only writes the last two from the first. Every choice was made on the validation images, which are
-part of the training set; each network kept meets the test images once.
+table of docs/measured.md; ``--table`` only writes the last two from the first. Every choice was made on the
+validation images, which are part of the training set; each network kept meets the test images once.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import numpy as np
 import torch
 from cards import made_card
 from numpy.typing import NDArray
-from record import machine_line, write_readme
-from training_table import PLOT, plot, readme_table
+from record import machine_line, write_block
+from training_table import PLOT, measured_table, plot
 
 from neuronsim.artifacts.atomic_write import write_text
 from neuronsim.artifacts.robustness_study import Study
@@ -272,9 +272,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     parser.add_argument("--only", choices=sorted(PARTS), nargs="*", help="parts to bring up to date (default: all)")
     parser.add_argument("--images", type=int, help=f"of the studies (default: {CHIP_IMAGES} on chips, else all)")
-    parser.add_argument("--table", action="store_true", help="only write plot and README from the results")
+    parser.add_argument("--table", action="store_true", help="only write plot and docs/measured.md from the results")
     parser.add_argument(
-        "--results", type=Path, default=RESULTS, help="another file, to try something: no plot, no README"
+        "--results", type=Path, default=RESULTS, help="another file, to try something: no plot, no page"
     )
     options = parser.parse_args(arguments)
     results = json.loads(options.results.read_text(encoding="utf-8")) if options.results.is_file() else {}
@@ -289,10 +289,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "results": found,
         }
         write_text(options.results, json.dumps(results, indent=1) + "\n")
-    table = readme_table(results)
+    table = measured_table(results)
     if options.results == RESULTS:
         plot(results, PLOT)
-        write_readme("training", "bench-training", table)
+        write_block("training", "bench-training", table)
     print(table)
 
 

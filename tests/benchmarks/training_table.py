@@ -1,10 +1,12 @@
-"""The README's table and plot of the trained networks, from training.json."""
+"""The table and plot of docs/measured.md on the trained networks, from training.json."""
 
 from __future__ import annotations
 
 import statistics
 from pathlib import Path
 from typing import Any
+
+from record import picture
 
 from neuronsim.artifacts.robustness_study import Gain, Point, Study
 from neuronsim.errors import InputError
@@ -15,6 +17,11 @@ from neuronsim.training import load_experiment
 
 PLOT = Path(__file__).parent / "training.png"
 STALE = " †"
+#: what is to be said above every table of networks on the chips of a card
+ABOUT_THE_CARD = (
+    "On a card, not yet on the circuit: the card leaves out wrong spikes after deep inhibition, the noise of VCO1 and VCO2, "
+    "the load of idle synapses, and spikes that noise fires early (top of this page)."
+)
 Row = tuple[str, str]
 
 
@@ -41,8 +48,8 @@ class Shown:
         return STALE if self.changed & set(runs) else ""
 
 
-def readme_table(results: dict[str, Any]) -> str:
-    """The figures as the README shows them."""
+def measured_table(results: dict[str, Any]) -> str:
+    """The figures as docs/measured.md has them."""
     parts = {name: Shown(part) for name, part in results.items()}
     rows = [row for name in ("mnist", "quantized") if name in parts for row in _seeds(name, parts[name])]
     if "fashion" in parts:
@@ -51,19 +58,24 @@ def readme_table(results: dict[str, Any]) -> str:
             rows.append((f"Fashion-MNIST, same recipe{parts['fashion'].mark('fashion_0')}", _wilson(value, n)))
     if "circuit" in parts:
         rows += _circuit(parts["circuit"])
-    if "detector" in parts:
-        rows += _detector(parts["detector"])
-    for name in ("noise", "transistor"):
-        if name in parts:
-            rows += _chips(parts[name])
-    lines = ["| network | test accuracy |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows), ""]
+    on_card = _detector(parts["detector"]) if "detector" in parts else []
+    on_card += [row for name in ("noise", "transistor") if name in parts for row in _chips(parts[name])]
+    lines = _table("network", rows)
+    if on_card:
+        lines += [ABOUT_THE_CARD, "", *_table("network on a card", on_card)]
     if "robustness" in parts:
         lines += _robustness(parts["robustness"])
     if any(part.changed for part in parts.values()):
         lines += [f"{STALE.strip()} The experiment has changed since: figures of its former settings.", ""]
     if "mnist" in parts:
-        lines += [f"![validation accuracy by epoch](tests/benchmarks/{PLOT.name})", ""]
+        lines += [picture("validation accuracy by epoch", PLOT.name), ""]
     return "\n".join([*lines, *_provenance(results)])
+
+
+def _table(header: str, rows: list[Row]) -> list[str]:
+    if not rows:
+        return []
+    return [f"| {header} | test accuracy |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows), ""]
 
 
 def _wilson(accuracy: float, n: int) -> str:

@@ -1,4 +1,4 @@
-"""What the datasets of pll_nlif_transistor say: figures as plain data, and the README's table."""
+"""What the datasets of pll_nlif_transistor say: figures as plain data, and the table of docs/measured.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The README's block on pll_nlif_transistor."""
+"""The block of docs/measured.md on pll_nlif_transistor."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 from transistor_figures import ABOVE
 
 
-def readme_table(results: dict[str, Any]) -> str:
-    """The README's block."""
+def measured_table(results: dict[str, Any]) -> str:
+    """The block of docs/measured.md."""
     card, q = results["card"], results["card"]["quality"]
     c = q["coverage"]
     rows = [
@@ -28,7 +28,7 @@ def readme_table(results: dict[str, Any]) -> str:
         text = f"{limit['value']:.2f} unit weights [{limit['low']:.2f}, {limit['high']:.2f}]"
         rows.append(("phase error at which the detector folds back", text))
     for name, found in results.get("verify", {}).items():
-        word = "holds" if found["holds"] else "is turned down"
+        word = "holds" if found["holds"] else "is rejected"
         rows.append((f"`verify`, {found['stimuli']} stimuli, {name}: the card", f"{word} ({found['outside']} outside)"))
     if "corners" in results:
         at = results["corners"]

@@ -2,7 +2,8 @@
 
 Every one starts with an empty cache; a second call finds everything done. How much faster several workers are is set beside what
 this machine gains for the same ngspice runs without neuronsim around them: its cores share caches, clock and sometimes more.
-Writes transistor_times.json and the README's block; ``--only quick`` leaves out the datasheet, whose former figure then stays.
+Writes transistor_times.json and the block of docs/measured.md; ``--only quick`` leaves out the datasheet, whose
+former figure then stays.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from measure_transistor import FOLDER, NEURON
-from record import machine_line, write_readme
+from record import machine_line, write_block
 
 from neuronsim.artifacts.atomic_write import write_text
 from neuronsim.circuits import load_manifest, load_plans
@@ -74,8 +75,8 @@ def machine_gain(jobs: int, repeats: int = 3) -> dict[str, Any]:
     return {"jobs": jobs, "one_after_the_other_s": seconds[1], "at_once_s": seconds[jobs]}
 
 
-def readme_table(made: dict[str, Any]) -> str:
-    """The README's block."""
+def measured_table(made: dict[str, Any]) -> str:
+    """The block of docs/measured.md."""
     lines = ["| `neuronsim characterize pll_nlif_transistor` | time | aim |", "|---|---|---|"]
     for part in made.values():
         kinds: dict[tuple, list[float]] = {}
@@ -119,7 +120,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", choices=["quick", "datasheet"], nargs="*", default=["quick", "datasheet"])
     parser.add_argument("--folder", type=Path, help="a new folder for caches and datasets (default: a temporary one)")
-    parser.add_argument("--table", action="store_true", help="only write the README's block")
+    parser.add_argument("--table", action="store_true", help="only write the block of docs/measured.md")
     asked = parser.parse_args()
     made = json.loads(TIMES.read_text(encoding="utf-8")) if TIMES.is_file() else {}
     with tempfile.TemporaryDirectory() as temporary:
@@ -133,8 +134,8 @@ def main() -> None:
                 **({"machine_gain": machine_gain(asked.jobs)} if len(jobs) > 1 else {}),
             }
             write_text(TIMES, json.dumps(made, indent=1) + "\n")
-    table = readme_table(made)
-    write_readme("times", "bench-transistor", table)
+    table = measured_table(made)
+    write_block("times", "bench-transistor", table)
     print(table)
 
 

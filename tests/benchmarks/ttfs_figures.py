@@ -1,9 +1,11 @@
-"""How the figures of the TTFS benchmark are shown: the README's table and the plot."""
+"""How the figures of the TTFS benchmark are shown: the table of docs/measured.md and the plot."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+
+from record import picture
 
 from neuronsim.artifacts.atomic_write import write_atomically
 
@@ -55,8 +57,8 @@ def ms(figure: dict) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def readme_table(results: dict) -> str:
-    """The figures as the README shows them."""
+def measured_table(results: dict) -> str:
+    """The figures as docs/measured.md has them."""
     threads = list(next(iter(results["layers"].values()))["time"])
     heads = [f"{kind}, {count} thread{'s' * (count != '1')}" for kind in ("forward", "+ backward") for count in threads]
     lines = [
@@ -73,8 +75,8 @@ def readme_table(results: dict) -> str:
         ]
         memory = " / ".join(f"{entry['memory'][name]['extra_bytes'] / 1e6:.0f}" for name in NAMES)
         lines.append(f"| {TITLES[layer]} | {' | '.join(cells)} | {memory} |")
-    picture = "![times and memory on logarithmic scales](tests/benchmarks/ttfs.png)"
-    lines += ["", *facts(results, threads[-1]), "", picture, ""]
+    link = picture("times and memory on logarithmic scales", "ttfs.png")
+    lines += ["", *facts(results, threads[-1]), "", link, ""]
     m = results["machine"]
     again = ", ".join(
         f"{TITLES[layer]} once more, {about['date']}, load average {about['machine']['load_average_at_start']:.1f}"
