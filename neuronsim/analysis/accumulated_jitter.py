@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from ..statistics.bootstrap import percentile_ends
 from ..statistics.estimate import Estimate
 
 Array = NDArray[np.float64]
@@ -73,7 +74,7 @@ def jitter_law(series: Sequence[Array], *, seed: int = 0, confidence: float = 0.
     best = fit(np.arange(len(series)))
     rng = np.random.default_rng(seed)
     drawn = [fit(rng.integers(0, len(series), len(series))) for _ in range(_RESAMPLES)]
-    low, high = np.quantile(drawn, [0.5 - confidence / 2, 0.5 + confidence / 2], axis=0)
+    low, high = percentile_ends(drawn, confidence)
     kappa, exponent = (
         Estimate(value=b, low=min(float(lo), b), high=max(float(hi), b))
         for b, lo, hi in zip(best, low, high, strict=True)

@@ -8,15 +8,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ..papers import paper004
 from ..statistics.summary import Summary
 from ..units import trimmed
 from .expected_spikes import equation_4, loop_solution, reference_by_trial, relative_error
-
-PAPER: dict[str, dict[float, float]] = {
-    "jitter": {0.01: 0.00024, 0.03: 0.00189, 0.05: 0.00397, 0.07: 0.00789, 0.09: 0.00997},
-    "quantization": {4: 0.00957, 8: 0.00268, 16: 0.00008, 24: 0.00004, 32: 0.00004},
-}
-"""Output jitter as fractions, by level (jitter: fraction of the input time; quantization: bits)."""
 
 MOST_BITS = 32
 
@@ -75,7 +70,7 @@ def output_jitter(rows: xr.Dataset, plan: str) -> OutputJitter:
                 errors=errors,
                 lost=int(np.sum(np.isfinite(measured[at]) != np.isfinite(desired[at]))),
                 summary=Summary.of(errors),
-                paper=_paper(plan, float(value)),
+                paper=paper004.output_jitter(plan, float(value)),
             )
         )
     if unpaired == 0:
@@ -88,10 +83,3 @@ def output_jitter(rows: xr.Dataset, plan: str) -> OutputJitter:
     calm = rows.isel(run=np.flatnonzero(is_floor))
     numerical = Summary.of(relative_error(calm["spike_time_s"].values, loop_solution(calm)))
     return OutputJitter(plan=plan, levels=tuple(levels), floor=floor, numerical_floor=numerical, reference=reference)
-
-
-def _paper(plan: str, level: float) -> float | None:
-    for known, value in PAPER[plan].items():
-        if np.isclose(known, level, rtol=1e-6):
-            return value
-    return None

@@ -1,6 +1,6 @@
 """Result file of ``neuronsim reproduce noisy-weights``: rate-coded networks under noisy synaptic weights (paper 000).
 
-The paper's own values, where it prints them, stand in :data:`PAPER` and beside every row.
+Beside every row stands what the paper prints for it (:mod:`neuronsim.papers.paper000`).
 """
 
 from __future__ import annotations
@@ -174,45 +174,3 @@ ANN_PAPER = "one draw per trial"
 ANN_UNROLLED = "one draw per trial, unrolled"
 ANN_SAMPLE = "one draw per inference"
 SNN_SHARED = "temporal, shared kernel"
-# Tables II and III: level -> convergence time, its standard deviation, time within 1 %, its standard deviation (ms)
-_TABLE_2 = {
-    0.0: (30.8, 4.6, 16, 0.0),
-    0.2: (40.2, 3.1, 16, 0.0),
-    0.4: (41.4, 9.8, 16, 0.0),
-    0.6: (60.2, 26.3, 16.8, 0.3),
-    0.8: (69.0, 16.4, 17.0, 0.0),
-    1.0: (64.8, 18.2, 17.6, 0.9),
-}
-_TABLE_3 = {
-    0.0: (206.5, 32.5, 28, 0.0),
-    0.2: (196.8, 60.2, 29.6, 1.1),
-    0.4: (222.0, 57.2, 39.6, 1.7),
-    0.6: (312.0, 76.0, 71.7, 1.7),
-    0.8: (654.8, 168.6, 111.4, 9.1),
-    1.0: (701.3, 134.8, 173.5, 11.3),
-}
-
-
-def published(architecture: str, side: str, noise: str, scale: float, level: float) -> Published | None:
-    """The paper's values for a row, from its text and tables (its figures are not read off); None: it prints none."""
-    level = round(level, 6)
-    if side == "snn" and noise == "temporal" and scale == 1.0:
-        table = (_TABLE_2 if architecture == "fc" else _TABLE_3).get(level)
-        times = dict(zip(("convergence", "convergence_std", "within_1", "within_1_std"), table or (), strict=False))
-        if architecture == "fc":
-            return Published(accuracy=0.9876, accuracy_note="around, all levels", **times)
-        if level == 1.0:
-            return Published(accuracy=0.988, accuracy_note="greater than", **times)
-        if level == 0.2:
-            return Published(accuracy=0.99, accuracy_note="above", **times)
-        return Published(**times) if table else None
-    if side == "ann" and noise == ANN_PAPER:
-        if level == 0.0:
-            return Published(accuracy=0.9877 if architecture == "fc" else 0.9909)
-        if architecture == "fc" and level == 1.0:
-            return Published(accuracy=0.9474)
-        if architecture == "cnn" and level == 0.2:
-            return Published(accuracy=0.99, accuracy_note="below")
-    if side == "snn" and architecture == "fc" and noise == "temporal":
-        return Published(accuracy=0.9877, accuracy_note="around, all scales and levels")
-    return None

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.optimize import lsq_linear
 
 from ..artifacts.card_parts import Energy
-from ..statistics.bootstrap import multiplicities
+from ..statistics.bootstrap import multiplicities, percentile_ends
 from ..statistics.estimate import Estimate
 
 #: a design with a larger condition number (columns scaled to 1) cannot tell its columns apart
@@ -58,7 +58,7 @@ def fit_energy(
         return value / scale
 
     best = solve(np.arange(energy.size))
-    low, high = np.quantile([solve(rows) for rows in resamples], [0.5 - confidence / 2, 0.5 + confidence / 2], axis=0)
+    low, high = percentile_ends([solve(rows) for rows in resamples], confidence)
     if not reason and best[0] == 0:
         reason = (
             "comes out at its bound 0: the energies of the runs do not rise with their spikes, so it cannot be told from the "

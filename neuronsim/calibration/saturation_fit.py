@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from ..neuron.saturated_solver import first_crossing_saturated
-from ..statistics.bootstrap import multiplicities
+from ..statistics.bootstrap import multiplicities, percentile_ends
 from ..statistics.estimate import Estimate
 from .kernel_fit import KernelFit
 from .stimuli import StimulusRows
@@ -89,7 +89,7 @@ def fit_limit(rows: StimulusRows, kernel: KernelFit, *, floor: float, seed: int,
                 multiplicities(len(rows), np.random.default_rng(seed), resamples=400) @ _losses(rows, kernel, scan).T
             ).argmin(axis=1)
         ]
-        low, high = np.quantile(chosen, [0.5 - confidence / 2, 0.5 + confidence / 2])
+        low, high = percentile_ends(chosen, confidence)
         if width >= 0.5 or (low > scan[2] and high < scan[-3]):
             break
         width *= 4

@@ -10,23 +10,23 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import chi2, t
 
 from .estimate import Estimate
+
+Array = NDArray[np.float64]
 
 #: no fit is trusted beyond this, in the unit of its (dimensionless) parameter: the resolution of stored spike times
 RESOLUTION = 1e-10
 
 
-def multiplicities(units: int, rng: np.random.Generator, *, resamples: int = 600) -> NDArray[np.float64]:
+def multiplicities(units: int, rng: np.random.Generator, *, resamples: int = 600) -> Array:
     """How often each of ``units`` was drawn in each resample with replacement: shape (resamples, units)."""
     return rng.multinomial(units, np.full(units, 1.0 / units), size=resamples).astype(np.float64)
 
 
-def newton_replicates(
-    information: NDArray[np.float64], score: NDArray[np.float64], rng: np.random.Generator, *, resamples: int = 600
-) -> NDArray[np.float64]:
+def newton_replicates(information: Array, score: Array, rng: np.random.Generator, *, resamples: int = 600) -> Array:
     """Shift of the estimate in each resample, (resamples, p): (sum_u m_u I_u)^-1 sum_u m_u s_u.
 
     ``information`` (units, p, p) and ``score`` (units, p) are each unit's share of the curvature and gradient at the
@@ -44,10 +44,15 @@ def newton_replicates(
     return step
 
 
-def spread(replicates: NDArray[np.float64]) -> NDArray[np.float64]:
+def spread(replicates: Array) -> Array:
     """Standard error from replicates (resamples, p): infinite where more than 5 % of the resamples were singular."""
     bad = np.isnan(replicates).mean(axis=0) > 0.05
     return np.where(bad, np.inf, np.nanstd(np.where(bad, 0.0, replicates), axis=0))
+
+
+def percentile_ends(replicates: ArrayLike, confidence: float) -> Array:
+    """Both ends of the percentile interval of estimates from resamples (resamples, ...): shape (2, ...)."""
+    return np.quantile(np.asarray(replicates, dtype=np.float64), [0.5 - confidence / 2, 0.5 + confidence / 2], axis=0)
 
 
 def half_width(standard_error: float, freedom: float, confidence: float) -> float:
@@ -68,6 +73,13 @@ def variance_bounds(variance: float, standard_error: float, freedom: float, conf
     return max(variance - total * (1.0 - 1.0 / low_q), 0.0), max(variance + total * (1.0 / high_q - 1.0), 0.0)
 
 
+def deviation_ends(deviation: Array, freedom: Array, confidence: float = 0.95) -> tuple[Array, Array]:
+    """Interval of standard deviations (...) of normal values, each estimated with ``freedom`` degrees of freedom: chi-square."""
+    tails = (0.5 + confidence / 2, 0.5 - confidence / 2)
+    low, high = (deviation * np.sqrt(freedom / chi2.ppf(tail, freedom)) for tail in tails)
+    return low, high
+
+
 def sigma_estimate(variance: float, standard_error: float, freedom: float, confidence: float) -> Estimate:
     """The :class:`Estimate` of a standard deviation from its unconstrained variance estimate (clipped at 0)."""
     low, high = variance_bounds(variance, standard_error, freedom, confidence)
@@ -75,16 +87,16 @@ def sigma_estimate(variance: float, standard_error: float, freedom: float, confi
     return Estimate(value=value, low=min(math.sqrt(low), value), high=max(math.sqrt(high), value))
 
 
-def rms_estimate(values: NDArray[np.float64], rng: np.random.Generator, confidence: float) -> Estimate:
+def rms_estimate(values: Array, rng: np.random.Generator, confidence: float) -> Estimate:
     """Root mean square of ``values`` with its bootstrap percentile interval."""
     square = np.asarray(values, dtype=np.float64) ** 2
     value = math.sqrt(square.mean())
     resampled = np.sqrt(multiplicities(square.size, rng) @ square / square.size)
-    low, high = np.quantile(resampled, [0.5 - confidence / 2, 0.5 + confidence / 2])
+    low, high = percentile_ends(resampled, confidence)
     return Estimate(value=value, low=min(float(low), value), high=max(float(high), value))
 
 
-def bias_and_spread(errors: NDArray[np.float64], clip: float) -> tuple[float, float | None]:
+def bias_and_spread(errors: Array, clip: float) -> tuple[float, float | None]:
     """Mean and standard deviation of ``errors`` clipped to +-``clip``; no deviation of a single one."""
     inside = np.clip(errors, -clip, clip)
     return float(inside.mean()), float(inside.std(ddof=1)) if inside.size > 1 else None

@@ -18,10 +18,10 @@ from neuronsim.analysis.thermal import thermal_of
 from neuronsim.artifacts.dataset import select, verdict
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.calibration.prediction import spike_time_interval
+from neuronsim.papers import paper004
 from neuronsim.statistics.proportions import proportion
 
 ABOVE = "pll_nlif_averaged"
-PAPER_J = 10e-12
 ALWAYS_ON_TAU = 5.0
 
 
@@ -127,8 +127,8 @@ def of_corners(data: xr.Dataset) -> dict[str, Any]:
         "active_energy_j": spread(active[fired]),
         "always_on_energy_j": spread(on[fired]),
         "within_paper_10_pj": {
-            "active": int((active[fired] < PAPER_J).sum()),
-            "always_on": int((on[fired] < PAPER_J).sum()),
+            "active": int((active[fired] < paper004.SPIKE_J).sum()),
+            "always_on": int((on[fired] < paper004.SPIKE_J).sum()),
         },
         "by_point": {
             points[i]: {

@@ -28,10 +28,6 @@ from .geometry import Geometry
 from .layers import SpikingLayer
 from .network import Neurons, TTFSNetwork
 
-PAPER_SPIKE_J = 10e-12
-"""Energy per spike of paper 004, section 3.1 ("less than 10 pJ/spike in 65nm")."""
-PAPER_MNIST_J = 205e-9
-"""Energy per inference that paper 004, section 4.1, gives for its MNIST network."""
 LEAST_WINDOW_TAU = 5.0
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
-from scipy import stats
 
 from neuronsim.analysis.expected_spikes import row_parameter
 from neuronsim.artifacts.dataset import select
@@ -15,6 +14,7 @@ from neuronsim.calibration.rate_noise import card_noise
 from neuronsim.neuron.firing_rate import interval
 from neuronsim.neuron.firing_rate import rate as rate_of
 from neuronsim.neuron.interval_noise import interval_variance
+from neuronsim.statistics.bootstrap import deviation_ends
 from neuronsim.statistics.summary import Array
 from neuronsim.units import percent, prefix_for, quantity
 
@@ -126,7 +126,7 @@ def interval_jitter_section(dataset: xr.Dataset, source: str, card: RateCard | N
     if found.current.size == 0:
         return None
     variation, floor = np.sqrt(found.variance) / found.mean, np.sqrt(found.floor) / found.mean
-    low, high = (variation * np.sqrt(found.freedom / stats.chi2.ppf(q, found.freedom)) for q in (0.975, 0.025))
+    low, high = deviation_ends(variation, found.freedom)
     law = None
     if card is not None and card.isi_jitter.value > 0:
         grid = np.geomspace(found.current.min(), found.current.max(), 200)

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from neuronsim.papers import paper004
 from neuronsim.training.layer_specs import Conv, Linear, Pool
 from neuronsim.training.ttfs.energy import (
     LEAST_WINDOW_TAU,
-    PAPER_MNIST_J,
-    PAPER_SPIKE_J,
     activity,
     card_energy,
     clock_window,
@@ -79,5 +78,5 @@ def test_card_energy_is_spikes_and_static_power(card):
 
 def test_the_weight_rule_is_behind_the_figure_of_the_paper():
     # 26 x 32 + 801 x 16 + 785 x 10 weights and the paper's sparsity of 0.94.
-    ours = 21498 * 0.94 * PAPER_SPIKE_J
-    assert ours == pytest.approx(PAPER_MNIST_J, rel=0.02)
+    ours = 21498 * 0.94 * paper004.SPIKE_J
+    assert ours == pytest.approx(paper004.MNIST_INFERENCE_J, rel=0.02)

@@ -16,8 +16,8 @@ from neuronsim.artifacts.noisy_weights_study import (
     Shorter,
     SnrPoint,
     Spread,
-    published,
 )
+from neuronsim.papers.paper000 import published
 from neuronsim.statistics.proportions import wilson
 from neuronsim.statistics.student import Interval, difference, over_draws, over_values
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from neuronsim.artifacts.robustness_study import EnergyUse
 from neuronsim.artifacts.ttfs_card import TTFSCard
+from neuronsim.papers import paper004
 from neuronsim.statistics.student import over_values
-from neuronsim.training.ttfs.energy import PAPER_SPIKE_J, activity, card_energy, clock_window
+from neuronsim.training.ttfs.energy import activity, card_energy, clock_window
 
 from .subjects import Subject, Workbench
 from .sweeps import Settings, chip
@@ -63,9 +64,9 @@ def uses(tasks: Sequence[Task], results: Sequence[dict[str, Any]], card: TTFSCar
                 network=origin.label,
                 bits=task.bits,
                 n_weights=origin.n_weights,
-                rule_weights_j=weights * PAPER_SPIKE_J,
-                rule_spikes_j=counted["spikes"] * PAPER_SPIKE_J,
-                rule_events_j=counted["synaptic_events"] * PAPER_SPIKE_J,
+                rule_weights_j=weights * paper004.SPIKE_J,
+                rule_spikes_j=counted["spikes"] * paper004.SPIKE_J,
+                rule_events_j=counted["synaptic_events"] * paper004.SPIKE_J,
                 **counts,
                 **_of_card(on_card, card),
             )
