@@ -94,6 +94,11 @@ def accuracies(low: float | None, high: float | None) -> str:
     return "–" if low is None or high is None else f"{100.0 * low:.2f} … {accuracy(high)}"
 
 
+def percent_points(mean: float, low: float | None, high: float | None) -> str:
+    """A difference of accuracies and its interval, in percent points: "+1.20 [+0.95, +1.45]"; without interval the difference."""
+    return f"{100 * mean:+.2f}" + ("" if low is None or high is None else f" [{100 * low:+.2f}, {100 * high:+.2f}]")
+
+
 def prefix_for(values: np.ndarray, unit: str) -> tuple[float, str]:
     """Common divisor and prefixed unit for an axis that shows ``values``: (1e-9, "ns")."""
     unit = unit_symbol(unit)

@@ -31,12 +31,12 @@ def show_evaluation(path: Path) -> None:
 def show_study(path: Path) -> None:
     """Print the tables of a robustness study."""
     from ..artifacts.robustness_study import Study
-    from ..report.chapters.robustness.tables import TITLES, about, tables
+    from ..report.study_files import study_report
 
-    study = Study.load(path)
-    console.print(f"\n[bold]{TITLES[study.study]}[/]")
-    console.print(about(study), markup=False, soft_wrap=True)
-    show_tables(tables(study))
+    report = study_report(Study.load(path))
+    console.print(f"\n[bold]{report.title}[/]")
+    console.print(report.about, markup=False, soft_wrap=True)
+    show_tables(report.tables)
 
 
 def train_command(

@@ -86,9 +86,9 @@ def noise_adaptor_command(
 def show_conversion(path: Path) -> None:
     """Print the tables of a conversion study."""
     from ..artifacts.conversion_study import ConversionStudy
-    from ..report.chapters.conversion.tables import TITLE, about, tables
+    from ..report.study_files import study_report
 
-    study = ConversionStudy.load(path)
-    console.print(f"\n[bold]{TITLE}[/]")
-    console.print(about(study), markup=False, soft_wrap=True)
-    show_tables(tables(study))
+    report = study_report(ConversionStudy.load(path))
+    console.print(f"\n[bold]{report.title}[/]")
+    console.print(report.about, markup=False, soft_wrap=True)
+    show_tables(report.tables)

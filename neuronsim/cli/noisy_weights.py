@@ -195,10 +195,10 @@ def noisy_weights_command(
 def show_noisy_weights(path: Path) -> None:
     """Print the tables of a study of noisy weights."""
     from ..artifacts.noisy_weights_study import NoisyWeights
-    from ..report.chapters.noisy_weights.tables import TITLE, about, tables
+    from ..report.study_files import study_report
 
-    study = NoisyWeights.load(path)
-    console.print(f"\n[bold]{TITLE}[/]")
-    console.print(about(study), markup=False, soft_wrap=True)
-    show_tables(tables(study))
+    report = study_report(NoisyWeights.load(path))
+    console.print(f"\n[bold]{report.title}[/]")
+    console.print(report.about, markup=False, soft_wrap=True)
+    show_tables(report.tables)
     console.print()

@@ -9,7 +9,9 @@ from .datasheet import levels_near, write_datasheet
 
 if TYPE_CHECKING:
     from .report import discover, write_report
+    from .study_files import write_study_files
 
-__all__ = ["discover", "levels_near", "write_datasheet", "write_report"]
+__all__ = ["discover", "levels_near", "write_datasheet", "write_report", "write_study_files"]
 
-__getattr__ = loader(__name__, {"discover": "report", "write_report": "report"})  # with all of its plots: a second
+# With all of their plots: a second.
+__getattr__ = loader(__name__, {"discover": "report", "write_report": "report", "write_study_files": "study_files"})

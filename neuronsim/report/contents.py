@@ -14,14 +14,13 @@ from ..artifacts.dataset import Characterization
 from .chapters.abstraction_levels import levels_section
 from .chapters.bench import conditions, provenance, status
 from .chapters.card import card_section
-from .chapters.conversion.chapter import conversion_section
-from .chapters.noisy_weights.chapter import noisy_weights_section
-from .chapters.robustness.chapter import robustness_section
-from .chapters.training import evaluation_section, training_section
+from .chapters.evaluation import evaluation_section
+from .chapters.training import training_section
 from .chapters.verification import verification_section
 from .datasheet_page import measured_sections
 from .item import Item
 from .page.elements import Section
+from .study_files import study_section
 
 Chapter = Callable[[Item, Sequence[Item]], list[Section]]
 
@@ -60,7 +59,7 @@ CHAPTERS: dict[str, Chapter] = {
     "verification": _alone(verification_section),
     "training_run": lambda item, _: [training_section(cast(Any, item.artifact), item.path, item.source, item.anchor)],
     "evaluation": _alone(evaluation_section),
-    "robustness_study": _alone(robustness_section),
-    "conversion_study": _alone(conversion_section),
-    "noisy_weights_study": _alone(noisy_weights_section),
+    "robustness_study": _alone(study_section),
+    "conversion_study": _alone(study_section),
+    "noisy_weights_study": _alone(study_section),
 }

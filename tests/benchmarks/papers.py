@@ -15,7 +15,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cards import made_card
 from record import machine_line, picture, write_block
@@ -23,12 +22,9 @@ from record import machine_line, picture, write_block
 from neuronsim.artifacts.atomic_write import write_text
 from neuronsim.artifacts.conversion_study import ConversionStudy
 from neuronsim.artifacts.noisy_weights_study import NoisyWeights
-from neuronsim.report.chapters.conversion import tables as tables_conversion
-from neuronsim.report.chapters.conversion.plots import conversion_plot
-from neuronsim.report.chapters.noisy_weights import tables as tables_noisy_weights
-from neuronsim.report.chapters.noisy_weights.findings import findings
 from neuronsim.report.page.elements import Table
 from neuronsim.report.page.figures import save_png
+from neuronsim.report.study_files import study_report
 
 HERE = Path(__file__).parent
 MADE = HERE / "papers.json"
@@ -45,32 +41,29 @@ NOISE_ADAPTOR = ("-p", "2")
 
 def noisy_weights() -> str:
     """The block of docs/measured.md on paper 000."""
-    study = NoisyWeights.load(HERE / "noisy_weights.json")
-    return markdown(tables_noisy_weights.about(study), tables_noisy_weights.tables(study), findings(study))
+    study = study_report(NoisyWeights.load(HERE / "noisy_weights.json"))
+    return markdown(study.about, study.tables, study.findings)
 
 
 def on_card() -> str:
     """The block of docs/measured.md on the neurons of a circuit."""
-    study = NoisyWeights.load(HERE / "noisy_weights_card.json")
-    tables = tables_noisy_weights.tables(study)
-    return markdown(tables_noisy_weights.about(study), [table for table in tables if "rate card" in table.caption])
+    study = study_report(NoisyWeights.load(HERE / "noisy_weights_card.json"))
+    return markdown(study.about, [table for table in study.tables if "rate card" in table.caption])
 
 
 def regular() -> str:
     """The block of docs/measured.md on regular input trains: convergence."""
-    study = NoisyWeights.load(HERE / "noisy_weights_regular.json")
-    tables = tables_noisy_weights.tables(study)
-    return markdown(tables_noisy_weights.about(study), [table for table in tables if "convergence" in table.caption])
+    study = study_report(NoisyWeights.load(HERE / "noisy_weights_regular.json"))
+    return markdown(study.about, [table for table in study.tables if "convergence" in table.caption])
 
 
 def noise_adaptor() -> str:
     """The block of docs/measured.md on paper 003: accuracy against time, corrections, their picture."""
-    study = ConversionStudy.load(HERE / "noise_adaptor.json")
-    draw: Any = conversion_plot
-    save_png(draw, HERE / "noise_adaptor.png", study)
-    shown = [table for table in tables_conversion.tables(study) if not table.folded]
+    study = study_report(ConversionStudy.load(HERE / "noise_adaptor.json"))
+    save_png(study.plots[0].draw, HERE / "noise_adaptor.png", study.study)
+    shown = [table for table in study.tables if not table.folded]
     link = picture("accuracy against time, and what the adaptor bought", "noise_adaptor.png")
-    return markdown(tables_conversion.about(study), shown, tables_conversion.findings(study)) + f"\n{link}\n"
+    return markdown(study.about, shown, study.findings) + f"\n{link}\n"
 
 
 def markdown(about: str, tables: Sequence[Table], sentences: Sequence[str] = ()) -> str:

@@ -10,7 +10,7 @@ from record import picture
 
 from neuronsim.artifacts.robustness_study import Gain, Point, Study
 from neuronsim.errors import InputError
-from neuronsim.report.chapters.robustness.tables import about, tables
+from neuronsim.report.study_files import study_report
 from neuronsim.statistics.proportions import wilson
 from neuronsim.statistics.student import over_draws
 from neuronsim.training import load_experiment
@@ -182,7 +182,8 @@ def _robustness(part: Shown) -> list[str]:
     for found in part.results.values():
         study = Study.model_validate(found)
         mark = part.mark(*(_run(network.label) for network in study.networks))
-        lines += [about(study) + mark, "", tables(study)[0].markdown(), ""]
+        report = study_report(study)
+        lines += [report.about + mark, "", report.tables[0].markdown(), ""]
     return lines
 
 

@@ -9,12 +9,16 @@ from neuronsim.artifacts.dataset import Characterization
 from neuronsim.artifacts.evaluation import Condition, Evaluation
 from neuronsim.artifacts.rate_card import RateCard
 from neuronsim.artifacts.ttfs_card import TTFSCard
-from neuronsim.errors import InputError
 from neuronsim.units import accuracies, accuracy, percent, quantity
 
 from ..page.elements import Note, Tiles
 
 Tile = tuple[str, str, str]
+_CONDITIONS = {
+    "clean": "accuracy, clean",
+    "quantized": "accuracy, {bits}-bit weights",
+    "card": "accuracy under the card",
+}
 
 
 def headline(artifacts: Sequence[Artifact]) -> list[Tiles | Note]:
@@ -23,53 +27,37 @@ def headline(artifacts: Sequence[Artifact]) -> list[Tiles | Note]:
     cards = [artifact for artifact in artifacts if isinstance(artifact, TTFSCard | RateCard)]
     evaluations = [artifact for artifact in artifacts if isinstance(artifact, Evaluation)]
     blocks: list[Tiles | Note] = []
-    for evaluation in evaluations:
-        tiles = [tile for name in ("clean", "quantized", "card") if (tile := _accuracy(evaluation, name)) is not None]
+    for e in evaluations:
+        known = {c.name: c for c in e.conditions}
+        tiles = [_accuracy(known[name], label) for name, label in _CONDITIONS.items() if name in known]
         if len(evaluations) > 1:
-            blocks.append(Note(text=f"{evaluation.experiment}, {evaluation.n_images} images of {evaluation.data}"))
+            blocks.append(Note(text=f"{e.experiment}, {e.n_images} images of {e.data}"))
         if tiles:
             blocks.append(Tiles(items=tiles))
-    circuit: list[Tile] = []
-    for card in cards:
-        q = card.quality
-        name = f" ({card.neuron})" if len(cards) > 1 else ""
-        circuit.append(
-            (
-                f"held-out error of the card{name}",
-                percent(q.median_error),
-                f"median; p95 {percent(q.p95_error)} over {q.n_held_out} runs not used in the fit",
-            )
-        )
-        if card.energy is not None:
-            circuit.append(
-                (f"energy per spike{name}", quantity(card.energy.per_spike_j.value, "J"), "from the supplies in SPICE")
-            )
+    circuit = [tile for card in cards for tile in _card(card, f" ({card.neuron})" if len(cards) > 1 else "")]
     if datasets:
         total = sum(int(data.sizes["run"]) for data in datasets)
         failed = sum(int((data["status"].values != "ok").sum()) for data in datasets)
         neurons = ", ".join(dict.fromkeys(str(data.attrs["neuron"]) for data in datasets))
         circuit.append(("SPICE runs", f"{total:,}".replace(",", " "), f"{neurons}; {failed} failed"))
-    if circuit:
-        blocks.append(Tiles(items=circuit))
-    return blocks
+    return [*blocks, Tiles(items=circuit)] if circuit else blocks
 
 
-def _accuracy(evaluation: Evaluation, name: str) -> Tile | None:
-    try:
-        condition = evaluation.condition(name)
-    except InputError:
-        return None
-    label = {
-        "clean": "accuracy, clean",
-        "quantized": f"accuracy, {condition.bits}-bit weights",
-        "card": "accuracy under the card",
-    }[name]
-    return label, accuracy(condition.accuracy), _interval(condition)
+def _card(card: TTFSCard | RateCard, name: str) -> list[Tile]:
+    q = card.quality
+    detail = f"median; p95 {percent(q.p95_error)} over {q.n_held_out} runs not used in the fit"
+    tiles = [(f"held-out error of the card{name}", percent(q.median_error), detail)]
+    if card.energy is not None:
+        energy = quantity(card.energy.per_spike_j.value, "J")
+        tiles.append((f"energy per spike{name}", energy, "from the supplies in SPICE"))
+    return tiles
 
 
-def _interval(condition: Condition) -> str:
+def _accuracy(condition: Condition, label: str) -> Tile:
     if condition.low is None:
-        return "one chip: no interval"
-    text = f"95 % interval {accuracies(condition.low, condition.high)}"
-    chips = len(condition.per_chip)
-    return f"{text}; {chips} chips, worst {accuracy(condition.worst)}" if chips > 1 else text
+        interval = "one chip: no interval"
+    else:
+        interval = f"95 % interval {accuracies(condition.low, condition.high)}"
+        chips = len(condition.per_chip)
+        interval += f"; {chips} chips, worst {accuracy(condition.worst)}" if chips > 1 else ""
+    return label.format(bits=condition.bits), accuracy(condition.accuracy), interval

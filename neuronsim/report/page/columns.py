@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
@@ -36,3 +36,18 @@ def table(caption: str, columns: Sequence[Column[Row]], rows: Iterable[Row], **m
     """The table of ``rows`` with ``columns``; ``more``: further fields of :class:`Table`."""
     cells = [tuple(column.cell(row) for column in columns) for row in rows]
     return Table(caption=caption, header=tuple(column.header for column in columns), rows=cells, **more)
+
+
+def numbered(header: str, values: str, rows: Sequence[Row], text: Callable[[Any], str]) -> list[Column[Row]]:
+    """A column for each entry of the rows' list ``values``, under ``header`` with its number from 1; a dash behind its end."""
+    lists = attrgetter(values)
+    return [
+        Column(header.format(k + 1), lambda row, k=k: next(iter(lists(row)[k : k + 1]), None), text)
+        for k in range(max((len(lists(row)) for row in rows), default=0))
+    ]
+
+
+def turned(original: Table) -> Table:
+    """The same cells with rows and columns exchanged: a column for each former row, under its first cell."""
+    header, *rows = zip(original.header, *original.rows, strict=True)
+    return replace(original, header=header, rows=rows)

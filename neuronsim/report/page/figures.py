@@ -136,6 +136,19 @@ def error_bars(
     return np.maximum([[-1.0], [1.0]] * (ends - np.asarray(middle)), 0.0)
 
 
+def draw_percent(
+    axes: Axes,
+    x: Sequence[float],
+    y: Sequence[float],
+    low: Sequence[float | None],
+    high: Sequence[float | None],
+    **style: Any,
+) -> None:
+    """Fractions ``y`` against ``x``, in percent, with their intervals; ``style``: of matplotlib's errorbar."""
+    bars = 100 * error_bars(y, low, high)
+    axes.errorbar(x, 100 * np.asarray(y), yerr=bars, **{"markersize": 4, "capsize": 2, "elinewidth": 0.8, **style})
+
+
 def _svg(drawing: Figure) -> str:
     stream = io.StringIO()
     width, height = drawing.get_size_inches()

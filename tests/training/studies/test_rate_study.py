@@ -12,8 +12,7 @@ from scipy import stats
 from torch import nn
 
 from neuronsim.artifacts.noisy_weights_study import ANN_PAPER, ANN_UNROLLED, SNN_SHARED, ChipDifference, NoisyWeights
-from neuronsim.report.chapters.noisy_weights.findings import findings
-from neuronsim.report.chapters.noisy_weights.tables import tables
+from neuronsim.report.study_files import study_report
 from neuronsim.statistics.proportions import wilson
 from neuronsim.training.rate.conversion import convert, largest_inputs
 from neuronsim.training.rate.engine import EventEngine
@@ -195,14 +194,14 @@ def test_signal_to_noise_follows_the_square_root_and_covers_the_truth():
 
 def test_committed_results_load_and_say_what_they_are_made_of():
     study = NoisyWeights.load(COMMITTED / "noisy_weights.json")
-    assert "SNN, temporal (%)" in tables(study)[0].header
-    text = "\n".join(table.markdown() for table in tables(study))
+    assert "SNN, temporal (%)" in study_report(study).tables[0].header
+    text = "\n".join(table.markdown() for table in study_report(study).tables)
     assert "ANN, one draw per trial, shared kernel (%)" in text
     snn = study.select("fc", "snn", "temporal")[0].accuracy
     low, high = wilson(snn.mean, study.n_images)
     assert f"{100 * snn.mean:.2f} [{100 * low:.2f}, {100 * high:.2f}]" in text
     card = NoisyWeights.load(COMMITTED / "noisy_weights_card.json")
-    rows = next(table for table in tables(card) if "rate card" in table.caption).rows
+    rows = next(table for table in study_report(card).tables if "rate card" in table.caption).rows
     chips, images = (tuple(map(float, cell.split("[")[1].split("]")[0].split(","))) for cell in rows[0][2:4])
     assert images[0] < chips[0] < chips[1] < images[1]
     assert images[1] - images[0] > 1.0  # 1000 images: +- 0.7 points, however many chips
@@ -212,10 +211,10 @@ def test_sentences_follow_the_chips_and_the_falls():
     study = NoisyWeights.load(COMMITTED / "noisy_weights.json")
     first, last = (study.select("fc", "ann", ANN_PAPER)[k].accuracy.mean for k in (0, -1))
     alone = study.model_copy(update={"frozen": []})
-    assert f"{100 * (last - first):+.2f} points" in findings(alone)[0]
-    assert "in the paper -4.03 points" in findings(alone)[0]
+    assert f"{100 * (last - first):+.2f} points" in study_report(alone).findings[0]
+    assert "in the paper -4.03 points" in study_report(alone).findings[0]
     many = ChipDifference(architecture="fc", level=1.0, n=10, mean=-0.008, low=-0.012, high=-0.004)
-    text = findings(study.model_copy(update={"frozen": [many]}))[0]
+    text = study_report(study.model_copy(update={"frozen": [many]})).findings[0]
     assert (
         "the same 10 chips on both sides: spiking minus analog -0.80 points [-1.20, -0.40] over the chips, 0 lies outside"
         in text

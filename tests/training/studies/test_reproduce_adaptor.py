@@ -14,7 +14,7 @@ from neuronsim.cli import main
 from neuronsim.errors import DataError, InputError
 from neuronsim.papers import paper003
 from neuronsim.report import discover, write_report
-from neuronsim.report.chapters.conversion import tables as tables_conversion
+from neuronsim.report.study_files import study_report
 from neuronsim.training.datasets.catalogue import load
 from neuronsim.training.datasets.pixels import as_pixels
 from neuronsim.training.layer_specs import Conv, Linear, Pool
@@ -122,23 +122,23 @@ def test_files_beside_the_study(made, study):
 def test_the_report_shows_it(made, tmp_path):
     assert [path.name for path in discover(made)] == ["conversion.json"]
     page = write_report(tmp_path / "report.html", discover(made)).read_text()
-    assert tables_conversion.TITLE in page
+    assert "Accuracy against time, with and without the noise adaptor" in page
     assert "digits_tiny" in page
 
 
 def test_tables_hold_the_papers_values_where_they_compare(study):
-    table = tables_conversion.tables(study)[0]
+    table = study_report(study).tables[0]
     assert list(table.header[-2:]) == ["paper: without", "paper: with"]
-    assert [row[-2:] for row in table.rows][:3] == [["95.50", "94.97"], ["91.62", "93.71"], ["93.65", "95.26"]]
+    assert [list(row[-2:]) for row in table.rows][:3] == [["95.50", "94.97"], ["91.62", "93.71"], ["93.65", "95.26"]]
     assert paper003.value(2, True, 4) == paper003.TABLE_3[2][4]
     assert paper003.gain(2, 1) == pytest.approx(0.0209)
     assert paper003.gain(3, 1) is None
 
 
 def test_tables_show_the_corrections_beside_the_paper_s(study):
-    table = next(t for t in tables_conversion.tables(study) if t.caption.startswith("Corrections"))
+    table = next(t for t in study_report(study).tables if t.caption.startswith("Corrections"))
     assert list(table.header[-3:]) == ["paper: no correction", "paper: negative spikes", "paper: offset spikes"]
-    cells = {row[0]: row[-3:] for row in table.rows}
+    cells = {row[0]: list(row[-3:]) for row in table.rows}
     assert cells["quantized ANN"] == ["73.72"] * 3
     assert cells["2"] == ["9.97", "53.42", "64.84"]
     assert "75.24, 74.72, 73.37" in table.caption
@@ -149,7 +149,7 @@ def test_half_widths_of_cut_intervals_are_those_of_the_open_side(study):
     cut = Mean(levels=2, adaptor=False, correction="none", time=1, mean=0.98, low=0.93, high=1.0, n=3)
     means = [m for m in study.means if (m.adaptor, m.correction, m.time) != (False, "none", 1)]
     changed = study.model_copy(update={"means": [*means, cut]})
-    rows = {row[0]: row for row in tables_conversion.tables(changed)[0].rows}
+    rows = {row[0]: row for row in study_report(changed).tables[0].rows}
     assert rows["1"][1] == "98.00 ± 5.00"
 
 
@@ -158,12 +158,12 @@ def test_sentences_follow_the_numbers(study):
         return Difference(levels=2, correction="none", time=time, mean=mean, low=mean - half, high=mean + half, n=2)
 
     better = study.model_copy(update={"differences": [difference(1, 0.02), difference(2, 0.005), difference(4, -0.03)]})
-    (text,) = tables_conversion.findings(better)
+    (text,) = study_report(better).findings
     assert "higher at T = 1, 2 of T <= 4" in text
     assert "above 0 at T = 1, below 0 at T = 4 (of 3 times" in text
     worse = study.model_copy(update={"differences": [difference(1, -0.02), difference(None, 0.0123)]})
-    assert "higher at no T" in tables_conversion.findings(worse)[0]
-    assert "ANN changes by +1.23 points" in tables_conversion.findings(worse)[0]
+    assert "higher at no T" in study_report(worse).findings[0]
+    assert "ANN changes by +1.23 points" in study_report(worse).findings[0]
 
 
 def test_an_interrupted_training_ends_with_the_same_weights(tmp_path, digits, monkeypatch):

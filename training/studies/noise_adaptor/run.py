@@ -14,7 +14,7 @@ from neuronsim.artifacts.atomic_write import output_errors
 from neuronsim.artifacts.conversion_study import ConversionStudy, Converted, Difference, Mean
 from neuronsim.errors import InputError
 from neuronsim.progress import bar
-from neuronsim.report.chapters.conversion.chapter import write_files
+from neuronsim.report import write_study_files
 from neuronsim.statistics.student import difference, over_draws
 from neuronsim.training.compiled.threads import use_threads
 from neuronsim.training.datasets import catalogue as data
@@ -117,7 +117,7 @@ def reproduce(
         differences=differences,
     )
     path = study.save(out / "conversion.json")
-    write_files(study, out)
+    write_study_files(study, out)
     return path
 
 

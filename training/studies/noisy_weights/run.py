@@ -15,7 +15,7 @@ from neuronsim.artifacts.noisy_weights_study import Architecture, NoisyWeights, 
 from neuronsim.artifacts.rate_card import RateCard
 from neuronsim.errors import InputError
 from neuronsim.progress import bar
-from neuronsim.report.chapters.noisy_weights.chapter import write_files
+from neuronsim.report import write_study_files
 from neuronsim.training.compiled.threads import use_threads
 from neuronsim.training.datasets.catalogue import DataSet, load
 from neuronsim.training.rate.conversion import convert, largest_inputs
@@ -140,7 +140,7 @@ def reproduce_noisy_weights(
         jitter=jitter,
     )
     path = study.save(out / "noisy-weights.json")
-    write_files(study, out)
+    write_study_files(study, out)
     return path
 
 

@@ -14,7 +14,7 @@ from neuronsim.artifacts.robustness_study import KINDS, Gain, Kind, Study
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import InputError, suggest
 from neuronsim.progress import bar
-from neuronsim.report.robustness import write_files
+from neuronsim.report import write_study_files
 from neuronsim.statistics.crossed import difference_interval
 from neuronsim.training.compiled.threads import use_threads
 from neuronsim.training.packed_answers import unpack
@@ -86,7 +86,7 @@ def stress(
             results = _results(kind, tasks, store, [images], progress)
             study = _study(kind, found, tasks, results, settings)
             path = study.save(out / f"{kind}.json")
-            write_files(study, out)
+            write_study_files(study, out)
             written.append(path)
     return written
 

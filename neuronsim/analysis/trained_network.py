@@ -1,0 +1,82 @@
+"""Figures of merit of a trained network: stages of its training, its confusions, and when it decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..artifacts.evaluation import Evaluation
+from ..artifacts.training_run import Epoch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One stage of a training. ``best``: epoch of the highest validation accuracy; None where none was measured."""
+
+    name: str
+    n_epochs: int
+    last: Epoch
+    best: Epoch | None
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confusion:
+    """``counts`` (true classes, decided classes), ``share``: the same with rows normalized; ``recall`` (true classes,): NaN for a
+    class without images or without a decision of its own."""
+
+    counts: NDArray[np.float64]
+    share: NDArray[np.float64]
+    recall: NDArray[np.float64]
+
+    @property
+    def right(self) -> int:
+        """Images decided as their class."""
+        return int(np.trace(self.counts))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionTimes:
+    """First output spike of each image of the clean network, in tau; ``n_silent``: images without one, left out."""
+
+    times_tau: list[float]
+    n_silent: int
+    p5: float
+    median: float
+    p95: float
+
+
+def stages(epochs: Sequence[Epoch]) -> list[Stage]:
+    """The stages of a training in the order in which they ran."""
+    results = []
+    for name in dict.fromkeys(epoch.stage for epoch in epochs):
+        own = [epoch for epoch in epochs if epoch.stage == name]
+        validation = np.array([epoch.val_accuracy for epoch in own])
+        best = own[int(np.nanargmax(validation))] if np.isfinite(validation).any() else None
+        seconds = float(np.nansum([epoch.seconds for epoch in own]))
+        results.append(Stage(name=name, n_epochs=len(own), last=own[-1], best=best, seconds=seconds))
+    return results
+
+
+def confusion(evaluation: Evaluation) -> Confusion:
+    """Confusions of the clean network as deployed."""
+    counts = np.array(evaluation.confusion, dtype=np.float64)
+    images = counts.sum(axis=1)
+    share = counts / np.maximum(images, 1)[:, None]
+    recall = np.full(len(counts), np.nan)
+    known = min(counts.shape)
+    recall[:known] = np.where(images[:known] > 0, np.diagonal(share), np.nan)
+    return Confusion(counts=counts, share=share, recall=recall)
+
+
+def decision_times(evaluation: Evaluation) -> DecisionTimes | None:
+    """When the clean network decides; None where every image is silent."""
+    times = [time for time in evaluation.class_times_tau if np.isfinite(time)]
+    if not times:
+        return None
+    p5, median, p95 = np.percentile(times, [5, 50, 95])
+    silent = len(evaluation.class_times_tau) - len(times)
+    return DecisionTimes(times_tau=times, n_silent=silent, p5=float(p5), median=float(median), p95=float(p95))

@@ -1,0 +1,134 @@
+"""How fast spiking networks reach their final accuracy: by noise and by threshold (tables II, III, figures 4, 5 of paper 000)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from neuronsim.analysis.noisy_weights import SLOWDOWN_LOSS, Slowdown, architectures, scales, slowdowns
+from neuronsim.artifacts.noisy_weights_study import NAMES, NoisyWeights, Row
+from neuronsim.papers.paper000 import CITATION
+from neuronsim.report.page.columns import Column, table
+from neuronsim.report.page.elements import Table
+from neuronsim.report.page.figures import SERIES, drawn, figure, legend_above, plain_ticks
+
+from .cells import LEVEL, accuracy_column, by_level, draw_accuracies, steps
+
+_SLOWDOWN: list[Column[Slowdown]] = [
+    Column("σ", "scale", "{:g}".format),
+    Column("noise 0 %", "quiet", steps),
+    Column("noise 100 %", "noisy", steps),
+    Column("ratio", "ratio", "{:.2f}".format),
+]
+
+
+def _paper(field: str) -> Column[Row]:
+    """The paper's time and its standard deviation."""
+
+    def text(row: Row) -> str | None:
+        mean, std = (getattr(row.paper, name, None) for name in (field, f"{field}_std"))
+        return None if mean is None else f"{mean:g} ±{std:g}"
+
+    return Column(CITATION, text)
+
+
+def convergence_table(study: NoisyWeights, architecture: str) -> Table:
+    """Times, spikes and events, a row for each noise level."""
+    columns: list[Column[Row]] = [
+        LEVEL,
+        Column("convergence", "convergence", steps),
+        _paper("convergence"),
+        Column(f"stays within ±{_near(study)} %", "near", steps),
+        Column("within 1 %", "within_1", steps),
+        _paper("within_1"),
+        Column("within 0.5 %", "within_05", steps),
+        Column("not converged", lambda row: f"{row.not_converged} of {row.accuracy.n}"),
+        Column("spikes", "spikes", "{:.0f}".format),
+        Column("synaptic events", "events", "{:.3g}".format),
+    ]
+    number = "II" if architecture == "fc" else "III"
+    caption = f"{NAMES[architecture]}: convergence time in steps ({CITATION}, table {number}); spikes and events per inference."
+    return table(caption, columns, study.select(architecture, "snn", "temporal"))
+
+
+def length_tables(study: NoisyWeights, architecture: str) -> list[Table]:
+    """Convergence of the averaged curve, as runs of several lengths show it; no table where a result has no such curves."""
+    rows = [row for row in study.select(architecture, "snn", "temporal") if row.by_length]
+    if not rows:
+        return []
+    columns: list[Column[Row]] = [LEVEL]
+    for k, n in enumerate(entry.steps for entry in rows[0].by_length):
+        band = f"{100 * study.band:.3g}"
+        columns.append(Column(f"first {n} steps: ±{band} %", lambda row, k=k: row.by_length[k].convergence))
+        columns.append(Column(f"first {n} steps: ±{_near(study)} %", lambda row, k=k: row.by_length[k].near))
+    caption = (
+        f"{NAMES[architecture]}: convergence in steps of the accuracy averaged over all trials, had the run been that long. "
+        "The range lies around the mean of the run's end, so what counts as converged depends on its length: compare equal ones."
+    )
+    return [table(caption, columns, rows)]
+
+
+def _near(study: NoisyWeights) -> str:
+    """The wide range in percent: 0.1, or an image where that is more."""
+    return f"{100 * max(0.001, 1 / study.n_images):.3g}"
+
+
+@drawn
+def convergence_plot(study: NoisyWeights) -> Figure:
+    """Error of the spiking networks against the step, for every noise level (behind tables II and III)."""
+    names = architectures(study)
+    drawing = figure(height=3.6)
+    for axes, name in zip(np.atleast_1d(drawing.subplots(1, len(names))), names, strict=True):
+        for number, row in enumerate(study.select(name, "snn", "temporal")):
+            error = 100 - 100 * np.array(row.curve)
+            color = SERIES[number % len(SERIES)]
+            axes.plot(study.curve_steps, np.maximum(error, 50 / study.n_images), color=color, label=f"{row.level:.0%}")
+            if row.convergence is not None:
+                axes.axvline(row.convergence.mean, color=color, linewidth=0.8, linestyle=(0, (1, 2)))
+        axes.set(xscale="log", yscale="log", xlabel=f"step   {NAMES[name]}", ylabel="error (%)")
+        plain_ticks(axes.xaxis)
+        plain_ticks(axes.yaxis)
+        legend_above(axes, columns=6)
+    return drawing
+
+
+def threshold_tables(study: NoisyWeights, architecture: str) -> list[Table]:
+    """Accuracy by noise level and scale, and times by scale."""
+    select = partial(study.select, architecture, "snn", "temporal")
+    curves = {scale: by_level(select(scale)) for scale in scales(study, architecture)}
+    levels = sorted({level for rows in curves.values() for level in rows})
+    columns: list[Column[float]] = [Column("noise", float, "{:.0%}".format)]
+    columns += [accuracy_column(f"σ = {scale:g} (%)", rows) for scale, rows in curves.items()]
+    accuracy = f"{NAMES[architecture]}: accuracy at threshold scale σ of the first hidden layer ({CITATION}, fig. 4)."
+    _, loss = SLOWDOWN_LOSS[architecture]
+    times = (
+        f"{NAMES[architecture]}: steps to within {loss} of the final accuracy, and their ratio ({CITATION}, fig. 5)."
+    )
+    return [table(accuracy, columns, levels), table(times, _SLOWDOWN, slowdowns(study, architecture))]
+
+
+@drawn
+def threshold_plot(study: NoisyWeights) -> Figure:
+    """Accuracy at each threshold scale (figure 4, left) and the ratio of convergence times at 100 % and 0 % noise (figure 5)."""
+    names = architectures(study)
+    drawing = figure(height=3.6)
+    every = np.atleast_1d(drawing.subplots(1, len(names) + 1))
+    for axes, name in zip(every, names, strict=False):
+        for number, scale in enumerate(scales(study, name)):
+            rows = study.select(name, "snn", "temporal", scale)
+            draw_accuracies(axes, rows, label=f"σ = {scale:g}", color=SERIES[number % len(SERIES)])
+        axes.set(xlabel=f"noise over weight (%)   {NAMES[name]}", ylabel="SNN accuracy (%)")
+        legend_above(axes, columns=2)
+    last = every[-1]
+    for number, name in enumerate(names):
+        points = [(s.scale, s.ratio) for s in slowdowns(study, name) if s.ratio is not None]
+        if points:
+            label = f"{name}, within {SLOWDOWN_LOSS[name][1]}"
+            last.plot(*zip(*points, strict=True), marker="o", color=SERIES[number], label=label)
+    last.set(xscale="log", xlabel="threshold scale σ", ylabel="time at 100 % / time at 0 %")
+    plain_ticks(last.xaxis)
+    if last.lines:
+        legend_above(last, columns=2)
+    return drawing
