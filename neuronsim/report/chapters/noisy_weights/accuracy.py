@@ -97,7 +97,9 @@ def frozen_table(study: NoisyWeights) -> Table:
         f"{f', first {few} test images' if few else ''}; difference paired by chip, "
         "95 % t interval over the chips, or over the networks where there are several."
     )
-    difference = Column("SNN minus ANN (points)", lambda d: percent_points(d.mean, d.low, d.high))
+    difference: Column[ChipDifference] = Column(
+        "SNN minus ANN (points)", lambda d: percent_points(d.mean, d.low, d.high)
+    )
     columns = [NETWORK, LEVEL, Column("chips", "n"), of("ann"), of("snn"), difference]
     return table(caption, columns, study.frozen)
 
