@@ -9,7 +9,7 @@ from typing import Any
 from ..artifacts.conversion_study import ConversionStudy
 from ..artifacts.noisy_weights_study import NoisyWeights
 from ..artifacts.robustness_study import Study
-from .chapters.conversion.chapter import conversion_report
+from .chapters.conversion import conversion_report
 from .chapters.noisy_weights.chapter import noisy_weights_report
 from .chapters.robustness.chapter import robustness_report
 from .page.elements import Section

@@ -22,7 +22,7 @@ from neuronsim.report.page.elements import Table
 from neuronsim.report.page.figures import BLUE, GREEN, ORANGE, PURPLE, VERMILION, drawn, figure, legend_above
 from neuronsim.units import percent_points
 
-from .cells import LEVEL, NETWORK, accuracy_cell, accuracy_column, by_level, draw_accuracies, few_images
+from .cells import LEVEL, NETWORK, accuracy_cell, by_level, draw_accuracies, few_images
 
 # (header, side, noise, whether the paper's value stands beside it)
 _COLUMNS = (
@@ -55,7 +55,7 @@ def accuracy_table(study: NoisyWeights, architecture: str) -> Table:
         levels |= {row.level for row in rows}
         few = few_images(rows)
         at = by_level(rows)
-        columns.append(accuracy_column(f"{name}{f', first {few} images' if few else ''} (%)", at))
+        columns.append(Column(f"{name}{f', first {few} images' if few else ''} (%)", at.get, accuracy_cell))
         if in_paper:
             said = {level: _said(row) for level, row in at.items()}
             columns.append(Column(f"{CITATION} (%)", said.get))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -18,11 +18,6 @@ LEVEL: Column[Any] = Column("noise", "level", "{:.0%}".format)
 def by_level(rows: Sequence[Row]) -> dict[float, Row]:
     """The rows of one curve by their noise level."""
     return {row.level: row for row in rows}
-
-
-def accuracy_column(header: str, rows: Mapping[Any, Row | None]) -> Column[Any]:
-    """Accuracies in a table whose rows are the keys of ``rows``."""
-    return Column(header, rows.get, accuracy_cell)
 
 
 def accuracy_cell(row: Row) -> str:

@@ -14,7 +14,7 @@ from neuronsim.report.page.columns import Column, table
 from neuronsim.report.page.elements import Table
 from neuronsim.report.page.figures import SERIES, drawn, figure, legend_above, plain_ticks
 
-from .cells import LEVEL, accuracy_column, by_level, draw_accuracies, steps
+from .cells import LEVEL, accuracy_cell, by_level, draw_accuracies, steps
 
 _SLOWDOWN: list[Column[Slowdown]] = [
     Column("σ", "scale", "{:g}".format),
@@ -100,7 +100,7 @@ def threshold_tables(study: NoisyWeights, architecture: str) -> list[Table]:
     curves = {scale: by_level(select(scale)) for scale in scales(study, architecture)}
     levels = sorted({level for rows in curves.values() for level in rows})
     columns: list[Column[float]] = [Column("noise", float, "{:.0%}".format)]
-    columns += [accuracy_column(f"σ = {scale:g} (%)", rows) for scale, rows in curves.items()]
+    columns += [Column(f"σ = {scale:g} (%)", rows.get, accuracy_cell) for scale, rows in curves.items()]
     accuracy = f"{NAMES[architecture]}: accuracy at threshold scale σ of the first hidden layer ({CITATION}, fig. 4)."
     _, loss = SLOWDOWN_LOSS[architecture]
     times = (

@@ -18,7 +18,7 @@ from .points import (
     DASHED,
     ERROR_SCALE,
     PAPER_MARKS,
-    accuracy_column,
+    accuracy_cell,
     draw_curve,
     draws,
     first,
@@ -67,13 +67,13 @@ def quantization_tables(study: Study) -> list[Table]:
             points = study.series(network.label, f"after training, per {scope}")
             if points:
                 header = f"{network.label}, after training, range per {scope}"
-                accuracies.append(accuracy_column(header, {None: full, **{p.bits: p for p in points}}))
+                accuracies.append(Column(header, {None: full, **{p.bits: p for p in points}}.get, accuracy_cell))
                 decibels = {p.bits: p.weight_snr_db for p in points}
                 ratios.append(Column(f"{network.label}, range per {scope}", decibels.get, lambda db: f"{db:.1f}"))
         points = study.series(network.label, _TRAINED)
         if points:
             header = f"{network.label}, trained at {network.trained_bits} bit"
-            accuracies.append(accuracy_column(header, {p.bits: p for p in points}))
+            accuracies.append(Column(header, {p.bits: p for p in points}.get, accuracy_cell))
     caption = "Weight SNR of quantization after training (dB): 10 log10(sum w² / sum (w' - w)²); the paper counts 6.02 per bit."
     return [table("Accuracy (%).", accuracies, [None, *widths]), table(caption, ratios, widths)]
 
@@ -128,7 +128,7 @@ def snr_tables(study: Study) -> list[Table]:
     for network, series in _noise_series(study):
         points = {p.level: p for p in study.series(network, series)}
         quiet = first(study.series(network, f"{series}, no noise"))
-        columns.append(accuracy_column(f"{network}, {series}", {None: quiet, **points}))
+        columns.append(Column(f"{network}, {series}", {None: quiet, **points}.get, accuracy_cell))
     caption = f"Accuracy (%), mean over {draws(study)} frozen draws. 95 % interval: {interval_words(study)}."
     return [table(caption, columns, [None, *reversed(levels(study.points))])]
 
@@ -175,7 +175,8 @@ def _side(study: Study, series: str) -> Table:
     columns: list[Column[float | None]] = [corner]
     for network in study.networks:
         points = {p.level: p for p in study.series(network.label, series)}
-        columns.append(accuracy_column(network.label, {None: first(study.series(network.label, _NO_JITTER)), **points}))
+        quiet = first(study.series(network.label, _NO_JITTER))
+        columns.append(Column(network.label, {None: quiet, **points}.get, accuracy_cell))
     caption = (
         f"Accuracy (%) under jitter {what} (rms): mean over {draws(study)} temporal draws. 95 % interval: "
         f"{interval_words(study)}."

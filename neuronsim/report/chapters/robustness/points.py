@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,13 +31,8 @@ def accuracy_cell(point: Point) -> str:
     return f"{100 * point.accuracy:.2f} ±{50 * (point.high - point.low):.2f}"
 
 
-def accuracy_column(header: str, points: Mapping[Any, Point | None]) -> Column[Any]:
-    """Accuracy of one series in a table whose rows are the keys of ``points``."""
-    return Column(header, points.get, accuracy_cell)
-
-
 def level_column(header: str, without: str, name: Callable[[Any], str]) -> Column[Any]:
-    """First column of such a table: ``name`` of the level, and ``without`` for None."""
+    """First column of a table whose rows are levels: ``name`` of the level, and ``without`` for None."""
     return Column(header, lambda level: without if level is None else name(level))
 
 

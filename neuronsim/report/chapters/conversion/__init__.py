@@ -1,1 +1,0 @@
-"""Chapter of paper 003: converted networks at few time steps."""
