@@ -6,12 +6,15 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from neuronsim.artifacts.robustness_study import EnergyUse, Study
+from neuronsim.papers import paper004
 from neuronsim.report.page.columns import Column, numbered, table, turned
 from neuronsim.report.page.elements import Table
 from neuronsim.report.page.figures import INK, drawn, figure, legend_above, plain_ticks
 from neuronsim.units import percent, quantity, significant, trimmed
 
 from ..chips_plot import legend_height, series_color
+
+_SPIKE = quantity(paper004.SPIKE_J, "J")
 
 
 def _joules(value: float) -> str:
@@ -34,9 +37,9 @@ def _on_card(header: str, field: str) -> Column[EnergyUse]:
 
 _ENERGIES: list[Column[EnergyUse]] = [
     Column("rule", "network"),
-    Column("10 pJ per spike", "rule_spikes_j", _joules),
-    Column("10 pJ per synaptic event", "rule_events_j", _joules),
-    Column("weights × sparsity × 10 pJ", "rule_weights_j", _joules),
+    Column(f"{_SPIKE} per spike", "rule_spikes_j", _joules),
+    Column(f"{_SPIKE} per synaptic event", "rule_events_j", _joules),
+    Column(f"weights × sparsity × {_SPIKE}", "rule_weights_j", _joules),
     _on_card("card, active window", "active"),
     _on_card("card, always on", "always_on"),
 ]
@@ -57,17 +60,18 @@ _SPARSITY: list[Column[EnergyUse]] = [Column("network", "network"), Column("all 
 _RULES = (
     ("card_active_j", "card, active window"),
     ("card_always_on_j", "card, always on"),
-    ("rule_spikes_j", "10 pJ per spike"),
-    ("rule_weights_j", "weights × sparsity\n× 10 pJ (paper)"),
-    ("rule_events_j", "10 pJ per\nsynaptic event"),
+    ("rule_spikes_j", f"{_SPIKE} per spike"),
+    ("rule_weights_j", f"weights × sparsity\n× {_SPIKE} (paper)"),
+    ("rule_events_j", f"{_SPIKE} per\nsynaptic event"),
 )
 
 
 def energy_tables(study: Study) -> list[Table]:
     """Energy by each rule, counts of spikes and events, and sparsity of each layer."""
     caption = (
-        "Energy per inference. The third rule is the one behind the paper's 205 nJ (paper 004, section 4.1: 21K weights, "
-        "sparsity 0.94). Active window: static power until the decision; always on: for a fixed clock, at least 5 τ."
+        f"Energy per inference. The third rule is the one behind the paper's {quantity(paper004.MNIST_INFERENCE_J, 'J')} "
+        "(paper 004, section 4.1: 21K weights, sparsity 0.94). Active window: static power until the decision; always on: for a "
+        "fixed clock, at least 5 τ."
     )
     chips = max((e.card_chips for e in study.energy if e.card_active_j is not None), default=0)
     if chips:

@@ -74,7 +74,10 @@ def quantization_tables(study: Study) -> list[Table]:
         if points:
             header = f"{network.label}, trained at {network.trained_bits} bit"
             accuracies.append(Column(header, {p.bits: p for p in points}.get, accuracy_cell))
-    caption = "Weight SNR of quantization after training (dB): 10 log10(sum w² / sum (w' - w)²); the paper counts 6.02 per bit."
+    caption = (
+        "Weight SNR of quantization after training (dB): 10 log10(sum w² / sum (w' - w)²); the paper counts "
+        f"{BITS_TO_DB:g} per bit."
+    )
     return [table("Accuracy (%).", accuracies, [None, *widths]), table(caption, ratios, widths)]
 
 
