@@ -2,14 +2,46 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..artifacts.dataset import verdict
+from ..artifacts.dataset import plans, select, verdict
 from ..statistics.summary import Array
 
 TOLERANCE = 0.1
+
+
+class ChipLot(NamedTuple):
+    """The chips of plan 'mismatch'. ``shift`` (chips with a spike,): mean relative shift of each, against what ``against`` says;
+    ``lost``: silent, early and failed runs; ``fires``, ``good`` (chips,): as in :func:`chip_yield`, at ``tolerance``."""
+
+    shift: Array
+    against: str
+    lost: int
+    tolerance: float
+    fires: NDArray[np.bool_]
+    good: NDArray[np.bool_]
+
+    @property
+    def worst_shift(self) -> float:
+        """The shift of largest size."""
+        return float(self.shift[np.argmax(np.abs(self.shift))])
+
+
+def chip_lot(dataset: xr.Dataset) -> ChipLot | None:
+    """Spread and yield of the chips of plan 'mismatch'; None where it was not run."""
+    rows = select(dataset, "mismatch", ok=False)
+    if not (rows["chip"].values >= 0).any():
+        return None
+    chip, shift, outcome, against = chip_shifts(rows)
+    tolerance = float(plans(dataset).get("mismatch", {}).get("tolerance", TOLERANCE))
+    known = np.isfinite(shift)
+    means = np.array([shift[known & (chip == c)].mean() for c in np.unique(chip[known])])
+    yields = chip_yield(chip, shift, outcome, tolerance)
+    return ChipLot(means, against, int(np.sum(outcome != "fired")), tolerance, *yields)
 
 
 def chip_shifts(rows: xr.Dataset) -> tuple[NDArray[np.int64], Array, NDArray[np.str_], str]:
@@ -19,8 +51,8 @@ def chip_shifts(rows: xr.Dataset) -> tuple[NDArray[np.int64], Array, NDArray[np.
     trimmed is a bad chip, not a failure of the simulator: its rows say "not trimmed".
     """
     value = rows["spike_time_s" if "spike_time_s" in rows else "rate_hz"].values.astype(np.float64)
-    came_to = np.where(rows["reason"].values == "not_trimmed", "not trimmed", verdict(rows))
-    value = np.where(came_to == "fired", value, np.nan)
+    outcome = np.where(rows["reason"].values == "not_trimmed", "not trimmed", verdict(rows))
+    value = np.where(outcome == "fired", value, np.nan)
     chip, trial = rows["chip"].values.astype(np.int64), rows["trial"].values
     nominal = {int(t): float(v) for t, v, c in zip(trial, value, chip, strict=True) if c < 0 and np.isfinite(v)}
     against = "the chip without mismatch"
@@ -29,17 +61,17 @@ def chip_shifts(rows: xr.Dataset) -> tuple[NDArray[np.int64], Array, NDArray[np.
         nominal = {int(t): float(np.nanmean(v)) for t in np.unique(trial) if np.isfinite(v := value[trial == t]).any()}
     drawn = chip >= 0
     reference = np.array([nominal.get(int(t), np.nan) for t in trial])
-    return chip[drawn], (value / reference - 1)[drawn], came_to[drawn], against
+    return chip[drawn], (value / reference - 1)[drawn], outcome[drawn], against
 
 
 def chip_yield(
-    chip: NDArray[np.int64], shift: Array, came_to: NDArray[np.str_], tolerance: float
+    chip: NDArray[np.int64], shift: Array, outcome: NDArray[np.str_], tolerance: float
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Of rows as :func:`chip_shifts` gives them: which chips fire at every stimulus, and which besides within ``tolerance``.
 
     Both of shape (chips,). Rows whose run failed in the simulator make no chip of their own.
     """
-    chips = np.unique(chip[came_to != "failed"])
-    fires = np.array([bool((came_to[chip == c] == "fired").all()) for c in chips], dtype=bool)
+    chips = np.unique(chip[outcome != "failed"])
+    fires = np.array([bool((outcome[chip == c] == "fired").all()) for c in chips], dtype=bool)
     near = np.array([bool((np.abs(shift[chip == c]) <= tolerance).all()) for c in chips], dtype=bool)
     return fires, fires & near

@@ -1,14 +1,37 @@
-"""Energy, power and spike times of a neuron over corners, temperatures and supplies."""
+"""Operating points of a dataset's rows: process corner, temperature and supply."""
 
 from __future__ import annotations
 
 import json
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from ..statistics.summary import Array
-from ..units import quantity, trimmed
+from ..units import trimmed
+
+
+class OperatingPoint(NamedTuple):
+    """Process corner ("": models as they are), temperature in degree Celsius, supply in volts (None: the netlist has none)."""
+
+    corner: str
+    temperature_c: float
+    supply_v: float | None
+
+    @property
+    def conditions(self) -> str:
+        """Corner and temperature: "ss -40 °C"."""
+        return f"{self.corner or 'as drawn'} {trimmed(self.temperature_c)} °C"
+
+    @property
+    def supply(self) -> str:
+        """The supply: "0.9 V"."""
+        return "–" if self.supply_v is None else f"{trimmed(self.supply_v)} V"
+
+    def __str__(self) -> str:
+        return f"{self.conditions}, {self.supply}"
 
 
 def supply_of(rows: xr.Dataset) -> tuple[str, Array]:
@@ -20,37 +43,18 @@ def supply_of(rows: xr.Dataset) -> tuple[str, Array]:
     return varied[0].removeprefix("parameter_"), rows[varied[0]].values.astype(np.float64)
 
 
-def point_names(rows: xr.Dataset) -> tuple[list[str], list[str]]:
-    """("ss -40 °C", ...), ("0.9 V", ...) of the rows."""
-    temperature = rows["temperature_c"].values
-    names = [f"{c or 'as drawn'} {trimmed(t)} °C" for c, t in zip(rows["corner"].values, temperature, strict=True)]
-    return names, [f"{trimmed(v)} V" for v in supply_of(rows)[1]]
+def points_of(rows: xr.Dataset) -> list[OperatingPoint]:
+    """The operating point of each of ``rows`` (run,)."""
+    if rows.sizes["run"] == 0:
+        return []
+    columns = rows["corner"].values, rows["temperature_c"].values, supply_of(rows)[1]
+    return [
+        OperatingPoint(str(c), float(t), float(v) if np.isfinite(v) else None) for c, t, v in zip(*columns, strict=True)
+    ]
 
 
-def always_on(rows: xr.Dataset) -> Array:
-    """Energy of the whole window per spike (run,), NaN without a spike."""
-    if "spike_time_s" in rows:
-        spikes = np.isfinite(rows["spike_time_s"].values).astype(float)
-    else:
-        spikes = np.isfinite(rows["spike_times_s"].values).sum(axis=1).astype(float)
-    return np.where(spikes > 0, rows["energy_j"].values / np.maximum(spikes, 1), np.nan)
-
-
-def _quantities(rows: xr.Dataset) -> list[tuple[str, str, Array]]:
-    ttfs = "spike_time_s" in rows
-    first = ("spike time", "s", "spike_time_s") if ttfs else ("rate", "Hz", "rate_hz")
-    found = [(first[0], first[1], rows[first[2]].values.astype(np.float64))]
-    if "active_energy_j" in rows:
-        found.append(("energy per spike, active window", "J", rows["active_energy_j"].values))
-    if np.isfinite(rows["energy_j"].values).any():
-        windows = np.unique(rows["window_s"].values)
-        long = f" for {quantity(float(windows[0]), 's')}" if windows.size == 1 else ""
-        found.append((f"energy per spike, always on{long}", "J", always_on(rows)))
-    return found
-
-
-def _typical(rows: xr.Dataset) -> np.ndarray:
-    """Rows at the typical corner (tt, or the first), room temperature and the nominal supply (or the nearest to them)."""
+def typical_rows(rows: xr.Dataset) -> NDArray[np.bool_]:
+    """Rows (run,) at the typical corner (tt, or the first), nearest to room temperature and to the nominal supply."""
     corner, temperature = rows["corner"].values, rows["temperature_c"].values
     name, volts = supply_of(rows)
     nominal = json.loads(rows.attrs["defaults"]).get(name, np.nan)

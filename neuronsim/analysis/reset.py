@@ -1,17 +1,37 @@
-"""What a reset after a spike came to (plan 'reset'): the same stimulus twice, with a reset between."""
+"""Plan 'reset': does a neuron that fired and was reset fire the same stimulus again, and as late as before."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from ..artifacts.dataset import plans, select, verdict
+from .operating_points import OperatingPoint, points_of
+
+
+class Reset(NamedTuple):
+    """One run of the plan: its :func:`reset_verdict` and :func:`shift_s`."""
+
+    point: OperatingPoint
+    verdict: str
+    shift_s: float
 
 
 def reset_rows(dataset: xr.Dataset) -> xr.Dataset:
     """Rows of plan 'reset', failed ones too."""
     return select(dataset, "reset", ok=False)
+
+
+def resets(dataset: xr.Dataset) -> list[Reset]:
+    """Every run of plan 'reset'; empty where it was not run."""
+    rows = reset_rows(dataset)
+    if rows.sizes["run"] == 0:
+        return []
+    columns = points_of(rows), reset_verdict(rows), shift_s(rows)
+    return [Reset(point, str(said), float(shift)) for point, said, shift in zip(*columns, strict=True)]
 
 
 def shift_s(rows: xr.Dataset) -> NDArray[np.float64]:
@@ -29,7 +49,7 @@ def tolerance_s(rows: xr.Dataset) -> float:
 
 
 def reset_verdict(rows: xr.Dataset) -> NDArray[np.str_]:
-    """What each run (run,) of plan 'reset' came to: "again" (it fires again, as late as the first time, within the plan's
+    """Outcome of each run (run,) of plan 'reset': "again" (it fires again, as late as the first time, within the plan's
     tolerance), "shifted" (again, but earlier or later), "silent" (not again), "extra" (the output rises without a stimulus,
     or more than once in a round), or, where the first round is no spike, "silent first", "early first", "failed".
     """

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..artifacts.rate_card import RateCard
 from ..errors import InputError
 from ..neuron.firing_rate import interval
-from ..neuron.interval_noise import membrane_diffusion
+from ..neuron.interval_noise import interval_variance, membrane_diffusion
 
 
 def reference_current(low: float, high: float, rheobase: float = 0.0) -> float:
@@ -40,3 +41,17 @@ def card_noise(card: RateCard) -> CardNoise:
     spread_s = card.isi_jitter.value * (charging_s + card.refractory_s.value)
     diffusion = membrane_diffusion(spread_s, at, charge_per_spike=charge, rheobase=rheobase)
     return CardNoise(spread_s, charging_s, diffusion)
+
+
+def card_interval_variation(card: RateCard, current_a: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Coefficient of variation of the interval that the card predicts at ``current_a`` (n,), NaN at and below the rheobase.
+
+    Raises InputError as :func:`card_noise` does.
+    """
+    neuron = {"charge_per_spike": card.charge_per_spike_c.value, "rheobase": card.rheobase_a.value}
+    density = 2 * (card_noise(card).diffusion * card.charge_per_spike_c.value) ** 2
+    variation = np.full(current_a.shape, np.nan)
+    fires = current_a > card.rheobase_a.value
+    spread = np.sqrt(interval_variance(current_a[fires], density=density, **neuron))
+    variation[fires] = spread / interval(current_a[fires], refractory=card.refractory_s.value, **neuron)
+    return variation

@@ -60,9 +60,8 @@ def compare_command(
     """
     from neuronsim.circuits import compare
     from neuronsim.progress import bar
-    from neuronsim.report.plots_levels import level_errors
 
-    from ..report.chapters.abstraction_levels import curves
+    from ..report.chapters.abstraction_levels import level_errors
     from ..report.page.figures import save_png
 
     path = output_file(out or Path("build/levels.nc"))
@@ -82,4 +81,4 @@ def compare_command(
     show_levels(data)
     console.print()
     saved("levels", path)
-    saved("plot", save_png(level_errors, path.with_suffix(".png"), *curves(data)))
+    saved("plot", save_png(level_errors, path.with_suffix(".png"), data))

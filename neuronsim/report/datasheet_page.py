@@ -13,17 +13,21 @@ from ..artifacts.dataset import cell_plans
 from ..artifacts.rate_card import RateCard
 from ..artifacts.ttfs_card import TTFSCard
 from .chapters.abstraction_levels import levels_section
-from .chapters.bench import circuit, conditions, provenance, status, waveforms
+from .chapters.bench import conditions, provenance, status
 from .chapters.card import card_section
 from .chapters.cells import oscillator_section, synapse_section, thermal_section
+from .chapters.circuit import circuit
+from .chapters.energy import energy_plan_section, energy_section
 from .chapters.error_budget import budget_section
 from .chapters.firing_rate import fi_section, interval_jitter_section
 from .chapters.mismatch import mismatch_section
-from .chapters.operating_points import corners_section, energy_plan_section
-from .chapters.phase_noise import energy_section, phase_noise_section
+from .chapters.operating_points import corners_section
+from .chapters.phase_noise import phase_noise_section
 from .chapters.ramp import ramp_section
 from .chapters.saturation import saturation_section
-from .chapters.transfer import table3_section, transfer_section
+from .chapters.table3 import table3_section
+from .chapters.transfer import transfer_section
+from .chapters.waveforms import waveforms
 from .page.elements import Page, Section, Source
 
 

@@ -1,4 +1,4 @@
-"""Sections of a datasheet that hold for every neuron: circuit, conditions, status of the runs, waveforms, provenance."""
+"""Chapters that hold for every neuron: conditions, status of the runs, provenance."""
 
 from __future__ import annotations
 
@@ -9,160 +9,94 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from neuronsim.analysis.run_counts import FailedRun, RunCounts, failed_runs, run_counts
 from neuronsim.artifacts.dataset import silence
-from neuronsim.units import pretty, quantity, significant, trimmed
+from neuronsim.units import pretty, quantity, trimmed
 
-from ..page.elements import Block, Note, Picture, Section, Table, Text
-from .schematic import schematic
-from .waveforms import title, traces, waveform
-
-MOST_TRACES = 4
+from ..page.columns import MISSING, Column, table
+from ..page.elements import Block, Note, Section, Table, Text
 
 
-def circuit(dataset: xr.Dataset, source: str) -> Section | None:
-    """Block schematic and pins as the manifest told them; None for a dataset without."""
-    pins: dict[str, str] = json.loads(dataset.attrs.get("pins", "{}"))
-    if not pins:
-        return None
-    blocks: list[Block] = []
-    if "schematic" in dataset.attrs:
-        drawn = json.loads(dataset.attrs["schematic"])
-        text = f"{dataset.attrs.get('netlist_level', '')} level"
-        text += f", process {dataset.attrs['process']}" if dataset.attrs.get("process") else ""
-        text += f"; {dataset.attrs['source']}" if dataset.attrs.get("source") else ""
-        blocks.append(
-            Picture(
-                svg=schematic({name: tuple(at) for name, at in drawn["blocks"].items()}, drawn["wires"], drawn["pins"]),
-                caption=f"Block schematic, pins in bold: {text}.",
-                source=source,
-            )
-        )
-    blocks.append(Table(caption="Pins.", header=("pin", "meaning"), rows=list(pins.items()), source=source))
-    return Section(title="Circuit", anchor="circuit", blocks=blocks)
+def _windows(counts: RunCounts) -> str:
+    if counts.plan == "all":
+        return ""
+    spans = counts.windows_s
+    return ("" if spans.size < 2 else "≤ ") + quantity(spans.max(), "s") if spans.size else MISSING
+
+
+_COUNTS: list[Column[RunCounts]] = [
+    Column("plan", "plan"),
+    Column("runs", "runs"),
+    Column("ok", "ok"),
+    Column("ok on retry", "retried"),
+    Column("failed", "failed"),
+    Column("silent", "silent"),
+    Column("window", _windows),
+]
+_FAILED: list[Column[FailedRun]] = [
+    Column("row", "row"),
+    Column("plan", "plan"),
+    Column("trial", "trial"),
+    Column("level", "level", trimmed),
+    Column("attempts", "attempts"),
+    Column("reason", "reason"),
+    Column("message", "message"),
+]
 
 
 def conditions(dataset: xr.Dataset, source: str) -> Section:
     """Every netlist parameter with its meaning, default, unit and the range over the runs."""
     defaults: dict[str, float] = json.loads(dataset.attrs["defaults"])
     stored = {str(n).removeprefix("parameter_") for n in dataset.data_vars if str(n).startswith("parameter_")}
-    rows = []
-    for name in [*defaults, *sorted(stored - set(defaults))]:
-        attrs: dict[str, Any] = dataset[f"parameter_{name}"].attrs if name in stored else {}
-        unit = str(attrs.get("units", ""))
-        span = "–"
-        if name in stored:
-            values = dataset[f"parameter_{name}"].values.astype(float)
-            values = values[np.isfinite(values)]
-            if values.size and values.min() != values.max():
-                span = f"{quantity(values.min(), unit)} … {quantity(values.max(), unit)}"
-        default = quantity(defaults[name], unit) if name in defaults else "–"
-        rows.append((name, str(attrs.get("long_name", attrs.get("meaning", ""))), default, span))
-    table = Table(
-        caption="Netlist parameters.", header=("parameter", "meaning", "default", "swept"), rows=rows, source=source
-    )
-    blocks: list[Block] = [table] if rows else [Note(text="The netlist has no parameters.")]
-    return Section(title="Conditions", anchor="conditions", blocks=blocks)
+
+    def attrs(name: str) -> dict[str, Any]:
+        return dataset[f"parameter_{name}"].attrs if name in stored else {}
+
+    def swept(name: str) -> str | None:
+        values = dataset[f"parameter_{name}"].values.astype(float) if name in stored else np.array([])
+        values, unit = values[np.isfinite(values)], attrs(name).get("units", "")
+        varies = values.size and values.min() != values.max()
+        return f"{quantity(values.min(), unit)} … {quantity(values.max(), unit)}" if varies else None
+
+    columns: list[Column[str]] = [
+        Column("parameter", str),
+        Column("meaning", lambda name: attrs(name).get("long_name", attrs(name).get("meaning", ""))),
+        Column(
+            "default", lambda name: quantity(defaults[name], attrs(name).get("units", "")) if name in defaults else None
+        ),
+        Column("swept", swept),
+    ]
+    names = [*defaults, *sorted(stored - set(defaults))]
+    block = table("Netlist parameters.", columns, names) if names else Note(text="The netlist has no parameters.")
+    return Section(title="Conditions", anchor="conditions", blocks=[block]).from_file(source)
 
 
 def status(dataset: xr.Dataset, source: str) -> Section:
     """How many runs of each plan succeeded, were retried or failed, and every failed row with its reason."""
-    plan, ok = dataset["plan"].values, dataset["status"].values == "ok"
-    attempts, window = dataset["attempts"].values, dataset["window_s"].values
-    ttfs = dataset.attrs["code"] == "ttfs"
-    silent = np.isinf(dataset["spike_time_s"].values) if ttfs else dataset["rate_hz"].values == 0
-    rows = []
-    for name in _in_order(plan):
-        at = plan == name
-        spans = np.unique(window[at & np.isfinite(window)])
-        watched = quantity(spans.max(), "s") if spans.size else "–"
-        counts = (
-            at.sum(),
-            (at & ok).sum(),
-            (at & ok & (attempts > 1)).sum(),
-            (at & ~ok).sum(),
-            (at & ok & silent).sum(),
-        )
-        rows.append((name, *(str(int(count)) for count in counts), watched if spans.size < 2 else f"≤ {watched}"))
-    if len(rows) > 1:
-        rows.append(("all", *(str(sum(int(row[i]) for row in rows)) for i in range(1, 6)), ""))
-    header = ("plan", "runs", "ok", "ok on retry", "failed", "silent", "window")
-    blocks: list[Block] = [
-        Table(
-            caption="Runs per plan. On retry: with safer simulator options. Silent: valid runs "
-            "without an output spike in the window.",
-            header=header,
-            rows=rows,
-            source=source,
-        )
-    ]
-    failed = np.flatnonzero(~ok)
-    if failed.size:
-        reasons = Counter(str(reason) for reason in dataset["reason"].values[failed])
-        blocks.append(
-            Table(
-                caption="Failed runs by reason.",
-                header=("reason", "runs"),
-                source=source,
-                rows=[(reason, str(count)) for reason, count in sorted(reasons.items(), key=lambda p: (-p[1], p[0]))],
-            )
-        )
-        messages = dataset["message"].values if "message" in dataset else np.full(ok.size, "")
-        listed = [
-            (
-                str(int(row)),
-                str(plan[row]),
-                str(int(dataset["trial"].values[row])),
-                _level(dataset["level"].values[row]),
-                str(int(attempts[row])),
-                str(dataset["reason"].values[row]),
-                str(messages[row]),
-            )
-            for row in failed
-        ]
-        blocks.append(
-            Table(
-                caption=f"Failed runs, all {failed.size} of them. No figure of this page uses them.",
-                rows=listed,
-                header=("row", "plan", "trial", "level", "attempts", "reason", "message"),
-                source=source,
-                folded=failed.size > 25,
-            )
-        )
+    caption = "Runs per plan. On retry: with safer simulator options. Silent: valid runs without an output spike in the window."
+    blocks: list[Block] = [table(caption, _COUNTS, run_counts(dataset))]
+    failed = failed_runs(dataset)
+    if failed:
+        reasons = sorted(Counter(run.reason for run in failed).items(), key=lambda p: (-p[1], p[0]))
+        rows = [(reason, str(count)) for reason, count in reasons]
+        blocks.append(Table(caption="Failed runs by reason.", header=("reason", "runs"), rows=rows))
+        caption = f"Failed runs, all {len(failed)} of them. No figure of this page uses them."
+        blocks.append(table(caption, _FAILED, failed, folded=len(failed) > 25))
     else:
         blocks.append(Note(text="No run failed."))
     said = silence(dataset)
     if said:
         blocks.append(Note(text=f"No run fired: {said}.", warning=True))
-    return Section(title="Status of the runs", short="Runs", anchor="status", blocks=blocks)
-
-
-def waveforms(dataset: xr.Dataset, source: str) -> Section | None:
-    """The recorded example runs; None when the dataset has none."""
-    shown = min(traces(dataset), MOST_TRACES)
-    if shown == 0:
-        return None
-    blocks = [
-        Picture(
-            svg=waveform(dataset, trace),
-            caption=f"Run {int(dataset['trace_run'].values[trace])}: {title(dataset, trace)}. "
-            "Dashed: output spike as measured by interpolated crossing.",
-            source=source,
-        )
-        for trace in range(shown)
-    ]
-    more = traces(dataset) - shown
-    note = [Note(text=f"{more} more recorded runs are in the dataset.")] if more else []
-    return Section(title="Example waveforms", short="Waveforms", anchor="waveforms", blocks=[*blocks, *note])
+    return Section(title="Status of the runs", short="Runs", anchor="status", blocks=blocks).from_file(source)
 
 
 def provenance(dataset: xr.Dataset, source: str, sha256: str) -> Section:
     """Everything needed to make the dataset again."""
     versions = json.loads(dataset.attrs["versions"])
-    skip = {"plans", "defaults", "versions", "pins", "schematic", "error_budget"}  # these have a place of their own
+    skip = {"plans", "defaults", "versions", "pins", "schematic", "error_budget"}  # these have a chapter of their own
     rows = [("dataset sha256", sha256)] if sha256 else []
     rows += [(pretty(str(k)), str(v)) for k, v in dataset.attrs.items() if k not in skip]
-    seeds = np.unique(dataset["noise_seed"].values)
-    seeds = seeds[seeds >= 0]
+    seeds = np.unique(dataset["noise_seed"].values[dataset["noise_seed"].values >= 0])
     if seeds.size:
         rows.append(("noise seeds", f"{seeds.size} different, {seeds.min()} … {seeds.max()}"))
     rows += [(f"version of {name}", str(version)) for name, version in sorted(versions.items())]
@@ -172,10 +106,10 @@ def provenance(dataset: xr.Dataset, source: str, sha256: str) -> Section:
         for option, count in sorted(options.items())
     ]
     blocks = [
-        Table(caption="Origin of the data.", header=("what", "value"), rows=rows, source=source),
-        Text(caption="Plans.", text=toml_text(json.loads(dataset.attrs["plans"])), source=source),
+        Table(caption="Origin of the data.", header=("what", "value"), rows=rows),
+        Text(caption="Plans.", text=toml_text(json.loads(dataset.attrs["plans"]))),
     ]
-    return Section(title="Provenance", anchor="provenance", blocks=blocks)
+    return Section(title="Provenance", anchor="provenance", blocks=blocks).from_file(source)
 
 
 def toml_text(data: Any, prefix: str = "") -> str:
@@ -190,11 +124,3 @@ def toml_text(data: Any, prefix: str = "") -> str:
         elif value is not None:
             lines.append(f"{key} = {json.dumps(value, ensure_ascii=False)}")
     return "\n\n".join(part for part in ("\n".join(lines), *tables) if part)
-
-
-def _in_order(names: np.ndarray) -> list[str]:
-    return list(dict.fromkeys(str(name) for name in names))
-
-
-def _level(level: float) -> str:
-    return trimmed(level, 4) if np.isfinite(level) else significant(level)

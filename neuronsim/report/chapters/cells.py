@@ -1,202 +1,132 @@
-"""Sections about the cells of a neuron: oscillator, synapse, thermal noise of the oscillator."""
+"""Chapters on the cells of a neuron: oscillator, synapse, thermal jitter of the oscillator."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 import numpy as np
 import xarray as xr
+from matplotlib.figure import Figure
 
-from neuronsim.analysis.accumulated_jitter import phase_noise_dbc_hz
-from neuronsim.analysis.thermal import same_noise_difference, thermal_of
-from neuronsim.artifacts.dataset import cells, measurements_of
-from neuronsim.units import percent, quantity, significant, trimmed
+from neuronsim.analysis.cells import (
+    FailedMeasurement,
+    Oscillator,
+    Synapse,
+    failed_measurements,
+    oscillators,
+    synapses,
+    typical,
+)
+from neuronsim.analysis.thermal import Thermal, ThermalCase, same_noise_difference, thermal_of
+from neuronsim.artifacts.dataset import cells
+from neuronsim.statistics.estimate import Estimate
+from neuronsim.statistics.summary import Array
+from neuronsim.units import percent, prefix_for, quantity, significant, trimmed
 
+from ..page.columns import Column, in_unit, table
 from ..page.elements import Block, Note, Picture, Section, Table
-from ..plots_cells import accumulated_jitter, levels, tuning
+from ..page.figures import BLUE, INK, MUTED, SERIES, VERMILION, drawn, figure, legend_above, log_log
 
-OFFSET_HZ = 1e6
+_three = partial(significant, digits=3)
+_two = partial(significant, digits=2)
+_FAILED: list[Column[FailedMeasurement]] = [
+    Column("point", "point"),
+    Column("reason", "reason"),
+    Column("message", "message"),
+]
+_OSCILLATOR: list[Column[Oscillator]] = [
+    Column("point", "point"),
+    Column("rest frequency", lambda o: quantity(o.rest_hz, "Hz") if o.runs else "stops"),
+    Column("gain", lambda o: o.gain_hz_a * 1e-12, lambda mhz_per_ua: f"{_three(mhz_per_ua)} MHz/µA"),
+    Column("lock range", "lock_range_hz", in_unit("Hz", 3)),
+    Column("τ", "tau_s", in_unit("s", 3)),
+    Column("phase noise at 1 MHz", "phase_noise_dbc_hz", lambda value: f"{significant(value, 4)} dBc/Hz"),
+    Column("power", "power_w", lambda watt: f"{_three(watt * 1e6)} µW"),
+]
+_OVER_POINTS = (
+    ("rest frequency", "rest_hz", "Hz"),
+    ("lock range", "lock_range_hz", "Hz"),
+    ("τ = 1/(2 · lock range)", "tau_s", "s"),
+)
+_SYNAPSE: list[Column[Synapse]] = [
+    Column("point", "point"),
+    Column("step +", lambda s: s.step_a(1), in_unit("A")),
+    Column("step −", lambda s: s.step_a(-1), in_unit("A")),
+    Column("|INL|", "worst_inl", _two),
+    Column("|DNL|", "worst_dnl", _two),
+    Column("idle", "idle_a", in_unit("A", 2)),
+]
 
 
-def _condition(row: xr.Dataset) -> str:
-    first = row.isel(row=0)
-    return f"{first['corner'].item()} {trimmed(first['temperature_c'].item())} °C {trimmed(first['supply_v'].item())} V"
-
-
-def _lost(dataset: xr.Dataset, plan: str, source: str) -> list[Block]:
-    every = cells(dataset, plan, ok=False)
-    bad = every.isel(row=np.flatnonzero(every["status"].values != "ok"))
-    if not bad.sizes["row"]:
-        return []
-    rows = [(_condition(m), str(m["reason"].values[0]), str(m["message"].values[0])) for m in measurements_of(bad)]
-    return [Table(caption="Failed measurements.", header=("point", "reason", "message"), rows=rows, source=source)]
+def _lost(dataset: xr.Dataset, plan: str) -> list[Block]:
+    failed = failed_measurements(dataset, plan)
+    return [table("Failed measurements.", _FAILED, failed)] if failed else []
 
 
 def oscillator_section(dataset: xr.Dataset, source: str) -> Section | None:
     """Tuning curves, and min/typ/max of rest frequency, gain, lock range and phase noise."""
-    table = cells(dataset, "oscillator")
-    if not table:
+    if not cells(dataset, "oscillator"):
         return None
-    blocks = _lost(dataset, "oscillator", source)
-    rows, curves, spread = [], [], []
-    for one in measurements_of(table):
-        current, frequency = one["current_a"].values, one["frequency_hz"].values
-        rest, reach = float(one["rest_a"].values[0]), float(one["reach_a"].values[0])
-        low, f0, high = np.interp([rest - reach, rest, rest + reach], current, frequency)
-        power = float(np.interp(rest, current, one["supply_a"].values)) * float(one["supply_v"].values[0])
-        tau = 1 / (2 * (high - low)) if high > low else float("nan")
-        noise = (
-            phase_noise_dbc_hz(float(one["kappa_theory"].values[0]), float(f0), OFFSET_HZ) if f0 > 0 else float("nan")
-        )
-        runs = bool((frequency > 0).all())
-        spread.append((f0, high - low, tau, noise, power))
-        rows.append(
-            (
-                _condition(one),
-                quantity(f0, "Hz") if runs else "stops",
-                f"{significant((high - low) / (2 * reach) * 1e-12, 3)} MHz/µA",
-                quantity(high - low, "Hz", 3),
-                quantity(tau, "s", 3),
-                f"{significant(noise, 4)} dBc/Hz",
-                f"{significant(power * 1e6, 3)} µW",
-            )
-        )
-        if one["temperature_c"].values[0] == 27.0:
-            curves.append((_condition(one), current, frequency))
-    if curves:
-        first = next(measurements_of(table))
-        blocks.append(
-            Picture(
-                svg=tuning(curves, float(first["rest_a"].values[0]), float(first["reach_a"].values[0])),
-                caption="Tuning curve of the ring VCO at room temperature. Shaded: lock range, what the detector can set.",
-                source=source,
-            )
-        )
-    values = np.array(spread)
-    typical = _typical(table)
-    names = (("rest frequency", "Hz"), ("lock range", "Hz"), ("τ = 1/(2 · lock range)", "s"))
-    summary = []
-    for column, (name, unit) in enumerate(names):
-        v = values[:, column]
-        worst = int(np.nanargmax(np.abs(v - v[typical])))
-        summary.append(
-            (name, quantity(v.min(), unit), quantity(v[typical], unit), quantity(v.max(), unit), rows[worst][0])
-        )
-    if len(rows) > 1:
-        header = ("quantity", "min", "typ", "max", "worst at")
-        blocks.append(Table(caption=f"Over {len(rows)} operating points.", header=header, rows=summary, source=source))
-    blocks.append(
-        Table(
-            caption="The oscillator at each point. Phase noise: estimate at 1 MHz offset from the noise of its bias currents.",
-            header=("point", "rest frequency", "gain", "lock range", "τ", "phase noise at 1 MHz", "power"),
-            rows=rows,
-            source=source,
-            folded=len(rows) > 8,
-        )
-    )
-    return Section(title="Oscillator", anchor="oscillator", blocks=blocks)
+    blocks, every = _lost(dataset, "oscillator"), oscillators(dataset)
+    room = [one for one in every if one.point.temperature_c == 27.0]
+    if room:
+        caption = "Tuning curve of the ring VCO at room temperature. Shaded: lock range, what the detector can set."
+        blocks.append(Picture(svg=tuning(room, every[0].rest_a, every[0].reach_a), caption=caption))
+    if len(every) > 1:
+        blocks.append(_over_points(every))
+    caption = "The oscillator at each point. Phase noise: estimate at 1 MHz offset from the noise of its bias currents."
+    blocks.append(table(caption, _OSCILLATOR, every, folded=len(every) > 8))
+    return Section(title="Oscillator", anchor="oscillator", blocks=blocks).from_file(source)
 
 
-def _typical(table: xr.Dataset) -> int:
-    firsts = [one.isel(row=0) for one in measurements_of(table)]
-    volts = float(np.median([one["supply_v"].item() for one in firsts]))
-    distance = [
-        (one["corner"].item() != "tt", abs(one["temperature_c"].item() - 27), abs(one["supply_v"].item() - volts))
-        for one in firsts
-    ]
-    return distance.index(min(distance))
+def _over_points(every: Sequence[Oscillator]) -> Table:
+    rows, middle = [], typical([one.point for one in every])
+    for name, field, unit in _OVER_POINTS:
+        values = np.array([getattr(one, field) for one in every])
+        ends = (quantity(value, unit) for value in (values.min(), values[middle], values.max()))
+        rows.append((name, *ends, str(every[np.nanargmax(np.abs(values - values[middle]))].point)))
+    header = ("quantity", "min", "typ", "max", "worst at")
+    return Table(caption=f"Over {len(every)} operating points.", header=header, rows=rows)
 
 
 def synapse_section(dataset: xr.Dataset, source: str) -> Section | None:
     """Levels with INL and DNL, typical as a plot, every point as a row."""
-    table = cells(dataset, "synapse")
-    if not table:
+    if not cells(dataset, "synapse"):
         return None
-    every = list(measurements_of(table))
-    shown = every[_typical(table)]
-    columns = [shown[name].values for name in ("code", "current_a", "inl_steps", "dnl_steps")]
-    rows = []
-    for one in every:
-        code, current = one["code"].values, one["current_a"].values
-        top = np.abs(code).max()
-        rows.append(
-            (
-                _condition(one),
-                quantity(float(current[code == top][0]) / top, "A"),
-                quantity(float(current[code == -top][0]) / top, "A"),
-                significant(float(np.abs(one["inl_steps"].values).max()), 2),
-                significant(float(np.nanmax(np.abs(one["dnl_steps"].values))), 2),
-                quantity(float(np.abs(one["idle_a"].values).max()), "A", 2),
-            )
-        )
-    blocks = [
-        *_lost(dataset, "synapse", source),
-        Picture(svg=levels(*columns), caption=f"Levels of the digital synapse, {_condition(shown)}.", source=source),
-        Table(
-            caption="Step of the positive and of the negative codes, worst nonlinearity in steps, largest idle current.",
-            header=("point", "step +", "step −", "|INL|", "|DNL|", "idle"),
-            rows=rows,
-            source=source,
-        ),
-    ]
-    return Section(title="Synapse", anchor="synapse", blocks=blocks)
+    blocks, every = _lost(dataset, "synapse"), synapses(dataset)
+    if every:
+        one = every[typical([synapse.point for synapse in every])]
+        blocks.append(Picture(svg=levels(one), caption=f"Levels of the digital synapse, {one.point}."))
+    caption = "Step of the positive and of the negative codes, worst nonlinearity in steps, largest idle current."
+    blocks.append(table(caption, _SYNAPSE, every))
+    return Section(title="Synapse", anchor="synapse", blocks=blocks).from_file(source)
 
 
 def thermal_section(dataset: xr.Dataset, source: str) -> Section | None:
     """Accumulated jitter with its law, against the theory, the numerical floor, and the run with half the time step."""
-    found = thermal_of(dataset)
-    if found is None:
+    thermal = thermal_of(dataset)
+    if thermal is None:
         return None
-    blocks = _lost(dataset, "thermal", source)
-    rows, curves = [], []
-    usual, still = found.case(), found.case(power=0.0)
-    for case in found.noisy:
-        law = case.law
-        over = found.over_floor(law)
-        rows.append(
-            (
-                f"{trimmed(case.temperature_c)} °C, noise ×{trimmed(case.power)}"
-                + ("" if case.step_s == found.step_s else ", half the step"),
-                f"{len(case.edges_s)}",
-                quantity(case.period_jitter_s, "s", 3),
-                f"{_root(law.kappa.value)} [{_root(law.kappa.low)}, {_root(law.kappa.high)}]",
-                _root(case.kappa_theory),
-                significant(law.kappa.value / case.kappa_theory, 3),
-                f"{significant(law.exponent.value, 3)} [{significant(law.exponent.low, 3)}, {significant(law.exponent.high, 3)}]",
-                significant(over, 3) if over > 0 else "–",
-            )
-        )
-        curves.append((rows[-1][0], law.lag * law.period_s, law.sigma_s))
+    blocks, usual = _lost(dataset, "thermal"), thermal.case()
     if usual:
-        if still:
-            law = usual.law
-            floor = np.array([still.floor_s(int(m)) for m in law.lag])
-            curves.append(("without noise (numerical floor)", law.lag * law.period_s, floor))
-        theory = usual.kappa_theory
-        blocks.append(
-            Picture(
-                svg=accumulated_jitter(curves, theory, f"κ√t, κ = {_root(theory)} √s from the bias currents"),
-                caption="Accumulated jitter of the ring VCO under its device noise, and what the same deck shows without noise.",
-                source=source,
-            )
+        caption = (
+            "Accumulated jitter of the ring VCO under its device noise, and what the same deck gives without noise."
         )
-    header = (
-        "case",
-        "oscillators",
-        "period jitter",
-        "κ (√s) [95 %]",
-        "κ theory",
-        "ratio",
-        "exponent [95 %]",
-        "over the floor",
-    )
-    blocks.append(
-        Table(
-            caption="σ = κ√t over a decade of lags; exponent of a free power law; smallest σ of the decade over the floor.",
-            header=header,
-            rows=rows,
-            source=source,
-        )
-    )
-    halved = found.case(step_s=found.step_s / 2)
+        blocks.append(Picture(svg=accumulated_jitter(thermal, usual), caption=caption))
+    caption = "σ = κ√t over a decade of lags; exponent of a free power law; smallest σ of the decade over the floor."
+    columns: list[Column[ThermalCase]] = [
+        Column("case", partial(_case, thermal)),
+        Column("oscillators", lambda case: len(case.edges_s)),
+        Column("period jitter", "period_jitter_s", in_unit("s", 3)),
+        Column("κ (√s) [95 %]", "law.kappa", _bracketed),
+        Column("κ theory", "kappa_theory", _three),
+        Column("ratio", lambda case: case.law.kappa.value / case.kappa_theory, _three),
+        Column("exponent [95 %]", "law.exponent", _bracketed),
+        Column("over the floor", lambda case: thermal.over_floor(case.law), _three),
+    ]
+    blocks.append(table(caption, columns, thermal.noisy))
+    halved = thermal.case(step_s=thermal.step_s / 2)
     if halved and usual:
         difference, jitter = same_noise_difference(usual.measurements[0], halved.measurements[0])
         text = (
@@ -204,8 +134,72 @@ def thermal_section(dataset: xr.Dataset, source: str) -> Section | None:
             f"{percent(difference / jitter)} of the period jitter."
         )
         blocks.append(Note(text=text, warning=difference > 0.3 * jitter))
-    return Section(title="Thermal jitter", anchor="thermal", blocks=blocks)
+    return Section(title="Thermal jitter", anchor="thermal", blocks=blocks).from_file(source)
 
 
-def _root(kappa: float) -> str:
-    return significant(kappa, 3)
+def _case(thermal: Thermal, case: ThermalCase) -> str:
+    halved = "" if case.step_s == thermal.step_s else ", half the step"
+    return f"{trimmed(case.temperature_c)} °C, noise ×{trimmed(case.power)}{halved}"
+
+
+def _bracketed(estimate: Estimate) -> str:
+    return f"{_three(estimate.value)} [{_three(estimate.low)}, {_three(estimate.high)}]"
+
+
+@drawn
+def tuning(points: Sequence[Oscillator], rest_a: float, reach_a: float) -> Figure:
+    """Frequency over control current at each of ``points``; the lock range rest +- reach is shaded."""
+    drawing = figure()
+    axes = drawing.subplots()
+    x_scale, x_unit = prefix_for(np.concatenate([one.current_a for one in points]), "A")
+    y_scale, y_unit = prefix_for(np.concatenate([one.frequency_hz for one in points]), "Hz")
+    for i, one in enumerate(points):
+        style = {"marker": "o", "linestyle": "-" if i < len(SERIES) else "--", "color": SERIES[i % len(SERIES)]}
+        axes.plot(one.current_a / x_scale, one.frequency_hz / y_scale, **style, markersize=3, label=str(one.point))
+    axes.axvspan((rest_a - reach_a) / x_scale, (rest_a + reach_a) / x_scale, facecolor=MUTED, alpha=0.2, linewidth=0)
+    legend_above(axes)
+    axes.set(xlabel=f"control current ({x_unit})", ylabel=f"frequency ({y_unit})")
+    return drawing
+
+
+@drawn
+def levels(synapse: Synapse) -> Figure:
+    """Current over code, and its integral and differential nonlinearity in steps."""
+    drawing = figure()
+    left, right = drawing.subplots(1, 2)
+    scale, unit = prefix_for(synapse.current_a, "A")
+    left.plot(synapse.code, synapse.current_a / scale, "o-", color=BLUE, markersize=3)
+    left.axhline(0, color=MUTED, linewidth=0.7)
+    left.set(xlabel="code", ylabel=f"current ({unit})")
+    right.plot(synapse.code, synapse.inl_steps, "o-", color=BLUE, markersize=3, label="INL")
+    right.plot(synapse.code + 0.5, synapse.dnl_steps, "s-", color=VERMILION, markersize=3, label="DNL")
+    right.axhline(0, color=MUTED, linewidth=0.7)
+    legend_above(right)
+    right.set(xlabel="code", ylabel="steps")
+    return drawing
+
+
+@drawn
+def accumulated_jitter(thermal: Thermal, usual: ThermalCase) -> Figure:
+    """sigma over time of every case with noise, of the deck without noise, and the line kappa sqrt(t) of the theory."""
+    curves: list[tuple[str, Array, Array]] = [
+        (_case(thermal, case), case.law.lag * case.law.period_s, case.law.sigma_s) for case in thermal.noisy
+    ]
+    still, law = thermal.case(power=0.0), usual.law
+    if still:
+        floor = np.array([still.floor_s(int(lag)) for lag in law.lag])
+        curves.append(("without noise (numerical floor)", law.lag * law.period_s, floor))
+    drawing = figure()
+    axes = drawing.subplots()
+    times = np.concatenate([time for _, time, _ in curves])
+    x_scale, x_unit = prefix_for(times, "s")
+    y_scale, y_unit = prefix_for(np.concatenate([sigma for _, _, sigma in curves]), "s")
+    for i, (name, time, sigma) in enumerate(curves):
+        axes.plot(time / x_scale, sigma / y_scale, "o-", color=SERIES[i % len(SERIES)], markersize=3, label=name)
+    span, kappa = np.geomspace(times.min(), times.max(), 50), usual.kappa_theory
+    label = f"κ√t, κ = {_three(kappa)} √s from the bias currents"
+    axes.plot(span / x_scale, kappa * np.sqrt(span) / y_scale, "--", color=INK, linewidth=1.2, label=label)
+    log_log(axes)
+    legend_above(axes, columns=3)
+    axes.set(xlabel=f"time ({x_unit})", ylabel=f"σ of the accumulated time ({y_unit})")
+    return drawing

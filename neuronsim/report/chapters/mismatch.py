@@ -1,159 +1,122 @@
-"""Section about frozen mismatch: spread from chip to chip, and how many chips of a lot are good."""
+"""Chapter on frozen mismatch: spread from chip to chip, how many chips of a lot are good, and what trimming them took."""
 
 from __future__ import annotations
 
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from neuronsim.analysis.chip_yield import TOLERANCE, chip_shifts, chip_yield
-from neuronsim.artifacts.dataset import cells, plans, select
+from neuronsim.analysis.chip_yield import ChipLot, chip_lot
+from neuronsim.analysis.trims import Trim, trimmed_chips
+from neuronsim.artifacts.dataset import plans, select
 from neuronsim.statistics.proportions import proportion
 from neuronsim.statistics.summary import Array
 from neuronsim.units import mean_with_interval, percent
 
-from ..page.elements import Block, Note, Picture, Section, Table
+from ..page.columns import Column, table
+from ..page.elements import Block, Note, Picture, Section
 from ..page.figures import BLUE, INK, MUTED, VERMILION, drawn, figure, legend_above
 
-#: what a chip and its operating point are called in the table of trims
-_POINT = ("chip", "chip_seed", "corner", "temperature_c", "supply_v")
+
+def _sigma(values: Array) -> float:
+    return float(values.std(ddof=1)) if values.size > 1 else float("nan")
+
+
+_SPREAD: list[Column[ChipLot]] = [
+    Column("chips", "shift.size"),
+    Column("mean shift", lambda lot: float(lot.shift.mean()), percent),
+    Column("σ", lambda lot: _sigma(lot.shift), percent),
+    Column("worst chip", "worst_shift", percent),
+    Column("silent or early runs", "lost"),
+]
+_TRIM: list[Column[Trim]] = [
+    Column("step", lambda trim: trim.step + 1),
+    Column("trim", "name"),
+    Column("chips", "value.size"),
+    Column("values", lambda trim: f"{trim.value.min():.3f} … {trim.value.max():.3f}"),
+    Column("σ", lambda trim: _sigma(trim.value), "{:.3f}".format),
+    Column("σ of the frequency before", lambda trim: _sigma(trim.before), percent),
+    Column("largest error after (ppm)", lambda trim: f"{1e6 * np.abs(trim.after).max():.0f}"),
+    Column("rounds", "rounds"),
+]
+
+
+def _yield(passed: NDArray[np.bool_]) -> str:
+    share = proportion(float(passed.sum()), float(passed.size), 0.95)
+    return mean_with_interval(share.value, share.low, share.high)
+
+
+_YIELD: list[Column[tuple[str, NDArray[np.bool_]]]] = [
+    Column("a chip that", lambda row: row[0]),
+    Column("chips", lambda row: f"{int(row[1].sum())} of {row[1].size}"),
+    Column("yield", lambda row: row[1], _yield),
+]
 
 
 def mismatch_section(dataset: xr.Dataset, source: str) -> Section | None:
     """Spread of the spike time (or rate) from chip to chip, and the yield with its Wilson interval."""
-    rows = select(dataset, "mismatch", ok=False)
-    if not (rows["chip"].values >= 0).any():
+    lot = chip_lot(dataset)
+    if lot is None:
         return None
-    what = "spike-time" if "spike_time_s" in rows else "rate"
-    chip, shift, came_to, against = chip_shifts(rows)
-    known = np.isfinite(shift)
-    means = np.array([shift[known & (chip == c)].mean() for c in np.unique(chip[known])])
-    tolerance = float(plans(dataset).get("mismatch", {}).get("tolerance", TOLERANCE))
+    what, limit = "spike-time" if "spike_time_s" in dataset else "rate", percent(lot.tolerance)
     blocks: list[Block] = []
-    if means.size:
-        row = (
-            str(means.size),
-            percent(float(means.mean())),
-            percent(float(means.std(ddof=1))) if means.size > 1 else "–",
-            percent(float(means[np.argmax(np.abs(means))])),
-            str(int(np.sum(came_to != "fired"))),
+    if lot.shift.size:
+        caption = (
+            f"Mean relative {what} shift of each chip against {lot.against}. "
+            f"Dotted: ±{limit}, the tolerance of a good chip."
         )
-        blocks += [
-            Picture(
-                svg=mismatch(means, what, tolerance),
-                caption=f"Mean relative {what} shift of each chip against {against}. "
-                f"Dotted: ±{percent(tolerance)}, the tolerance of a good chip.",
-                source=source,
-            ),
-            Table(
-                caption="Chip-to-chip spread.",
-                header=("chips", "mean shift", "σ", "worst chip", "silent or early runs"),
-                rows=[row],
-                source=source,
-            ),
-        ]
+        blocks.append(Picture(svg=mismatch(lot.shift, what, lot.tolerance), caption=caption))
+        blocks.append(table("Chip-to-chip spread.", _SPREAD, [lot]))
     else:
         blocks.append(Note(text="No chip has a spike to compare.", warning=True))
-    fires, good = chip_yield(chip, shift, came_to, tolerance)
-    yields = []
-    for name, passed in (("fires at every stimulus", fires), (f"and within ±{percent(tolerance)} at each", good)):
-        share = proportion(float(passed.sum()), float(passed.size), 0.95)
-        yields.append(
-            (name, f"{int(passed.sum())} of {passed.size}", mean_with_interval(share.value, share.low, share.high))
-        )
-    blocks.append(
-        Table(
-            caption="Yield with its 95 % Wilson interval. A chip whose run failed in the simulator is not counted.",
-            header=("a chip that", "chips", "yield"),
-            rows=yields,
-            source=source,
-        )
-    )
-    seeds = np.unique(rows["chip_seed"].values) if "chip_seed" in rows else np.array([-1])
+    caption = "Yield with its 95 % Wilson interval. A chip whose run failed in the simulator is not counted."
+    yields = (("fires at every stimulus", lot.fires), (f"and within ±{limit} at each", lot.good))
+    blocks.append(table(caption, _YIELD, yields))
+    rows = select(dataset, "mismatch", ok=False)
+    by_transistor = "chip_seed" in rows and (rows["chip_seed"].values >= 0).any()
     drawn_by = (
         "Each transistor's threshold is drawn from its width and length (Pelgrom's law) and frozen by its name."
-        if (seeds >= 0).any()
+        if by_transistor
         else "Drawn from the sigmas of the manifest's parameters."
     )
-    blocks.append(Note(text=drawn_by))
-    blocks += _trims(dataset, source)
-    return Section(title="Mismatch", anchor="mismatch", blocks=blocks)
+    blocks += [Note(text=drawn_by), *_trims(dataset)]
+    return Section(title="Mismatch", anchor="mismatch", blocks=blocks).from_file(source)
 
 
-def _trims(dataset: xr.Dataset, source: str) -> list[Block]:
+def _trims(dataset: xr.Dataset) -> list[Block]:
     """Whether the chips were trimmed, and what that took and left; nothing where the neuron has no trims."""
-    table = cells(dataset, "trim", ok=False)
-    if "row" not in table.dims:
-        known = plans(dataset).get("mismatch", {}).get("trim") is False
-        return [Note(text="The chips are as they are made: they were not trimmed.")] if known else []
-    of_chip = np.array(
-        [f"{a} {b} {c} {d} {e}" for a, b, c, d, e in zip(*(table[n].values for n in _POINT), strict=True)]
+    trimmed = trimmed_chips(dataset)
+    if trimmed is None:
+        untrimmed = plans(dataset).get("mismatch", {}).get("trim") is False
+        return [Note(text="The chips are as they are made: they were not trimmed.")] if untrimmed else []
+    text = (
+        f"Each chip was trimmed before its runs, {trimmed.chips - len(trimmed.failed)} of {trimmed.chips} with success; all "
+        "runs of a chip use its trims. Continuous values: a real chip has steps."
     )
-    bad = {str(chip): str(said) for chip, said in zip(of_chip, table["message"].values, strict=True) if said}
-    rows = []
-    for step in np.unique(table["step"].values):
-        of_step = (table["step"].values == step) & np.isfinite(table["error_after"].values)
-        for name in np.unique(table["name"].values[of_step]):
-            own = table.isel(row=np.flatnonzero(of_step & (table["name"].values == name)))
-            value, before, after = (own[n].values.astype(float) for n in ("value", "error_before", "error_after"))
-            many = value.size > 1
-            rows.append(
-                (
-                    str(int(step) + 1),
-                    str(name),
-                    str(value.size),
-                    f"{value.min():.3f} … {value.max():.3f}",
-                    f"{value.std(ddof=1):.3f}" if many else "–",
-                    percent(float(before.std(ddof=1))) if many else "–",
-                    f"{1e6 * np.abs(after).max():.0f}",
-                    f"{own['rounds'].values.max():.0f}",
-                )
-            )
-    blocks: list[Block] = [
-        Note(
-            text=f"Each chip was trimmed before its runs, {np.unique(of_chip).size - len(bad)} of {np.unique(of_chip).size} with "
-            "success; all runs of a chip use its trims. Continuous values: a real chip has steps."
-        )
-    ]
-    if rows:
-        header = (
-            "step",
-            "trim",
-            "chips",
-            "values",
-            "σ",
-            "σ of the frequency before",
-            "largest error after (ppm)",
-            "rounds",
-        )
+    blocks: list[Block] = [Note(text=text)]
+    if trimmed.trims:
         caption = "Trims, and the frequencies they set right, against the circuit without mismatch."
-        blocks.append(Table(caption=caption, header=header, rows=rows, source=source))
-    if bad:
-        said = "; ".join(f"chip {chip.split()[0]}: {text}" for chip, text in bad.items())
+        blocks.append(table(caption, _TRIM, trimmed.trims))
+    if trimmed.failed:
+        said = "; ".join(f"chip {chip}: {text}" for chip, text in trimmed.failed)
         blocks.append(Note(text=f"Not trimmed: {said}.", warning=True))
     return blocks
 
 
 @drawn
-def mismatch(shift: Array, what: str = "spike-time", tolerance: float | None = None) -> Figure:
+def mismatch(shift: Array, what: str, tolerance: float) -> Figure:
     """Histogram of the mean relative shift of each chip (n_chips,); ``tolerance``: limits of a good chip."""
     drawing = figure(height=2.9)
-    place = drawing.subplots()
-    place.hist(100 * shift, bins=min(max(int(np.sqrt(shift.size) * 1.5), 6), 40), color=BLUE, alpha=0.75)
-    place.plot(
-        100 * shift,
-        np.full(shift.size, -0.03),
-        "|",
-        color=INK,
-        markersize=7,
-        transform=place.get_xaxis_transform(),
-        clip_on=False,
-    )
+    axes = drawing.subplots()
+    axes.hist(100 * shift, bins=min(max(int(np.sqrt(shift.size) * 1.5), 6), 40), color=BLUE, alpha=0.75)
+    marks = {"color": INK, "markersize": 7, "transform": axes.get_xaxis_transform(), "clip_on": False}
+    axes.plot(100 * shift, np.full(shift.size, -0.03), "|", **marks)
     mean, sigma = shift.mean(), shift.std(ddof=1) if shift.size > 1 else 0.0
-    place.axvline(100 * mean, color=VERMILION, linewidth=1.2, label=f"mean {percent(mean)}, σ {percent(sigma)}")
-    for limit in (-tolerance, tolerance) if tolerance is not None else ():
-        place.axvline(100 * limit, color=MUTED, linewidth=1.0, linestyle=(0, (1, 2)))
-    place.tick_params(axis="x", pad=8)
-    legend_above(place)
-    place.set(xlabel=f"mean {what} shift of the chip (%)", ylabel="chips")
+    axes.axvline(100 * mean, color=VERMILION, linewidth=1.2, label=f"mean {percent(mean)}, σ {percent(sigma)}")
+    for limit in (-tolerance, tolerance):
+        axes.axvline(100 * limit, color=MUTED, linewidth=1.0, linestyle=(0, (1, 2)))
+    axes.tick_params(axis="x", pad=8)
+    legend_above(axes)
+    axes.set(xlabel=f"mean {what} shift of the chip (%)", ylabel="chips")
     return drawing

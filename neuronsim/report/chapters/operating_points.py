@@ -1,55 +1,43 @@
-"""Sections about operating points: corners with min/typ/max and the worst corner, and energy per spike by block."""
+"""Chapter on operating points: corners with min/typ/max and the worst corner, and the reset after a spike."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 import numpy as np
 import xarray as xr
+from matplotlib.figure import Figure
 
-from neuronsim.analysis.operating_points import _quantities, _typical, always_on, point_names
-from neuronsim.analysis.reset import reset_rows
-from neuronsim.artifacts.dataset import select, verdict
-from neuronsim.statistics.summary import Array
-from neuronsim.units import percent, quantity
+from neuronsim.analysis.corners import Extremes, PointRun, Quantity, extremes, point_runs, quantities
+from neuronsim.analysis.reset import Reset, reset_rows, resets, tolerance_s
+from neuronsim.artifacts.dataset import select
+from neuronsim.units import percent, prefix_for, quantity
 
+from ..page.columns import Column, in_unit, table
 from ..page.elements import Block, Note, Picture, Section, Table
-from ..plots_points import corners, energy_split
-from ..sections_reset import reset_blocks, reset_words
+from ..page.figures import SERIES, VERMILION, drawn, figure, legend_above
 
-PAPER = "Paper 004 claims less than 10 pJ per spike."
-
-
-def _why(rows: xr.Dataset, i: int, came_to: str) -> str:
-    if came_to == "failed":
-        return str(rows["reason"].values[i])
-    if came_to == "early":
-        return f"spike at {quantity(rows['spike_time_s'].values[i], 's')}, before the first input"
-    return f"no spike within {quantity(rows['window_s'].values[i], 's')}"
-
-
-def _by_point(
-    rows: xr.Dataset,
-    quantities: list[tuple[str, str, Array]],
-    dataset: xr.Dataset,
-    resets: list[tuple[str, str]],
-    source: str,
-) -> Table:
-    """Every run of the plan as a row; with plan 'reset' (point of each of its rows in ``resets``) whether it fires again."""
-    points, came_to = list(zip(*point_names(rows), strict=True)), verdict(rows)
-    header = ["point", "supply", "stimulus", "came to", *(label for label, _, _ in quantities)]
-    columns = [[quantity(v, unit) for v in values] for _, unit, values in quantities]
-    if resets:
-        header.append("fires again after reset")
-        columns.append(reset_words(dataset, points, resets))
-    return Table(
-        caption="Every operating point.",
-        header=header,
-        rows=[
-            (*points[i], str(int(rows["trial"].values[i])), str(came_to[i]), *(column[i] for column in columns))
-            for i in range(rows.sizes["run"])
-        ],
-        source=source,
-        folded=True,
-    )
+_RESET_WORDS = {
+    "again": "yes",
+    "shifted": "yes, but shifted",
+    "silent": "no: silent",
+    "extra": "no: fires without input",
+    "failed": "run failed",
+}
+_MARKS = ("v", "o", "^", "s", "D")
+_POINT = [Column("point", "point.conditions"), Column("supply", "point.supply")]
+_RUN: list[Column[PointRun]] = [*_POINT, Column("stimulus", "stimulus"), Column("outcome", "outcome")]
+_EXTREMES: list[Column[Extremes]] = [
+    Column("stimulus", "stimulus"),
+    Column("quantity", "quantity.label"),
+    *(
+        Column(header, lambda row, field=field: quantity(getattr(row, field), row.quantity.unit))
+        for header, field in (("min", "low"), ("typ", "typical"), ("max", "high"))
+    ),
+    Column("worst at", "worst_at"),
+    Column("against typ", "worst_change", percent),
+]
 
 
 def corners_section(dataset: xr.Dataset, source: str) -> Section | None:
@@ -57,144 +45,96 @@ def corners_section(dataset: xr.Dataset, source: str) -> Section | None:
     rows = select(dataset, "corners", ok=False)
     if rows.sizes["run"] == 0:
         return None
-    came_to, trial = verdict(rows), rows["trial"].values
-    names, supplies = point_names(rows)
-    typical, fired = _typical(rows), came_to == "fired"
-    table, blocks = [], []
-    quantities = _quantities(rows)
-    for stimulus in np.unique(trial):
-        for label, unit, values in quantities:
-            here = fired & (trial == stimulus) & np.isfinite(values)
-            if not here.any():
-                continue
-            at = np.flatnonzero(here)
-            typ = values[here & typical]
-            typ = float(typ[0]) if typ.size else float("nan")
-            distance = np.abs(values[at] - typ) if np.isfinite(typ) else values[at]
-            worst = at[np.argmax(distance)]
-            table.append(
-                (
-                    str(int(stimulus)),
-                    label,
-                    quantity(values[at].min(), unit),
-                    quantity(typ, unit),
-                    quantity(values[at].max(), unit),
-                    f"{names[worst]}, {supplies[worst]}",
-                    percent(float(values[worst]) / typ - 1) if np.isfinite(typ) else "–",
-                )
-            )
-    counted = ", ".join(f"{int((came_to == word).sum())} {word}" for word in ("fired", "silent", "early", "failed"))
-    n_points = len(set(zip(names, supplies, strict=True)))
-    if table:
-        blocks.append(
-            Table(
-                caption=f"Over {n_points} operating points ({counted}). Worst: farthest from typical.",
-                header=("stimulus", "quantity", "min", "typ", "max", "worst at", "against typ"),
-                rows=table,
-                source=source,
-            )
-        )
-    lost = [
-        (
-            names[i],
-            supplies[i],
-            str(int(trial[i])),
-            str(came_to[i]),
-            _why(rows, int(i), str(came_to[i])),
-        )
-        for i in np.flatnonzero(~fired)
+    runs, again, measured = point_runs(rows), resets(dataset), quantities(rows)
+    blocks = [
+        *_summary(runs, extremes(rows), measured),
+        *_reset_blocks(dataset, again),
+        _by_point(runs, measured, again),
     ]
+    return Section(title="Corners", anchor="corners", blocks=blocks).from_file(source)
+
+
+def _summary(runs: Sequence[PointRun], spread: Sequence[Extremes], measured: Sequence[Quantity]) -> list[Block]:
+    points, outcomes = len({run.point for run in runs}), Counter(run.outcome for run in runs)
+    blocks: list[Block] = []
+    if spread:
+        counted = ", ".join(f"{outcomes[word]} {word}" for word in ("fired", "silent", "early", "failed"))
+        caption = f"Over {points} operating points ({counted}). Worst: farthest from typical."
+        blocks.append(table(caption, _EXTREMES, spread))
+    lost = [run for run in runs if run.outcome != "fired"]
+    if lost:
+        caption = f"Missing spikes: all {len(lost)} runs that did not fire."
+        blocks.append(table(caption, [*_RUN, Column("why", "why")], lost))
+    else:
+        blocks.append(Note(text=f"The neuron fires at every one of the {points} points."))
+    if outcomes["fired"]:
+        first = min(run.stimulus for run in runs)
+        svg = corners([run for run in runs if run.stimulus == first], measured[:2])
+        blocks.append(Picture(svg=svg, caption=f"Stimulus {first} at every point. Cross: no spike."))
+    return blocks
+
+
+def _reset_blocks(dataset: xr.Dataset, again: Sequence[Reset]) -> list[Block]:
+    """How many runs fire again after a reset, how much later, and every one that does not."""
+    if not again:
+        return []
+    good = [one.shift_s for one in again if one.verdict == "again"]
+    text = (
+        f"After a spike and a reset the same stimulus fires it again, within "
+        f"{quantity(tolerance_s(reset_rows(dataset)), 's')} of the first spike time, in {len(good)} of {len(again)} runs"
+    )
+    text += f" (difference {_signed(min(good))} to {_signed(max(good))})" if good else ""
+    blocks: list[Block] = [Note(text=text + ".", warning=len(good) < len(again))]
+    lost = [one for one in again if one.verdict != "again"]
     if lost:
         blocks.append(
-            Table(
-                caption=f"Missing spikes: all {len(lost)} runs that did not fire.",
-                header=("point", "supply", "stimulus", "came to", "why"),
-                rows=lost,
-                source=source,
-            )
+            table("Runs that do not start afresh.", [*_POINT, Column("fires again after reset", _word)], lost)
         )
-    else:
-        blocks.append(Note(text=f"The neuron fires at every one of the {n_points} points."))
-    if fired.any():
-        first = trial == trial.min()
-        panels = [(label, unit, values[first]) for label, unit, values in quantities[:2]]
-        picked = np.flatnonzero(first)
-        blocks.append(
-            Picture(
-                svg=corners([names[i] for i in picked], [supplies[i] for i in picked], panels, fired[first]),
-                caption=f"Stimulus {int(trial.min())} at every point. Cross: no spike.",
-                source=source,
-            )
-        )
-    again = reset_rows(dataset)
-    resets = list(zip(*point_names(again), strict=True)) if again.sizes["run"] else []
-    blocks += [*reset_blocks(dataset, resets, source), _by_point(rows, quantities, dataset, resets, source)]
-    return Section(title="Corners", anchor="corners", blocks=blocks)
+    return blocks
 
 
-def energy_plan_section(dataset: xr.Dataset, source: str) -> Section | None:
-    """Energy per spike in the active window and always on, static power, and the split by block (plan 'energy')."""
-    rows = select(dataset, "energy")
-    if rows.sizes["run"] == 0:
-        return None
-    names = [
-        str(n)[6:-9] for n in rows.data_vars if str(n).startswith("block_") and not str(n).endswith("_active_energy_j")
-    ]
-    points, supplies = point_names(rows)
-    level, per_spike = rows["level"].values, always_on(rows)
-    table, groups, untold = [], [], []
-    split: dict[str, list[float]] = {name: [] for name in names}
-    for at in dict.fromkeys(zip(points, supplies, strict=True)):
-        here = np.array([pair == at for pair in zip(points, supplies, strict=True)])
-        idle = np.flatnonzero(here & (level < 0))
-        static = rows["energy_j"].values[idle[0]] / rows["window_s"].values[idle[0]] if idle.size else np.nan
-        spontaneous = idle[verdict(rows)[idle] != "silent"]
-        untold += [f"{at[0]}, {at[1]}"] if spontaneous.size else []
-        for i in np.flatnonzero(here & (level >= 0)):
-            active = rows["active_energy_j"].values[i] if "active_energy_j" in rows else np.nan
-            where = f"{at[0]}, {at[1]}"
-            table.append(
-                (
-                    where,
-                    str(int(level[i])),
-                    quantity(float(active), "J"),
-                    quantity(float(per_spike[i]), "J"),
-                    quantity(rows["window_s"].values[i], "s"),
-                    quantity(float(static), "W") if np.isfinite(static) else "–",
-                )
-            )
-            ratio = per_spike[i] / rows["energy_j"].values[i]
-            for kind, suffix, factor in (("active", "_active", 1.0), ("always on", "", ratio)):
-                values = {name: float(rows[f"block_{name}{suffix}_energy_j"].values[i]) * factor for name in names}
-                if all(np.isfinite(list(values.values()))):
-                    groups.append(f"{where}, {kind}" + (f", stimulus {int(level[i])}" if level.max() > 0 else ""))
-                    for name, value in values.items():
-                        split[name].append(value)
-    blocks: list[Block] = []
-    if groups and names:
-        blocks.append(
-            Picture(
-                svg=energy_split(groups, {name: np.array(values) for name, values in split.items()}),
-                caption="Energy per spike by supply (and, for synapses with a supply of their own, theirs).",
-                source=source,
-            )
-        )
-    if table:
-        ttfs = "spike_time_s" in rows
-        active = "first input to spike" if ttfs else "between spikes"
-        blocks.append(
-            Table(
-                caption=f"Energy per spike: active window ({active}) and always on (the whole window). Static: without input.",
-                header=("point", "stimulus", "active", "always on", "window", "static power"),
-                rows=table,
-                source=source,
-            )
-        )
-        if untold:
-            text = (
-                f"It fires (or fails) without any input at {'; '.join(untold)}: the static power holds a spike there."
-            )
-            blocks.append(Note(text=text, warning=True))
-        if ttfs:
-            blocks.append(Note(text=PAPER))
-    return Section(title="Energy", anchor="energy", blocks=blocks) if blocks else None
+def _by_point(runs: Sequence[PointRun], measured: Sequence[Quantity], again: Sequence[Reset]) -> Table:
+    """Every run of the plan as a row; with plan 'reset' whether the neuron fires again at its point."""
+    columns = [Column(q.label, lambda run, k=k: run.values[k], in_unit(q.unit)) for k, q in enumerate(measured)]
+    if again:
+        of_point = lambda run: "; ".join(_word(one) for one in again if one.point == run.point) or None  # noqa: E731
+        columns.append(Column("fires again after reset", of_point))
+    return table("Every operating point.", [*_RUN, *columns], runs, folded=True)
+
+
+def _signed(seconds: float) -> str:
+    return ("+" if seconds > 0 else "") + quantity(seconds, "s", 3)
+
+
+def _word(one: Reset) -> str:
+    word = _RESET_WORDS.get(one.verdict, f"no: {one.verdict}")
+    return f"{word} ({_signed(one.shift_s)})" if np.isfinite(one.shift_s) else word
+
+
+@drawn
+def corners(runs: Sequence[PointRun], panels: Sequence[Quantity]) -> Figure:
+    """One panel per quantity over corner and temperature of ``runs`` (one stimulus), one mark per supply.
+
+    A point that did not fire is a cross at the bottom.
+    """
+    order = list(dict.fromkeys(run.point.conditions for run in runs))
+    supplies = list(dict.fromkeys(run.point.supply for run in runs))
+    x = np.array([order.index(run.point.conditions) for run in runs], dtype=float)
+    supply, fired = np.array([run.point.supply for run in runs]), np.array([run.outcome == "fired" for run in runs])
+    drawing = figure(height=1.0 + 1.9 * len(panels))
+    all_axes = np.atleast_1d(drawing.subplots(len(panels), 1, sharex=True))
+    for k, (axes, panel) in enumerate(zip(all_axes, panels, strict=True)):
+        values = np.array([run.values[k] for run in runs])
+        scale, unit = prefix_for(values, panel.unit)
+        for i, level in enumerate(supplies):
+            here, lost = (supply == level) & fired, (supply == level) & ~fired
+            shift = 0.14 * (i - (len(supplies) - 1) / 2)
+            style = {"marker": _MARKS[i % len(_MARKS)], "linestyle": "none", "color": SERIES[i % len(SERIES)]}
+            axes.plot(x[here] + shift, values[here] / scale, **style, markersize=4.5, label=level)
+            if lost.any():
+                bottom, cross = np.full(int(lost.sum()), 0.03), {"color": VERMILION, "markersize": 6}
+                axes.plot(x[lost] + shift, bottom, "x", **cross, transform=axes.get_xaxis_transform())
+        axes.set(ylabel="\n".join(f"{panel.label} ({unit})".split(", ")))
+    legend_above(all_axes[0])
+    all_axes[-1].set_xticks(range(len(order)), order, rotation=45, ha="right", fontsize=7.5)
+    return drawing

@@ -1,22 +1,41 @@
-"""Sections about the sweeps of the bench: detector saturation, threshold ramp, phase noise, energy."""
+"""Chapter on phase noise: spread of the spike time over repeated runs of one stimulus."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 import numpy as np
 import xarray as xr
+from matplotlib.figure import Figure
 
-from neuronsim.analysis.expected_spikes import equation_4, relative_error, slope_at, tau_s
+from neuronsim.analysis.expected_spikes import tau_s
+from neuronsim.analysis.phase_noise import (
+    NoiseLevel,
+    Repeated,
+    by_noise_level,
+    card_sigma_tau,
+    noise_free_error,
+    repeated_stimuli,
+)
 from neuronsim.artifacts.dataset import select
 from neuronsim.artifacts.ttfs_card import TTFSCard
-from neuronsim.statistics.summary import Array
-from neuronsim.units import percent, quantity, trimmed
+from neuronsim.units import percent, trimmed
 
-from ..page.elements import Block, Note, Picture, Section, Table
-from .phase_noise_plots import phase_noise
+from ..page.columns import Column, in_unit, table
+from ..page.elements import Block, Note, Picture, Section
+from ..page.figures import INK, SERIES, drawn, figure, legend_above, log_log
+from .transfer import without_tau
 
-_NO_TAU = "The netlist has no parameter tau, so equation 4 cannot be compared with these runs."
+_COLUMNS: list[Column[NoiseLevel]] = [
+    Column("noise level", "level", lambda level: trimmed(level, 3)),
+    Column("stimuli", "stimuli"),
+    Column("runs", "runs"),
+    Column("median σ of the spike time", "median_sigma_s", in_unit("s", 3)),
+    Column("rms noise at the threshold", "rms_threshold", percent),
+]
+_CAPTION = (
+    "Left: spread of the spike time of repeated runs; additive noise at the threshold gives a line of slope one. "
+    "Right: the same referred to the threshold; accumulated phase noise of free oscillators grows with time as σ² ∝ t, "
+    "that inside the loop as σ² ∝ t − 1 + e⁻ᵗ."
+)
 
 
 def phase_noise_section(dataset: xr.Dataset, source: str, card: TTFSCard | None) -> Section | None:
@@ -24,105 +43,62 @@ def phase_noise_section(dataset: xr.Dataset, source: str, card: TTFSCard | None)
     rows = select(dataset, "phase_noise")
     if rows.sizes["run"] == 0:
         return None
-    title, anchor = "Phase noise", "phase_noise"
-    tau = tau_s(rows)
-    if tau is None:
-        return Section(title=title, anchor=anchor, blocks=[Note(text=_NO_TAU, warning=True)])
-    groups: dict[tuple[float, int, bytes], list[int]] = defaultdict(list)
-    quiet = rows["noise_seed"].values < 0
-    for row in np.flatnonzero(np.isfinite(rows["spike_time_s"].values) & ~quiet):
-        stimulus = rows["input_time_s"].values[row].tobytes() + rows["weight"].values[row].tobytes()
-        groups[float(rows["level"].values[row]), int(rows["chip"].values[row]), stimulus].append(int(row))
-    repeated = [members for members in groups.values() if len(members) >= 5]
-    if not repeated:
+    blocks = without_tau() if tau_s(rows) is None else _blocks(rows, card)
+    return Section(title="Phase noise", anchor="phase_noise", blocks=blocks).from_file(source)
+
+
+def _blocks(rows: xr.Dataset, card: TTFSCard | None) -> list[Block]:
+    repeated = repeated_stimuli(rows)
+    if repeated is None:
         text = "No stimulus was repeated at least five times with noise, so the spread of the spike time is unknown."
-        return Section(title=title, anchor=anchor, blocks=[Note(text=text, warning=True)])
-    spikes = rows["spike_time_s"].values
-    first = np.array([members[0] for members in repeated])
-    mean = np.array([spikes[members].mean() for members in repeated])
-    sigma = np.array([spikes[members].std(ddof=1) for members in repeated]) / tau[first]
-    slope = slope_at(rows.isel(run=first), mean)
-    rising = slope > 0
-    first, mean, sigma, slope = first[rising], mean[rising], sigma[rising], slope[rising]
-    when, level = mean / tau[first], rows["level"].values[first]
-    level = np.where(np.isfinite(level), level, 0.0)
-    predicted = card_sigma_tau(card, when, slope) if card is not None else None
-    caption = (
-        "Left: spread of the spike time of repeated runs; additive noise at the threshold gives a line of slope one. "
-        "Right: the same referred to the threshold; accumulated phase noise of free oscillators grows with time as σ² ∝ t, "
-        "that inside the loop as σ² ∝ t − 1 + e⁻ᵗ."
-    )
-    law = None
-    if card is not None and when.size:
-        at = np.linspace(0.0, float(when.max()), 100)
-        law = at, card.timing_noise.variance_v(at)
-    floors = _noise_free_repeat(rows, quiet)
-    rows_out = []
-    for at in np.unique(level):
-        here = level == at
-        referred = (sigma * slope)[here]
-        rows_out.append(
-            (
-                trimmed(at, 3),
-                str(int(here.sum())),
-                str(sum(len(repeated[i]) for i in np.flatnonzero(rising)[here])),
-                quantity(float(np.median(sigma[here] * tau[first[here]])), "s", 3),
-                percent(float(np.sqrt(np.mean(referred**2)))),
-            )
-        )
+        return [Note(text=text, warning=True)]
     blocks: list[Block] = [
-        Picture(svg=phase_noise(sigma, slope, when, level, predicted, law), caption=caption, source=source),
-        Table(
-            caption="Spike-time spread by noise level.",
-            source=source,
-            rows=rows_out,
-            header=("noise level", "stimuli", "runs", "median σ of the spike time", "rms noise at the threshold"),
-        ),
-        Note(text=floors),
+        Picture(svg=phase_noise(repeated, card), caption=_CAPTION),
+        table("Spike-time spread by noise level.", _COLUMNS, by_noise_level(repeated)),
     ]
-    silent = int((np.isinf(rows["spike_time_s"].values) & ~quiet).sum())
+    error = noise_free_error(rows)
+    if error.size:
+        mean = percent(float(error.mean()))
+        text = (
+            f"Numerical floor: {error.size} noise-free runs of this deck differ from equation 4 by {mean} in the mean."
+        )
+    else:
+        text = "The dataset has no noise-free run of this plan: the numerical floor of the deck is unknown."
+    blocks.append(Note(text=text))
+    noisy = rows["noise_seed"].values >= 0
+    silent = int((np.isinf(rows["spike_time_s"].values) & noisy).sum())
     if silent:
         text = (
-            f"{silent} of {int((~quiet).sum())} noisy runs stayed silent: σ is that of the others, which is too small where the "
+            f"{silent} of {int(noisy.sum())} noisy runs stayed silent: σ is that of the others, which is too small where the "
             "membrane is flat. The card's noise counts them."
         )
         blocks.append(Note(text=text, warning=True))
-    return Section(title=title, anchor=anchor, blocks=blocks)
+    return blocks
 
 
-def card_sigma_tau(card: TTFSCard, when_tau: Array, slope: Array) -> Array:
-    """sigma_t in tau that the card predicts at ``when_tau`` and ``slope`` (thresholds per tau)."""
-    noise, floor = card.timing_noise, card.timing_noise.floor_s.value / card.kernel.tau_s.value
-    return np.sqrt(noise.variance_v(when_tau) / slope**2 + floor**2)
-
-
-def _noise_free_repeat(rows: xr.Dataset, quiet: np.ndarray) -> str:
-    calm = rows.isel(run=np.flatnonzero(quiet))
-    error = relative_error(calm["spike_time_s"].values, equation_4(calm))
-    if error.size == 0:
-        return "The dataset has no noise-free run of this plan: the numerical floor of the deck is unknown."
-    mean = percent(float(error.mean()))
-    return f"Numerical floor: {error.size} noise-free runs of this deck differ from equation 4 by {mean} in the mean."
-
-
-def energy_section(dataset: xr.Dataset, source: str) -> Section | None:
-    """Energy of the successful runs by plan; None when the netlist draws none."""
-    rows_out = []
-    for plan in dict.fromkeys(str(name) for name in dataset["plan"].values):
-        rows = select(dataset, plan)
-        energy = rows["energy_j"].values
-        energy = energy[np.isfinite(energy)]
-        if energy.size:
-            p10, p50, p90 = np.percentile(energy, [10, 50, 90])
-            rows_out.append(
-                (plan, str(energy.size), quantity(p50, "J"), f"{quantity(p10, 'J')} … {quantity(p90, 'J')}")
-            )
-    if not rows_out:
-        return None
-    table = Table(
-        caption="Energy from the supplies over the whole window of a run.",
-        rows=rows_out,
-        source=source,
-        header=("plan", "runs", "median", "10–90 %"),
-    )
-    return Section(title="Energy of the runs", short="Energy of runs", anchor="energy_runs", blocks=[table])
+@drawn
+def phase_noise(repeated: Repeated, card: TTFSCard | None) -> Figure:
+    """Spread of the spike time of repeated runs over 1/slope, and referred to the threshold over the time, each with what the
+    card predicts."""
+    level, _, when, sigma, slope, _ = repeated
+    drawing = figure(height=3.2)
+    left, right = drawing.subplots(1, 2)
+    for index, at in enumerate(np.unique(level)):
+        here = level == at
+        color, name = SERIES[index % len(SERIES)], f"noise {trimmed(at, 3)}"
+        left.plot(1 / slope[here], 100 * sigma[here], "o", color=color, markersize=3.5, alpha=0.8, label=name)
+        right.plot(when[here], (100 * sigma * slope)[here] ** 2, "o", color=color, markersize=3.5, alpha=0.8)
+    if card is not None:
+        order, predicted = np.argsort(1 / slope), card_sigma_tau(card, when, slope)
+        left.plot((1 / slope)[order], 100 * predicted[order], "+", color=INK, markersize=5, label="card")
+    log_log(left)
+    legend_above(left)
+    left.set(xlabel="1 / membrane slope at the spike (τ per threshold)", ylabel="σ of the spike time (% of τ)")
+    right.set(xlabel="spike time (τ)", ylabel="(σ · slope)²  (% of threshold)²")
+    if card is not None and when.size:
+        at = np.linspace(0.0, float(when.max()), 100)
+        right.plot(at, 1e4 * card.timing_noise.variance_v(at), color=INK, linewidth=1.0, label="card")
+        legend_above(right)
+    right.set_ylim(bottom=0)
+    right.set_xlim(left=0)
+    return drawing

@@ -1,19 +1,26 @@
-"""Threshold ramp: spike times against the rate of the reference oscillator."""
+"""Chapter on the threshold ramp: spike times against the rate of the reference oscillator."""
 
 from __future__ import annotations
 
-import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from neuronsim.analysis.expected_spikes import equation_4, loop_solution, reference_by_trial, relative_error
+from neuronsim.analysis.sweeps import RampLevel, Shift, ramp
 from neuronsim.artifacts.dataset import select
-from neuronsim.statistics.summary import Array
 from neuronsim.units import percent
 
-from ..page.elements import Block, Picture, Section, Table
+from ..page.columns import Column, table
+from ..page.elements import Block, Picture, Section
 from ..page.figures import drawn, figure, legend_above
-from .phase_noise_plots import _banded, _theory
+from ..page.sweep import banded, law
+
+_COLUMNS: list[Column[RampLevel]] = [
+    Column("ramp per τ", "level", percent),
+    Column("runs", "runs"),
+    Column("median shift", "median", percent),
+    Column("mean shift", "mean", percent),
+    Column("median |error| against Lambert W", "against_law", percent),
+]
 
 
 def ramp_section(dataset: xr.Dataset, source: str) -> Section | None:
@@ -21,53 +28,25 @@ def ramp_section(dataset: xr.Dataset, source: str) -> Section | None:
     rows = select(dataset, "ramp")
     if rows.sizes["run"] == 0:
         return None
-    measured, level = rows["spike_time_s"].values, rows["level"].values
-    flat = reference_by_trial(rows, level == 0)
-    reference = np.where(np.isnan(flat), equation_4(rows), flat)
-    both = np.isfinite(measured) & np.isfinite(reference)
-    shift = (measured[both] - reference[both]) / reference[both]
-    theory = loop_solution(rows, ramp=level, ideal=True)
+    shift, levels = ramp(rows)
     blocks: list[Block] = []
-    if both.any():
-        expected = np.where(np.isfinite(theory[both]), (theory[both] - reference[both]) / reference[both], np.nan)
-        blocks.append(
-            Picture(
-                svg=ramp(level[both], shift, expected),
-                source=source,
-                caption=(
-                    "Spike-time shift against the run of the same trial without ramp. A ramp is what "
-                    "different rest frequencies of VCO3 and VCO4 look like to the neuron."
-                ),
-            )
+    if shift.level.size:
+        caption = (
+            "Spike-time shift against the run of the same trial without ramp. A ramp is what "
+            "different rest frequencies of VCO3 and VCO4 look like to the neuron."
         )
-    rows_out = []
-    for at in np.unique(level[np.isfinite(level)]):
-        here = both & (level == at)
-        if not here.any():
-            continue
-        moved = (measured[here] - reference[here]) / reference[here]
-        residual = relative_error(measured[here], theory[here])
-        rows_out.append(
-            (
-                percent(at),
-                str(int(here.sum())),
-                percent(float(np.median(moved))),
-                percent(float(np.mean(moved))),
-                percent(float(np.median(residual))) if residual.size else "–",
-            )
-        )
-    header = ("ramp per τ", "runs", "median shift", "mean shift", "median |error| against Lambert W")
-    blocks.append(Table(caption="Spike-time shift by ramp.", header=header, rows=rows_out, source=source))
-    return Section(title="Threshold ramp", anchor="ramp", blocks=blocks)
+        blocks.append(Picture(svg=ramp_plot(shift), caption=caption))
+    blocks.append(table("Spike-time shift by ramp.", _COLUMNS, levels))
+    return Section(title="Threshold ramp", anchor="ramp", blocks=blocks).from_file(source)
 
 
 @drawn
-def ramp(level: Array, shift: Array, theory: Array) -> Figure:
-    """Relative shift (n,) of the spike time over the ramp, with that of the Lambert-W crossing (NaN: unknown)."""
+def ramp_plot(shift: Shift) -> Figure:
+    """Relative shift of the spike time over the ramp, with that of the crossing by Lambert's W."""
     drawing = figure()
-    place = drawing.subplots()
-    _banded(place, 100 * level, 100 * shift, "measured, median")
-    _theory(place, 100 * level, 100 * theory, "Lambert-W crossing, median")
-    legend_above(place)
-    place.set(xlabel="threshold ramp (% of the threshold per τ)", ylabel="spike-time shift (%)")
+    axes = drawing.subplots()
+    banded(axes, 100 * shift.level, 100 * shift.measured, "measured, median")
+    law(axes, 100 * shift.level, 100 * shift.law, "Lambert-W crossing, median")
+    legend_above(axes)
+    axes.set(xlabel="threshold ramp (% of the threshold per τ)", ylabel="spike-time shift (%)")
     return drawing

@@ -1,20 +1,29 @@
-"""Detector saturation: spike times against the weight sum."""
+"""Chapter on detector saturation: spike times against the weight sum."""
 
 from __future__ import annotations
 
-import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from neuronsim.analysis.expected_spikes import equation_4, loop_solution, relative_error, row_parameter, tau_s
+from neuronsim.analysis.expected_spikes import tau_s
+from neuronsim.analysis.sweeps import DetectorRange, SaturationLevel, Shift, detector_range, saturation
 from neuronsim.artifacts.dataset import select
-from neuronsim.statistics.summary import Array, Summary
 from neuronsim.units import percent, trimmed
 
-from ..page.elements import Block, Note, Picture, Section, Table
+from ..page.columns import Column, table
+from ..page.elements import Block, Note, Picture, Section
 from ..page.figures import INK, MUTED, drawn, figure, legend_above
-from .phase_noise import _NO_TAU
-from .phase_noise_plots import _banded, _theory
+from ..page.sweep import banded, law
+from .transfer import without_tau
+
+_COLUMNS: list[Column[SaturationLevel]] = [
+    Column("peak (unit weights)", "level", lambda level: trimmed(level, 3)),
+    Column("runs", "error.n"),
+    Column("median", "error.median", percent),
+    Column("p95", "error.p95", percent),
+    Column("lost", "lost"),
+    Column("median against the folding detector", "against_law", percent),
+]
 
 
 def saturation_section(dataset: xr.Dataset, source: str) -> Section | None:
@@ -22,71 +31,40 @@ def saturation_section(dataset: xr.Dataset, source: str) -> Section | None:
     rows = select(dataset, "saturation")
     if rows.sizes["run"] == 0:
         return None
-    if tau_s(rows) is None:
-        return Section(title="Detector saturation", anchor="saturation", blocks=[Note(text=_NO_TAU, warning=True)])
-    measured, theory, level = rows["spike_time_s"].values, equation_4(rows), rows["level"].values
-    both = np.isfinite(measured) & np.isfinite(theory)
-    shift = (measured[both] - theory[both]) / theory[both]
-    folded = loop_solution(rows, saturated=True)
-    expected = (folded[both] - theory[both]) / theory[both]
-    kphi, span = row_parameter(rows, "kphi"), row_parameter(rows, "xor_range")
-    limit = None if kphi is None or span is None else float(span[0] / kphi[0])
+    blocks = without_tau() if tau_s(rows) is None else _blocks(rows)
+    return Section(title="Detector saturation", anchor="saturation", blocks=blocks).from_file(source)
+
+
+def _blocks(rows: xr.Dataset) -> list[Block]:
+    (shift, levels), span = saturation(rows), detector_range(rows)
     blocks: list[Block] = []
-    if both.any():
-        blocks.append(
-            Picture(
-                svg=saturation(level[both], shift, expected, limit),
-                source=source,
-                caption=(
-                    "Spike time against equation 4 over the peak summed phase error. Right of the mark the triangular "
-                    "characteristic of the XOR detector folds back."
-                ),
-            )
+    if shift.level.size:
+        caption = (
+            "Spike time against equation 4 over the peak summed phase error. Right of the mark the triangular "
+            "characteristic of the XOR detector folds back."
         )
-    rows_out = []
-    for at in np.unique(level[np.isfinite(level)]):
-        here = level == at
-        s = Summary.of(relative_error(measured[here], theory[here]))
-        lost = int(np.sum(np.isfinite(measured[here]) != np.isfinite(theory[here])))
-        exact = relative_error(measured[here], folded[here])
-        rows_out.append(
-            (
-                trimmed(at, 3),
-                str(s.n),
-                percent(s.median),
-                percent(s.p95),
-                str(lost),
-                percent(float(np.median(exact))) if exact.size else "–",
-            )
-        )
-    blocks.append(
-        Table(
-            caption="|Relative error| against equation 4 by peak phase error. Lost: only one of the two fires.",
-            header=("peak (unit weights)", "runs", "median", "p95", "lost", "median against the folding detector"),
-            rows=rows_out,
-            source=source,
-        )
-    )
-    if limit is not None and kphi is not None:
-        text = f"Linear range of the detector: {trimmed(limit, 4)} unit weights of {trimmed(kphi[0], 4)} rad each."
-        blocks.append(Note(text=text))
-    return Section(title="Detector saturation", anchor="saturation", blocks=blocks)
+        blocks.append(Picture(svg=saturation_plot(shift, span), caption=caption))
+    caption = "|Relative error| against equation 4 by peak phase error. Lost: only one of the two fires."
+    blocks.append(table(caption, _COLUMNS, levels))
+    if span is not None:
+        limit, step = trimmed(span.unit_weights, 4), trimmed(span.step_rad, 4)
+        blocks.append(Note(text=f"Linear range of the detector: {limit} unit weights of {step} rad each."))
+    return blocks
 
 
 @drawn
-def saturation(level: Array, shift: Array, theory: Array, limit: float | None) -> Figure:
-    """Relative spike-time shift (n,) against equation 4, over the peak summed phase error in unit weights.
-
-    ``theory`` (n,): the shift that the folding detector characteristic predicts; not drawn where it is unknown (NaN).
-    ``limit``: end of the detector's linear range, in unit weights.
-    """
+def saturation_plot(shift: Shift, span: DetectorRange | None) -> Figure:
+    """Relative spike-time shift against equation 4, over the peak summed phase error in unit weights, with that of the folding
+    detector and the end of the linear range ``span``."""
     drawing = figure()
-    place = drawing.subplots()
-    _banded(place, level, 100 * shift, "median")
-    _theory(place, level, 100 * theory, "exact solution with folding detector, median")
-    if limit is not None:
-        place.axvline(limit, color=INK, linewidth=1.0, linestyle=(0, (1, 2)), label="end of the linear range")
-    place.axhline(0, color=MUTED, linewidth=0.7)
-    legend_above(place)
-    place.set(xlabel="peak summed phase error (unit weights)", ylabel="spike time − equation 4 (%)")
+    axes = drawing.subplots()
+    banded(axes, shift.level, 100 * shift.measured, "median")
+    law(axes, shift.level, 100 * shift.law, "exact solution with folding detector, median")
+    if span is not None:
+        axes.axvline(
+            span.unit_weights, color=INK, linewidth=1.0, linestyle=(0, (1, 2)), label="end of the linear range"
+        )
+    axes.axhline(0, color=MUTED, linewidth=0.7)
+    legend_above(axes)
+    axes.set(xlabel="peak summed phase error (unit weights)", ylabel="spike time − equation 4 (%)")
     return drawing

@@ -1,9 +1,10 @@
-"""Example waveforms: what goes into the neuron, what its nodes do, and when it fires."""
+"""Chapter on example waveforms: what goes into the neuron, what its nodes do, and when it fires."""
 
 from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 
 from neuronsim.units import prefix_for, quantity
 
+from ..page.elements import Block, Note, Picture, Section
 from ..page.figures import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SERIES, VERMILION, drawn, figure
 
 _PANELS = (
@@ -36,6 +38,23 @@ _NAMES = {
     "spike": "output",
     "up": "UP (XOR output)",
 }
+
+_MOST_TRACES = 4
+
+
+def waveforms(dataset: xr.Dataset, source: str) -> Section | None:
+    """The recorded example runs; None when the dataset has none."""
+    recorded = traces(dataset)
+    if recorded == 0:
+        return None
+    blocks: list[Block] = []
+    for trace in range(min(recorded, _MOST_TRACES)):
+        text = f"Run {int(dataset['trace_run'].values[trace])}: {title(dataset, trace)}."
+        caption = f"{text} Dashed: output spike as measured by interpolated crossing."
+        blocks.append(Picture(svg=waveform(dataset, trace), caption=caption))
+    if recorded > _MOST_TRACES:
+        blocks.append(Note(text=f"{recorded - _MOST_TRACES} more recorded runs are in the dataset."))
+    return Section(title="Example waveforms", short="Waveforms", anchor="waveforms", blocks=blocks).from_file(source)
 
 
 def traces(dataset: xr.Dataset) -> int:
@@ -70,50 +89,40 @@ def waveform(dataset: xr.Dataset, trace: int) -> Figure:
     scale, unit = prefix_for(time, "s")
     ttfs = dataset.attrs["code"] == "ttfs"
     groups = _grouped(nodes(dataset))
-    ratios = ([0.7] if ttfs else []) + [
-        1.6 if kind == "membrane" else 0.7 if kind == "logic" else 1.1 for kind, _ in groups
-    ]
+    heights = {"membrane": 1.6, "logic": 0.7}
+    ratios = [0.7] * ttfs + [heights.get(kind, 1.1) for kind, _ in groups]
     drawing = figure(height=0.6 + 1.05 * sum(ratios))
-    axes = np.atleast_1d(drawing.subplots(len(ratios), 1, sharex=True, height_ratios=ratios))
-    spikes = _output_spikes(row, ttfs)
+    panels = np.atleast_1d(drawing.subplots(len(ratios), 1, sharex=True, height_ratios=ratios))
     if ttfs:
-        _draw_inputs(axes[0], row, scale)
-    for place, (kind, names) in zip(axes[int(ttfs) :], groups, strict=True):
+        _draw_inputs(panels[0], row, scale)
+    for axes, (kind, names) in zip(panels[int(ttfs) :], groups, strict=True):
+        colors = _LOGIC if kind == "logic" else SERIES
         for index, name in enumerate(names):
-            variable = dataset[f"waveform_{name}"]
-            node = name.removesuffix("_v")
-            threshold = node in ("thr", "threshold", "vth")
-            label = _short(str(variable.attrs.get("long_name", "")), node)
-            series = _LOGIC if kind == "logic" else SERIES
-            color = MUTED if threshold else series[index % len(series)]
-            place.plot(
-                time[keep] / scale, variable.values[trace][keep], "--" if threshold else "-", color=color, label=label
-            )
-        place.set_ylabel(_axis_label(dataset, names))
-        _legend_beside(place)
-    for place in axes:
-        for spike in spikes:
-            # Many spikes would bury the trace: mark them at the upper edge only.
-            place.axvline(
-                spike / scale,
-                ymin=0.0 if len(spikes) == 1 else 0.92,
-                color=VERMILION,
-                linewidth=1.0,
-                linestyle=(0, (4, 2)),
-            )
-    if ttfs and len(spikes):
-        axes[0].annotate(
-            "output spike",
-            (spikes[0] / scale, 1.0),
-            xycoords=("data", "axes fraction"),
-            color=VERMILION,
-            xytext=(3, 2),
-            textcoords="offset points",
-            fontsize=8.5,
-        )
-    axes[-1].set_xlabel(f"time ({unit})")
-    axes[-1].set_xlim(time[keep].min() / scale, time[keep].max() / scale)
+            variable, node = dataset[f"waveform_{name}"], name.removesuffix("_v")
+            style = {
+                "label": _short(str(variable.attrs.get("long_name", "")), node),
+                "color": colors[index % len(colors)],
+            }
+            if node in ("thr", "threshold", "vth"):
+                style |= {"color": MUTED, "linestyle": "--"}
+            axes.plot(time[keep] / scale, variable.values[trace][keep], **style)
+        axes.set_ylabel(_axis_label(dataset, names))
+        _legend_beside(axes)
+    _mark_spikes(panels, _output_spikes(row, ttfs) / scale, named=ttfs)
+    panels[-1].set_xlabel(f"time ({unit})")
+    panels[-1].set_xlim(time[keep].min() / scale, time[keep].max() / scale)
     return drawing
+
+
+def _mark_spikes(panels: Sequence[Axes], spikes: np.ndarray, *, named: bool) -> None:
+    """Output spikes as lines through all panels; many would bury the traces, so they are marked at the upper edge only."""
+    style = {"ymin": 0.0 if len(spikes) == 1 else 0.92, "color": VERMILION, "linewidth": 1.0, "linestyle": (0, (4, 2))}
+    for axes in panels:
+        for spike in spikes:
+            axes.axvline(spike, **style)
+    if named and len(spikes):
+        text = {"color": VERMILION, "fontsize": 8.5, "xytext": (3, 2), "textcoords": "offset points"}
+        panels[0].annotate("output spike", (spikes[0], 1.0), xycoords=("data", "axes fraction"), **text)
 
 
 def _short(description: str, node: str) -> str:
@@ -126,10 +135,10 @@ def _grouped(names: list[str]) -> list[tuple[str, list[str]]]:
     groups: list[tuple[str, list[str]]] = []
     left = list(names)
     for kind, members in _PANELS:
-        found = [name for name in left if name.removesuffix("_v") in members]
-        if found:
-            groups.append((kind, found))
-            left = [name for name in left if name not in found]
+        own = [name for name in left if name.removesuffix("_v") in members]
+        if own:
+            groups.append((kind, own))
+            left = [name for name in left if name not in own]
     return groups + [("other", [name]) for name in left]
 
 
@@ -143,19 +152,19 @@ def _output_spikes(row: xr.Dataset, ttfs: bool) -> np.ndarray:
     return spikes[np.isfinite(spikes)]
 
 
-def _draw_inputs(place: Axes, row: xr.Dataset, scale: float) -> None:
+def _draw_inputs(axes: Axes, row: xr.Dataset, scale: float) -> None:
     times, weights = row["input_time_s"].values, row["weight"].values
     real = np.isfinite(times)
     times, weights = times[real] / scale, weights[real]
     for sign, color, label in ((weights >= 0, BLUE, "excitatory"), (weights < 0, INK, "inhibitory")):
         if sign.any():
-            place.vlines(times[sign], 0, weights[sign], color=color, linewidth=2.0)
-            place.plot(times[sign], weights[sign], "o", color=color, markersize=3.5, label=label)
-    place.axhline(0, color=MUTED, linewidth=0.6)
-    place.margins(y=0.25)
-    place.set_ylabel("weight")
-    _legend_beside(place)
+            axes.vlines(times[sign], 0, weights[sign], color=color, linewidth=2.0)
+            axes.plot(times[sign], weights[sign], "o", color=color, markersize=3.5, label=label)
+    axes.axhline(0, color=MUTED, linewidth=0.6)
+    axes.margins(y=0.25)
+    axes.set_ylabel("weight")
+    _legend_beside(axes)
 
 
-def _legend_beside(place: Axes) -> None:
-    place.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2, handlelength=1.4)
+def _legend_beside(axes: Axes) -> None:
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2, handlelength=1.4)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
+
+from neuronsim.units import quantity
 
 from .elements import Table
 
@@ -30,6 +33,11 @@ class Column(Generic[Row]):
         value = attrgetter(self.value)(row) if isinstance(self.value, str) else self.value(row)
         missing = value is None or (isinstance(value, float) and math.isnan(value))
         return MISSING if missing else self.text(value)
+
+
+def in_unit(unit: str, digits: int = 4) -> Callable[[float], str]:
+    """Writes values in ``unit`` with an engineering prefix."""
+    return partial(quantity, unit=unit, digits=digits)
 
 
 def table(caption: str, columns: Sequence[Column[Row]], rows: Iterable[Row], **more: Any) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -107,6 +107,11 @@ class Section:
     blocks: Sequence[Block]
     intro: str = ""
     appendix: bool = False
+
+    def from_file(self, source: str) -> Section:
+        """This section with ``source`` named under each of its blocks that names none."""
+        named = [b if isinstance(b, Note) or b.source else replace(b, source=source) for b in self.blocks]
+        return replace(self, blocks=named)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -123,6 +123,13 @@ def plain_ticks(axis: Axis) -> None:
     axis.set_minor_formatter(FuncFormatter(minor))
 
 
+def log_log(axes: Axes) -> None:
+    """Make both axes logarithmic, with plain ticks."""
+    axes.set(xscale="log", yscale="log")
+    plain_ticks(axes.xaxis)
+    plain_ticks(axes.yaxis)
+
+
 def legend_above(axes: Axes, columns: int = 5) -> None:
     """A legend above the axes, where it cannot cover data."""
     axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, borderaxespad=0.3, handlelength=1.6)

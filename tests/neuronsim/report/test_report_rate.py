@@ -8,10 +8,11 @@ import pytest
 import neuronsim
 from neuronsim.artifacts.rate_card import RateCard
 from neuronsim.calibration.isi_jitter_fit import interval_spreads
+from neuronsim.calibration.rate_noise import card_interval_variation
 from neuronsim.neuron.firing_rate import interval
 from neuronsim.neuron.interval_noise import interval_variance
 from neuronsim.report.chapters.card import card_section
-from neuronsim.report.chapters.firing_rate import card_interval_variation, interval_jitter_section
+from neuronsim.report.chapters.firing_rate import interval_jitter_section
 from neuronsim.report.page.elements import Table
 
 

@@ -1,18 +1,39 @@
-"""The block schematic of a neuron."""
+"""Chapter on the circuit: block schematic and pins."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from numpy.typing import NDArray
 
+from ..page.elements import Block, Picture, Section, Table
 from ..page.figures import BLUE, INK, MUTED, PAPER, drawn, figure
 
 _WIDTH, _HEIGHT = 0.62, 0.44  # of a box, in columns and rows
+
+
+def circuit(dataset: xr.Dataset, source: str) -> Section | None:
+    """Block schematic and pins as the manifest told them; None for a dataset without."""
+    attrs = dataset.attrs
+    pins: dict[str, str] = json.loads(attrs.get("pins", "{}"))
+    if not pins:
+        return None
+    blocks: list[Block] = []
+    if "schematic" in attrs:
+        layout = json.loads(attrs["schematic"])
+        text = f"Block schematic, pins in bold: {attrs.get('netlist_level', '')} level"
+        text += f", process {attrs['process']}" if attrs.get("process") else ""
+        text += f"; {attrs['source']}" if attrs.get("source") else ""
+        svg = schematic({name: tuple(at) for name, at in layout["blocks"].items()}, layout["wires"], layout["pins"])
+        blocks.append(Picture(svg=svg, caption=f"{text}."))
+    blocks.append(Table(caption="Pins.", header=("pin", "meaning"), rows=list(pins.items())))
+    return Section(title="Circuit", anchor="circuit", blocks=blocks).from_file(source)
 
 
 @drawn
@@ -20,47 +41,39 @@ def schematic(
     blocks: dict[str, tuple[float, float]], wires: Sequence[tuple[str, str, str]], pins: Collection[str]
 ) -> Figure:
     """Boxes at (column, row), row 0 on top; names in ``pins`` without a box; ``wires`` (from, to, label) as arrows."""
-    places = {name: np.array([column, -row], dtype=float) for name, (column, row) in blocks.items()}
-    x, y = np.array(list(places.values())).T
+    centers = {name: np.array([column, -row], dtype=float) for name, (column, row) in blocks.items()}
+    x, y = np.array(list(centers.values())).T
     drawing = figure(height=0.5 + 0.95 * (y.max() - y.min() + 1) * 0.9)
-    place = drawing.subplots()
-    place.set_axis_off()
-    place.grid(False)
-    place.set_xlim(x.min() - 0.5, x.max() + 0.5)
-    place.set_ylim(y.min() - 0.45, y.max() + 0.45)
+    axes = drawing.subplots()
+    axes.set_axis_off()
+    axes.grid(False)
+    axes.set_xlim(x.min() - 0.5, x.max() + 0.5)
+    axes.set_ylim(y.min() - 0.45, y.max() + 0.45)
     for first, last, label in wires:
-        _wire(place, places[first], places[last], first in pins, last in pins, label)
-    for name, at in places.items():
+        _wire(axes, centers[first], centers[last], first in pins, last in pins, label)
+    for name, at in centers.items():
         if name in pins:
-            place.text(at[0], at[1], name, ha="center", va="center", color=BLUE, fontweight="bold", fontsize=9)
+            axes.text(at[0], at[1], name, ha="center", va="center", color=BLUE, fontweight="bold", fontsize=9)
             continue
         corner = (at[0] - _WIDTH / 2, at[1] - _HEIGHT / 2)
-        place.add_patch(
+        axes.add_patch(
             FancyBboxPatch(
                 corner, _WIDTH, _HEIGHT, boxstyle="round,pad=0,rounding_size=0.05", facecolor=PAPER, edgecolor=INK,
                 linewidth=1.1,
             )
         )  # fmt: skip
-        place.text(
-            at[0],
-            at[1],
-            name.replace(" ", "\n", 1),
-            ha="center",
-            va="center",
-            color=INK,
-            fontsize=8.5,
-            linespacing=1.05,
-        )
+        words, style = name.replace(" ", "\n", 1), {"color": INK, "fontsize": 8.5, "linespacing": 1.05}
+        axes.text(at[0], at[1], words, ha="center", va="center", **style)
     return drawing
 
 
 def _wire(
-    place: Axes, start: NDArray[np.float64], end: NDArray[np.float64], from_pin: bool, to_pin: bool, label: str
+    axes: Axes, start: NDArray[np.float64], end: NDArray[np.float64], from_pin: bool, to_pin: bool, label: str
 ) -> None:
     """An arrow from edge to edge of two boxes, its label beside the middle."""
     way = end - start
     tail, tip = start + way * _share(way, from_pin), end - way * _share(way, to_pin)
-    place.annotate(
+    axes.annotate(
         "", xy=tuple(tip), xytext=tuple(tail),
         arrowprops={"arrowstyle": "-|>", "color": MUTED, "linewidth": 1.1, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 9},
     )  # fmt: skip
@@ -68,7 +81,7 @@ def _wire(
         middle = (tail + tip) / 2
         upright = abs(way[1]) > 2 * abs(way[0])
         offset = (4, 0) if upright else (0, 3)
-        place.annotate(
+        axes.annotate(
             label, tuple(middle), xytext=offset, textcoords="offset points", color=MUTED, fontsize=8,
             ha="left" if upright else "center", va="center" if upright else "bottom",
         )  # fmt: skip

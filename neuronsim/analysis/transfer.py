@@ -1,0 +1,52 @@
+"""Plan 'transfer': spike times and silence of random stimuli against equation 4."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from ..statistics.summary import Array, Summary
+from .expected_spikes import equation_4, loop_solution, relative_error, tau_s
+
+
+class Agreement(NamedTuple):
+    """Runs by what equation 4 says ("spike", "silent"): in how many the circuit fires, and in how many it is silent."""
+
+    expected: str
+    fired: int
+    silent: int
+
+
+class Transfer(NamedTuple):
+    """``measured_tau``, ``theory_tau`` (n,): spike times in tau of the runs in which both fire; ``errors``: |relative error|
+    against each reference by its name; ``agreement``: the rows for spike and silence, ``share``: of runs that agree."""
+
+    measured_tau: Array
+    theory_tau: Array
+    errors: dict[str, Summary]
+    agreement: tuple[Agreement, Agreement]
+    share: float
+
+
+def transfer(rows: xr.Dataset) -> Transfer | None:
+    """Compare the valid ``rows`` of the plan with equation 4 and the exact loop; None where the netlist has no tau."""
+    tau = tau_s(rows)
+    if tau is None:
+        return None
+    measured, theory = rows["spike_time_s"].values, equation_4(rows)
+    fired, due = np.isfinite(measured), np.isfinite(theory)
+    both = fired & due
+    against = {"equation 4 (ideal loop)": theory, "second-order loop, exact": loop_solution(rows)}
+    errors = {name: relative_error(measured, times) for name, times in against.items()}
+    return Transfer(
+        measured_tau=(measured / tau)[both],
+        theory_tau=(theory / tau)[both],
+        errors={name: Summary.of(error) for name, error in errors.items() if error.size},
+        agreement=(
+            Agreement("spike", int(both.sum()), int((~fired & due).sum())),
+            Agreement("silent", int((fired & ~due).sum()), int((~fired & ~due).sum())),
+        ),
+        share=float(np.mean(fired == due)),
+    )

@@ -1,0 +1,98 @@
+"""Chapters on energy: per spike and by block at each operating point, and of the runs of each plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from neuronsim.analysis.energy import PlanEnergy, SpikeEnergy, energy_by_plan, energy_per_spike, fires_without_input
+from neuronsim.artifacts.dataset import select
+from neuronsim.papers.paper004 import ENERGY_PER_SPIKE_J
+from neuronsim.units import prefix_for, quantity
+
+from ..page.columns import Column, in_unit, table
+from ..page.elements import Block, Note, Picture, Section
+from ..page.figures import INK, MUTED, SERIES, drawn, figure, legend_above
+
+_PER_SPIKE: list[Column[SpikeEnergy]] = [
+    Column("point", "point"),
+    Column("stimulus", "stimulus"),
+    Column("active", "active_j", in_unit("J")),
+    Column("always on", "always_on_j", in_unit("J")),
+    Column("window", "window_s", in_unit("s")),
+    Column("static power", "static_w", in_unit("W")),
+]
+_BY_PLAN: list[Column[PlanEnergy]] = [
+    Column("plan", "plan"),
+    Column("runs", "runs"),
+    Column("median", "median_j", in_unit("J")),
+    Column("10–90 %", lambda row: f"{quantity(row.p10_j, 'J')} … {quantity(row.p90_j, 'J')}"),
+]
+
+
+def energy_plan_section(dataset: xr.Dataset, source: str) -> Section | None:
+    """Energy per spike in the active window and always on, static power, and the split by block (plan 'energy')."""
+    rows = select(dataset, "energy")
+    every = energy_per_spike(rows)
+    if not every:
+        return None
+    blocks: list[Block] = []
+    bars = _bars(every)
+    if bars:
+        caption = "Energy per spike by supply (and, for synapses with a supply of their own, theirs)."
+        blocks.append(Picture(svg=energy_split(bars), caption=caption))
+    ttfs = "spike_time_s" in rows
+    active = "first input to spike" if ttfs else "between spikes"
+    caption = f"Energy per spike: active window ({active}) and always on (the whole window). Static: without input."
+    blocks.append(table(caption, _PER_SPIKE, every))
+    spontaneous = "; ".join(map(str, fires_without_input(rows)))
+    if spontaneous:
+        text = f"It fires (or fails) without any input at {spontaneous}: the static power holds a spike there."
+        blocks.append(Note(text=text, warning=True))
+    if ttfs:
+        blocks.append(Note(text=f"Paper 004 claims less than {quantity(ENERGY_PER_SPIKE_J, 'J')} per spike."))
+    return Section(title="Energy", anchor="energy", blocks=blocks).from_file(source)
+
+
+def _bars(every: Sequence[SpikeEnergy]) -> list[tuple[str, dict[str, float]]]:
+    """(name, energy by block) of each bar that is known in full."""
+    several = max(one.stimulus for one in every) > 0
+    bars = []
+    for one in every:
+        for kind, blocks in (("active", one.active_by_block_j), ("always on", one.always_on_by_block_j)):
+            if blocks and np.isfinite(list(blocks.values())).all():
+                bars.append((f"{one.point}, {kind}" + (f", stimulus {one.stimulus}" if several else ""), blocks))
+    return bars
+
+
+def energy_section(dataset: xr.Dataset, source: str) -> Section | None:
+    """Energy of the successful runs by plan; None when the netlist draws none."""
+    rows = energy_by_plan(dataset)
+    if not rows:
+        return None
+    listed = table("Energy from the supplies over the whole window of a run.", _BY_PLAN, rows)
+    section = Section(title="Energy of the runs", short="Energy of runs", anchor="energy_runs", blocks=[listed])
+    return section.from_file(source)
+
+
+@drawn
+def energy_split(bars: Sequence[tuple[str, dict[str, float]]]) -> Figure:
+    """Stacked bars (name, energy in joules by block)."""
+    drawing = figure(height=0.9 + 0.42 * len(bars))
+    axes = drawing.subplots()
+    blocks = {name: np.array([values[name] for _, values in bars]) for name in bars[0][1]}
+    y, start = np.arange(len(bars))[::-1], np.zeros(len(bars))
+    scale, unit = prefix_for(np.concatenate(list(blocks.values())), "J")
+    for i, (name, values) in enumerate(blocks.items()):
+        axes.barh(y, values / scale, left=start, height=0.6, color=SERIES[i % len(SERIES)], label=name)
+        start = start + values / scale
+    for at, total in zip(y, start, strict=True):
+        axes.text(total, at, f" {total:.3g}", va="center", color=INK, fontsize=8)
+    axes.set_yticks(y, [name for name, _ in bars])
+    axes.axvline(0, color=MUTED, linewidth=0.7)
+    legend_above(axes)
+    axes.set(xlabel=f"energy per spike ({unit})")
+    return drawing
