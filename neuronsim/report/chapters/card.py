@@ -1,10 +1,11 @@
-"""Section of a model card: every value with its interval, what could not be fitted, and how well it predicts."""
+"""Chapter on a model card: every value with its interval, what could not be fitted, and how well it predicts."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
+from typing import NamedTuple
 
 import numpy as np
 from pydantic import BaseModel
@@ -16,6 +17,7 @@ from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.statistics.estimate import Estimate
 from neuronsim.units import percent, percents, prefix_for, pretty, quantity, significant, trimmed, unit_of
 
+from ..page.columns import MISSING, Column, table
 from ..page.elements import Block, Note, Section, Table, Text
 from .bench import toml_text
 
@@ -48,7 +50,7 @@ _JUDGED = {
 }
 
 
-def shown(name: str, value: float, digits: int = 4) -> str:
+def written(name: str, value: float, digits: int = 4) -> str:
     """One card value with its unit, by the name of its field."""
     if name in _FRACTIONS:
         return percent(value, digits)
@@ -57,79 +59,124 @@ def shown(name: str, value: float, digits: int = 4) -> str:
     return quantity(value, unit_of(name), digits)
 
 
+class _Value(NamedTuple):
+    """One calibrated value as text; ``group`` stands at the first of its part only."""
+
+    group: str
+    label: str
+    estimate: str
+    interval: str
+    meaning: str
+
+
+_VALUES: list[Column[_Value]] = [
+    Column("group", "group"),
+    Column("value", "label"),
+    Column("estimate", "estimate"),
+    Column("95 % interval", "interval"),
+    Column("meaning", "meaning"),
+]
+_QUALITY: list[Column[Quality]] = [
+    Column("runs fitted", "n_fit"),
+    Column("runs held out", "n_held_out"),
+    Column("median error", "median_error", percent),
+    Column("p95 error", "p95_error", percent),
+    Column("spike / no-spike agreement", "spike_agreement", lambda share: percent(share, 4)),
+]
+
+
 def card_section(card: TTFSCard | RateCard, source: str, anchor: str = "card") -> Section:
     """The whole card as tables."""
     blocks: list[Block] = []
     if card.edited:
-        blocks.append(
-            Note(
-                text='This card was edited by hand (digest "unsigned"): its values are not what calibration found.',
-                warning=True,
-            )
-        )
-    rows: list[tuple[str, ...]] = []
+        text = 'This card was edited by hand (digest "unsigned"): its values are not what calibration found.'
+        blocks.append(Note(text=text, warning=True))
+    blocks.append(table("Calibrated values with their 95 % confidence intervals.", _VALUES, _values(card)))
+    blocks.append(table("Prediction of runs that were not used in the fit.", _QUALITY, [card.quality]))
+    judged = _judged(card.quality)
+    if judged:
+        header = ("what", "value", "95 % interval", "runs")
+        blocks.append(Table(caption=_JUDGED[card.code], header=header, rows=judged))
+    if card.not_fitted:
+        rows = sorted(card.not_fitted.items())
+        blocks.append(Table(caption="Not fitted, and why.", header=("value", "reason"), rows=rows))
+    header = ("range", "from", "to")
+    blocks.append(Table(caption="The card holds within these ranges.", header=header, rows=_ranges(card)))
+    blocks += _origin(card)
+    title, short = f"Model card of {card.neuron} ({card.code})", f"Card of {card.neuron}"
+    return Section(title=title, short=short, anchor=anchor, blocks=blocks).from_file(source)
+
+
+def _values(card: ModelCard) -> list[_Value]:
+    """Every value of the card, group by group, in the order of its fields."""
+    rows = []
     for field, info in type(card).model_fields.items():
-        value = getattr(card, field)
+        value, meaning = getattr(card, field), info.description or ""
         if isinstance(value, Estimate):
-            rows.append(("", *_estimate(field, value, field not in card.not_fitted), info.description or ""))
+            rows.append(_Value("", *_estimate(field, value, field not in card.not_fitted), meaning))
         elif field in _GROUPS and value is None:
-            rows.append((_GROUPS[field], "", "none", "", info.description or ""))
+            rows.append(_Value(_GROUPS[field], "", "none", "", meaning))
         elif field in _GROUPS and isinstance(value, BaseModel):
             rows += _part(_GROUPS[field], value, {n.removeprefix(f"{field}.") for n in card.not_fitted})
-    blocks.append(
-        Table(
-            caption="Calibrated values with their 95 % confidence intervals.",
-            source=source,
-            rows=rows,
-            header=("group", "value", "estimate", "95 % interval", "meaning"),
-        )
-    )
-    q = card.quality
-    blocks.append(
-        Table(
-            caption="Prediction of runs that were not used in the fit.",
-            source=source,
-            rows=[
-                (
-                    str(q.n_fit),
-                    str(q.n_held_out),
-                    percent(q.median_error),
-                    percent(q.p95_error),
-                    percent(q.spike_agreement, 4),
-                )
-            ],
-            header=("runs fitted", "runs held out", "median error", "p95 error", "spike / no-spike agreement"),
-        )
-    )
-    judged = _judged(q)
-    if judged:
-        blocks.append(
-            Table(
-                caption=_JUDGED[card.code],
-                header=("what", "value", "95 % interval", "runs"),
-                rows=judged,
-                source=source,
-            )
-        )
-    if card.not_fitted:
-        blocks.append(
-            Table(
-                caption="Not fitted, and why.",
-                header=("value", "reason"),
-                rows=sorted(card.not_fitted.items()),
-                source=source,
-            )
-        )
-    blocks.append(
-        Table(
-            caption="The card holds within these ranges.",
-            header=("range", "from", "to"),
-            rows=_ranges(card),
-            source=source,
-        )
-    )
+    return rows
+
+
+def _part(group: str, part: BaseModel, not_fitted: Collection[str]) -> list[_Value]:
+    rows = []
+    for index, (name, info) in enumerate(type(part).model_fields.items()):
+        value = getattr(part, name)
+        texts = (_label(name), "not fitted", "") if value is None else _estimate(name, value, name not in not_fitted)
+        rows.append(_Value(group if index == 0 else "", *texts, info.description or ""))
+    return rows
+
+
+def _estimate(name: str, value: Estimate, fitted: bool) -> tuple[str, str, str]:
+    if not fitted:
+        return _label(name), written(name, value.value) if value.value else MISSING, "not fitted"
+    if value.low == value.high:
+        return _label(name), written(name, value.value), "exact"
+    # enough digits for the ends of a narrow interval to differ
+    wanted = 2 + math.ceil(math.log10(max(abs(value.low), abs(value.high)) / (value.high - value.low)))
+    digits = min(max(4, wanted), 9)
+    return _label(name), written(name, value.value, digits), written_range(name, value.low, value.high, digits)
+
+
+def _judged(q: Quality) -> list[tuple[str, str, str, str]]:
+    """Rows (what, value, 95 % interval, runs) of the figures beyond the errors, those that the card has."""
+    compared = str(q.n_compared)
+    rows = []
+    if q.median_over_target is not None:
+        of = "median over max(1 %, half a sampling period)"
+        rows.append((of, trimmed(q.median_over_target, 3), "", compared))
+    if q.p95_over_target is not None:
+        rows.append(("p95 over max(3 %, a sampling period)", trimmed(q.p95_over_target, 3), "", compared))
+    if q.bias is not None and q.spread is not None:
+        signed = f"{percent(q.bias)} ± {percent(q.spread)}"
+        rows.append(("signed error, clipped to ±p95: mean ± standard deviation", signed, "", compared))
+    if q.isi_jitter_error is not None:
+        of = "interval jitter, |predicted over measured − 1| at other currents, median"
+        number = "" if q.n_isi_jitter is None else f"{q.n_isi_jitter} currents"
+        rows.append((of, percent(q.isi_jitter_error), "", number))
+    if q.isi_jitter_floor is not None:
+        of = "interval jitter, without noise over with it, largest (the deck's floor)"
+        rows.append((of, percent(q.isi_jitter_floor), "", ""))
+    if q.threshold_mismatch_error is not None:
+        of = "rate of mismatched chips, |error| at other currents, median"
+        rows.append((of, percent(q.threshold_mismatch_error), "", ""))
+    if q.coverage is not None:
+        of = "under temporal noise" if q.coverage_of == "noisy" else "noise-free"
+        value, interval = percent(q.coverage.value), percents(q.coverage.low, q.coverage.high)
+        rows.append((f"runs within the predicted 90 % interval ({of})", value, interval, str(q.n_coverage)))
+    if q.sigma_over_predicted is not None:
+        value, low, high = (significant(getattr(q.sigma_over_predicted, n), 3) for n in ("value", "low", "high"))
+        rows.append(("spread under temporal noise, simulated over predicted", value, f"{low} … {high}", ""))
+    return rows
+
+
+def _origin(card: ModelCard) -> list[Block]:
+    """What the card was made from."""
     p = card.provenance
-    origin = [
+    rows = [
         ("digest", card.digest),
         ("dataset digest", p.dataset_digest),
         ("netlist sha256", p.netlist_sha256),
@@ -139,59 +186,14 @@ def card_section(card: TTFSCard | RateCard, source: str, anchor: str = "card") -
         *[(f"calibration {pretty(k)}", f"{v:g}") for k, v in p.calibration.items()],
         ("versions", ", ".join(f"{k} {v}" for k, v in sorted(p.versions.items()))),
     ]
-    blocks.append(Table(caption="Origin of the card.", header=("what", "value"), rows=origin, source=source))
+    blocks: list[Block] = [Table(caption="Origin of the card.", header=("what", "value"), rows=rows)]
     if p.plans:
-        blocks.append(
-            Text(
-                caption="Plans it was calibrated from.", text=toml_text(json.loads(json.dumps(p.plans))), source=source
-            )
-        )
-    return Section(
-        title=f"Model card of {card.neuron} ({card.code})", short=f"Card of {card.neuron}", anchor=anchor, blocks=blocks
-    )
+        text = toml_text(json.loads(json.dumps(p.plans)))
+        blocks.append(Text(caption="Plans it was calibrated from.", text=text))
+    return blocks
 
 
-def _judged(q: Quality) -> list[tuple[str, str, str, str]]:
-    """Rows of what older cards do not hold."""
-    rows = []
-    for label, value in (
-        ("median over max(1 %, half a sampling period)", q.median_over_target),
-        ("p95 over max(3 %, a sampling period)", q.p95_over_target),
-    ):
-        if value is not None:
-            rows.append((label, trimmed(value, 3), "", str(q.n_compared)))
-    if q.bias is not None and q.spread is not None:
-        signed = f"{percent(q.bias)} ± {percent(q.spread)}"
-        rows.append(("signed error, clipped to ±p95: mean ± standard deviation", signed, "", str(q.n_compared)))
-    for label, share, count in (
-        (
-            "interval jitter, |predicted over measured − 1| at other currents, median",
-            q.isi_jitter_error,
-            q.n_isi_jitter,
-        ),
-        ("interval jitter, without noise over with it, largest (the deck's floor)", q.isi_jitter_floor, None),
-        ("rate of mismatched chips, |error| at other currents, median", q.threshold_mismatch_error, None),
-    ):
-        if share is not None:
-            rows.append((label, percent(share), "", "" if count is None else f"{count} currents"))
-    if q.coverage is not None:
-        c, of = q.coverage, "under temporal noise" if q.coverage_of == "noisy" else "noise-free"
-        rows.append(
-            (
-                f"runs within the predicted 90 % interval ({of})",
-                percent(c.value),
-                percents(c.low, c.high),
-                str(q.n_coverage),
-            )
-        )
-    if q.sigma_over_predicted is not None:
-        s = q.sigma_over_predicted
-        ends = f"{significant(s.low, 3)} … {significant(s.high, 3)}"
-        rows.append(("spread under temporal noise, simulated over predicted", significant(s.value, 3), ends, ""))
-    return rows
-
-
-def shown_range(name: str, low: float, high: float, digits: int = 4) -> str:
+def written_range(name: str, low: float, high: float, digits: int = 4) -> str:
     """Two card values with their common unit once: "-0.0001 … 0.0001 threshold/τ"."""
     if name in _FRACTIONS:
         return percents(low, high, digits)
@@ -201,37 +203,13 @@ def shown_range(name: str, low: float, high: float, digits: int = 4) -> str:
     return f"{trimmed(low / scale, digits)} … {trimmed(high / scale, digits)} {unit}".strip()
 
 
-def _estimate(name: str, value: Estimate, fitted: bool) -> tuple[str, str, str]:
-    if not fitted:
-        return _label(name), shown(name, value.value) if value.value else "–", "not fitted"
-    exact = value.low == value.high
-    digits = 4
-    if not exact:  # enough for the ends of a narrow interval to differ
-        wanted = 2 + math.ceil(math.log10(max(abs(value.low), abs(value.high)) / (value.high - value.low)))
-        digits = min(max(digits, wanted), 9)
-    interval = "exact" if exact else shown_range(name, value.low, value.high, digits)
-    return _label(name), shown(name, value.value, digits), interval
-
-
 def _label(name: str) -> str:
     return name.replace("_", " ") if name in _UNITS else pretty(name)
 
 
-def _part(group: str, part: BaseModel, not_fitted: Collection[str]) -> list[tuple[str, ...]]:
-    rows = []
-    for index, (name, info) in enumerate(type(part).model_fields.items()):
-        value, label = getattr(part, name), group if index == 0 else ""
-        if value is None:
-            rows.append((label, _label(name), "not fitted", "", info.description or ""))
-        else:
-            rows.append((label, *_estimate(name, value, name not in not_fitted), info.description or ""))
-    return rows
-
-
 def _ranges(card: ModelCard) -> list[tuple[str, str, str]]:
-    found: Mapping[str, object] = {name: getattr(card, name) for name in type(card).model_fields}
     return [
-        (_label(n).removeprefix("valid ").removesuffix(" tau"), shown(n, r.low), shown(n, r.high))
-        for n, r in found.items()
-        if isinstance(r, Range)
+        (_label(name).removeprefix("valid ").removesuffix(" tau"), written(name, span.low), written(name, span.high))
+        for name in type(card).model_fields
+        if isinstance(span := getattr(card, name), Range)
     ]
