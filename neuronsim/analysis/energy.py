@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from ..artifacts.dataset import select, verdict
-from ..statistics.summary import Array
+from ..statistics.summary import Array, Summary
 from .operating_points import OperatingPoint, points_of
 
 
@@ -27,16 +27,6 @@ class SpikeEnergy(NamedTuple):
     static_w: float
     active_by_block_j: dict[str, float]
     always_on_by_block_j: dict[str, float]
-
-
-class PlanEnergy(NamedTuple):
-    """Median, 10th and 90th percentile of the energy of the ``runs`` of one plan, over their whole window."""
-
-    plan: str
-    runs: int
-    median_j: float
-    p10_j: float
-    p90_j: float
 
 
 def always_on(rows: xr.Dataset) -> Array:
@@ -80,13 +70,8 @@ def fires_without_input(rows: xr.Dataset) -> list[OperatingPoint]:
     return [*dict.fromkeys(point for point, said in zip(points_of(rows), spontaneous, strict=True) if said)]
 
 
-def energy_by_plan(dataset: xr.Dataset) -> list[PlanEnergy]:
-    """Energy of the valid runs by plan; plans whose netlist draws none are left out."""
-    result = []
-    for plan in dict.fromkeys(str(name) for name in dataset["plan"].values):
-        energy = select(dataset, plan)["energy_j"].values
-        energy = energy[np.isfinite(energy)]
-        if energy.size:
-            p10, p50, p90 = np.percentile(energy, [10, 50, 90])
-            result.append(PlanEnergy(plan, energy.size, p50, p10, p90))
-    return result
+def energy_by_plan(dataset: xr.Dataset) -> dict[str, Summary]:
+    """Energy of the valid runs by plan, over their whole window; plans whose netlist draws none are left out."""
+    plans = dict.fromkeys(str(name) for name in dataset["plan"].values)
+    energy = {plan: select(dataset, plan)["energy_j"].values for plan in plans}
+    return {plan: Summary.of(e[np.isfinite(e)]) for plan, e in energy.items() if np.isfinite(e).any()}

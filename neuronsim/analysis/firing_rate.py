@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from ..neuron.firing_rate import rate
 from ..statistics.bootstrap import sigma_estimate
@@ -27,7 +28,7 @@ class CurrentRate(NamedTuple):
     variation: float
 
 
-def netlist_law(rows: xr.Dataset) -> Callable[[Array], Array] | None:
+def netlist_law(rows: xr.Dataset) -> Callable[[ArrayLike], Array] | None:
     """Firing rate (n,) in hertz over current (n,) in ampere that the netlist's own parameters imply; None without them.
 
     Charge per spike cmem * vth, rheobase vth / rleak (0 without leak), refractory time t_ref

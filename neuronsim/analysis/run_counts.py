@@ -1,4 +1,4 @@
-"""How the runs of a dataset ended, plan by plan, and every one that failed."""
+"""How the runs of a dataset ended, plan by plan."""
 
 from __future__ import annotations
 
@@ -24,18 +24,6 @@ class RunCounts(NamedTuple):
     windows_s: NDArray[np.float64]
 
 
-class FailedRun(NamedTuple):
-    """A run without a result; ``row``: its position in the dataset, ``level``: NaN where the plan sweeps nothing."""
-
-    row: int
-    plan: str
-    trial: int
-    level: float
-    attempts: int
-    reason: str
-    message: str
-
-
 def run_counts(dataset: xr.Dataset) -> list[RunCounts]:
     """Counts of each plan in the order of the dataset, and of all plans together where there are several."""
     plan, ok, retried = dataset["plan"].values, dataset["status"].values == "ok", dataset["attempts"].values > 1
@@ -43,19 +31,9 @@ def run_counts(dataset: xr.Dataset) -> list[RunCounts]:
     silent = np.isinf(dataset["spike_time_s"].values) if ttfs else dataset["rate_hz"].values == 0
 
     def counts(name: str, at: NDArray[np.bool_]) -> RunCounts:
-        numbers = (int((at & which).sum()) for which in (at, ok, ok & retried, ~ok, ok & silent))
-        return RunCounts(name, *numbers, np.unique(window[at & np.isfinite(window)]))
+        runs, good, again, failed, quiet = (int((at & w).sum()) for w in (at, ok, ok & retried, ~ok, ok & silent))
+        return RunCounts(name, runs, good, again, failed, quiet, np.unique(window[at & np.isfinite(window)]))
 
     plans = [counts(name, plan == name) for name in dict.fromkeys(str(name) for name in plan)]
     every = counts("all", np.ones(plan.size, dtype=bool))._replace(windows_s=np.array([]))
     return [*plans, every] if len(plans) > 1 else plans
-
-
-def failed_runs(dataset: xr.Dataset) -> list[FailedRun]:
-    """Every failed run, in the order of the dataset."""
-    kinds = {"plan": str, "trial": int, "level": float, "attempts": int, "reason": str, "message": str}
-    columns = {name: dataset[name].values if name in dataset else np.full(dataset.sizes["run"], "") for name in kinds}
-    return [
-        FailedRun(int(row), *(kind(columns[name][row]) for name, kind in kinds.items()))
-        for row in np.flatnonzero(dataset["status"].values != "ok")
-    ]

@@ -20,35 +20,21 @@ class Shift(NamedTuple):
     law: Array
 
 
-class SaturationLevel(NamedTuple):
-    """|Relative error| against equation 4 at one peak phase error in unit weights; ``lost``: runs in which only one of both
-    fires; ``against_law``: median error against the exact loop with the folding detector, NaN unknown."""
+class SweepLevel(NamedTuple):
+    """Runs at one level of a sweep: their errors or shifts against the reference; ``lost``: in how many only one of both fires;
+    ``against_law``: median |relative error| against the law, NaN unknown."""
 
     level: float
-    error: Summary
+    shift: Summary
     lost: int
     against_law: float
 
 
-class DetectorRange(NamedTuple):
-    """Linear range of the detector in unit weights, each a phase of ``step_rad``."""
+def saturation(rows: xr.Dataset) -> tuple[Shift, list[SweepLevel]]:
+    """Shift against equation 4 over the peak phase error in unit weights, run by run, and |relative error| by level.
 
-    unit_weights: float
-    step_rad: float
-
-
-class RampLevel(NamedTuple):
-    """Shift at one ramp, in thresholds per tau; ``against_law``: median error against the crossing by Lambert's W."""
-
-    level: float
-    runs: int
-    median: float
-    mean: float
-    against_law: float
-
-
-def saturation(rows: xr.Dataset) -> tuple[Shift, list[SaturationLevel]]:
-    """Shift against equation 4 as the summed phase error leaves the linear range of the detector, run by run and by level."""
+    The law is the exact loop with the folding detector.
+    """
     measured, theory, level = rows["spike_time_s"].values, equation_4(rows), rows["level"].values
     folded = loop_solution(rows, saturated=True)
     levels = []
@@ -56,18 +42,21 @@ def saturation(rows: xr.Dataset) -> tuple[Shift, list[SaturationLevel]]:
         here = level == at
         lost = int(np.sum(np.isfinite(measured[here]) != np.isfinite(theory[here])))
         error = Summary.of(relative_error(measured[here], theory[here]))
-        levels.append(SaturationLevel(float(at), error, lost, _median(relative_error(measured[here], folded[here]))))
+        levels.append(SweepLevel(float(at), error, lost, _median(relative_error(measured[here], folded[here]))))
     return _shift(level, measured, theory, folded), levels
 
 
-def detector_range(rows: xr.Dataset) -> DetectorRange | None:
-    """Linear range of the detector, xor_range / kphi; None where the netlist has no such parameters."""
+def detector_range(rows: xr.Dataset) -> tuple[float, float] | None:
+    """Linear range of the detector in unit weights, xor_range / kphi, and the phase kphi of one in rad; None without them."""
     step, span = row_parameter(rows, "kphi"), row_parameter(rows, "xor_range")
-    return None if step is None or span is None else DetectorRange(float(span[0] / step[0]), float(step[0]))
+    return None if step is None or span is None else (float(span[0] / step[0]), float(step[0]))
 
 
-def ramp(rows: xr.Dataset) -> tuple[Shift, list[RampLevel]]:
-    """Shift against the run of the same trial without ramp (equation 4 where it has none), run by run and by ramp."""
+def ramp(rows: xr.Dataset) -> tuple[Shift, list[SweepLevel]]:
+    """Shift against the run of the same trial without ramp (equation 4 where it has none), run by run and by ramp.
+
+    Ramps in thresholds per tau. The law is the crossing of the ideal loop by Lambert's W.
+    """
     measured, level = rows["spike_time_s"].values, rows["level"].values
     flat = reference_by_trial(rows, level == 0)
     reference = np.where(np.isnan(flat), equation_4(rows), flat)
@@ -75,9 +64,11 @@ def ramp(rows: xr.Dataset) -> tuple[Shift, list[RampLevel]]:
     shift = _shift(level, measured, reference, theory)
     levels = []
     for at in np.unique(shift.level[np.isfinite(shift.level)]):
-        moved, here = shift.measured[shift.level == at], (level == at) & np.isfinite(reference)
-        against = _median(relative_error(measured[here], theory[here]))
-        levels.append(RampLevel(float(at), moved.size, float(np.median(moved)), float(np.mean(moved)), against))
+        here = level == at
+        both = here & np.isfinite(reference)
+        lost = int(np.sum(np.isfinite(measured[here]) != np.isfinite(reference[here])))
+        against = _median(relative_error(measured[both], theory[both]))
+        levels.append(SweepLevel(float(at), Summary.of(shift.measured[shift.level == at]), lost, against))
     return shift, levels
 
 

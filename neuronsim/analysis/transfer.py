@@ -6,28 +6,26 @@ from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from ..statistics.summary import Array, Summary
 from .expected_spikes import equation_4, loop_solution, relative_error, tau_s
 
 
-class Agreement(NamedTuple):
-    """Runs by what equation 4 says ("spike", "silent"): in how many the circuit fires, and in how many it is silent."""
-
-    expected: str
-    fired: int
-    silent: int
-
-
 class Transfer(NamedTuple):
     """``measured_tau``, ``theory_tau`` (n,): spike times in tau of the runs in which both fire; ``errors``: |relative error|
-    against each reference by its name; ``agreement``: the rows for spike and silence, ``share``: of runs that agree."""
+    against each reference by its name; ``agreement``: runs by what equation 4 says (rows: spike, silent) and by what the circuit
+    does (columns: the same)."""
 
     measured_tau: Array
     theory_tau: Array
     errors: dict[str, Summary]
-    agreement: tuple[Agreement, Agreement]
-    share: float
+    agreement: NDArray[np.int64]
+
+    @property
+    def share(self) -> float:
+        """Fraction of the runs in which circuit and equation 4 agree."""
+        return float(self.agreement.trace() / self.agreement.sum())
 
 
 def transfer(rows: xr.Dataset) -> Transfer | None:
@@ -44,9 +42,5 @@ def transfer(rows: xr.Dataset) -> Transfer | None:
         measured_tau=(measured / tau)[both],
         theory_tau=(theory / tau)[both],
         errors={name: Summary.of(error) for name, error in errors.items() if error.size},
-        agreement=(
-            Agreement("spike", int(both.sum()), int((~fired & due).sum())),
-            Agreement("silent", int((fired & ~due).sum()), int((~fired & ~due).sum())),
-        ),
-        share=float(np.mean(fired == due)),
+        agreement=np.array([[(a & b).sum() for a in (fired, ~fired)] for b in (due, ~due)]),
     )

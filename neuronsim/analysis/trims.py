@@ -46,6 +46,6 @@ def trimmed_chips(dataset: xr.Dataset) -> TrimmedChips | None:
         of_step = (table["step"].values == step) & np.isfinite(table["error_after"].values)
         for name in np.unique(table["name"].values[of_step]):
             own = table.isel(row=np.flatnonzero(of_step & (table["name"].values == name)))
-            columns = (own[n].values.astype(float) for n in ("value", "error_before", "error_after"))
-            trims.append(Trim(int(step), str(name), *columns, int(own["rounds"].values.max())))
+            value, before, after = (own[n].values.astype(float) for n in ("value", "error_before", "error_after"))
+            trims.append(Trim(int(step), str(name), value, before, after, int(own["rounds"].values.max())))
     return TrimmedChips(len(set(of_chip)), [(chip[0], said) for chip, said in failed.items()], trims)

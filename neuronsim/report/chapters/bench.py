@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from neuronsim.analysis.run_counts import FailedRun, RunCounts, failed_runs, run_counts
+from neuronsim.analysis.run_counts import RunCounts, run_counts
 from neuronsim.artifacts.dataset import silence
 from neuronsim.units import pretty, quantity, trimmed
 
-from ..page.columns import MISSING, Column, table
+from ..page.columns import MISSING, Column, plain, table
 from ..page.elements import Block, Note, Section, Table, Text
 
 
@@ -25,22 +25,16 @@ def _windows(counts: RunCounts) -> str:
 
 
 _COUNTS: list[Column[RunCounts]] = [
-    Column("plan", "plan"),
-    Column("runs", "runs"),
-    Column("ok", "ok"),
+    *plain("plan", "runs", "ok"),
     Column("ok on retry", "retried"),
-    Column("failed", "failed"),
-    Column("silent", "silent"),
+    *plain("failed", "silent"),
     Column("window", _windows),
 ]
-_FAILED: list[Column[FailedRun]] = [
-    Column("row", "row"),
-    Column("plan", "plan"),
-    Column("trial", "trial"),
-    Column("level", "level", trimmed),
-    Column("attempts", "attempts"),
-    Column("reason", "reason"),
-    Column("message", "message"),
+_FAILED: list[Column[xr.Dataset]] = [
+    *(Column(name, f"{name}.values") for name in ("row", "plan", "trial")),
+    Column("level", "level.values", trimmed),
+    *(Column(name, f"{name}.values") for name in ("attempts", "reason")),
+    Column("message", lambda run: run["message"].item() if "message" in run else ""),
 ]
 
 
@@ -75,13 +69,14 @@ def status(dataset: xr.Dataset, source: str) -> Section:
     """How many runs of each plan succeeded, were retried or failed, and every failed row with its reason."""
     caption = "Runs per plan. On retry: with safer simulator options. Silent: valid runs without an output spike in the window."
     blocks: list[Block] = [table(caption, _COUNTS, run_counts(dataset))]
-    failed = failed_runs(dataset)
-    if failed:
-        reasons = sorted(Counter(run.reason for run in failed).items(), key=lambda p: (-p[1], p[0]))
-        rows = [(reason, str(count)) for reason, count in reasons]
+    failed = np.flatnonzero(dataset["status"].values != "ok")
+    if failed.size:
+        reasons = Counter(dataset["reason"].values[failed].astype(str).tolist())
+        rows = [(reason, str(count)) for reason, count in sorted(reasons.items(), key=lambda p: (-p[1], p[0]))]
         blocks.append(Table(caption="Failed runs by reason.", header=("reason", "runs"), rows=rows))
-        caption = f"Failed runs, all {len(failed)} of them. No figure of this page uses them."
-        blocks.append(table(caption, _FAILED, failed, folded=len(failed) > 25))
+        caption = f"Failed runs, all {failed.size} of them. No figure of this page uses them."
+        listed = [dataset.isel(run=row).assign(row=row) for row in failed]
+        blocks.append(table(caption, _FAILED, listed, folded=failed.size > 25))
     else:
         blocks.append(Note(text="No run failed."))
     said = silence(dataset)

@@ -9,19 +9,10 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from neuronsim.analysis.cells import (
-    FailedMeasurement,
-    Oscillator,
-    Synapse,
-    failed_measurements,
-    oscillators,
-    synapses,
-    typical,
-)
+from neuronsim.analysis.cells import Oscillator, Synapse, measurements, oscillators, point_of, synapses, typical
 from neuronsim.analysis.thermal import Thermal, ThermalCase, same_noise_difference, thermal_of
 from neuronsim.artifacts.dataset import cells
 from neuronsim.statistics.estimate import Estimate
-from neuronsim.statistics.summary import Array
 from neuronsim.units import percent, prefix_for, quantity, significant, trimmed
 
 from ..page.columns import Column, in_unit, table
@@ -30,10 +21,10 @@ from ..page.figures import BLUE, INK, MUTED, SERIES, VERMILION, drawn, figure, l
 
 _three = partial(significant, digits=3)
 _two = partial(significant, digits=2)
-_FAILED: list[Column[FailedMeasurement]] = [
-    Column("point", "point"),
-    Column("reason", "reason"),
-    Column("message", "message"),
+_FAILED: list[Column[xr.Dataset]] = [
+    Column("point", point_of),
+    Column("reason", lambda one: one["reason"].values[0]),
+    Column("message", lambda one: one["message"].values[0]),
 ]
 _OSCILLATOR: list[Column[Oscillator]] = [
     Column("point", "point"),
@@ -51,16 +42,16 @@ _OVER_POINTS = (
 )
 _SYNAPSE: list[Column[Synapse]] = [
     Column("point", "point"),
-    Column("step +", lambda s: s.step_a(1), in_unit("A")),
-    Column("step −", lambda s: s.step_a(-1), in_unit("A")),
-    Column("|INL|", "worst_inl", _two),
-    Column("|DNL|", "worst_dnl", _two),
+    Column("step +", "step_up_a", in_unit("A")),
+    Column("step −", "step_down_a", in_unit("A")),
+    Column("|INL|", lambda s: np.abs(s.inl_steps).max(), _two),
+    Column("|DNL|", lambda s: np.nanmax(np.abs(s.dnl_steps)), _two),
     Column("idle", "idle_a", in_unit("A", 2)),
 ]
 
 
 def _lost(dataset: xr.Dataset, plan: str) -> list[Block]:
-    failed = failed_measurements(dataset, plan)
+    failed = [one for one in measurements(dataset, plan, ok=False) if one["status"].values[0] != "ok"]
     return [table("Failed measurements.", _FAILED, failed)] if failed else []
 
 
@@ -85,7 +76,7 @@ def _over_points(every: Sequence[Oscillator]) -> Table:
     for name, field, unit in _OVER_POINTS:
         values = np.array([getattr(one, field) for one in every])
         ends = (quantity(value, unit) for value in (values.min(), values[middle], values.max()))
-        rows.append((name, *ends, str(every[np.nanargmax(np.abs(values - values[middle]))].point)))
+        rows.append((name, *ends, str(every[int(np.nanargmax(np.abs(values - values[middle])))].point)))
     header = ("quantity", "min", "typ", "max", "worst at")
     return Table(caption=f"Over {len(every)} operating points.", header=header, rows=rows)
 
@@ -154,8 +145,10 @@ def tuning(points: Sequence[Oscillator], rest_a: float, reach_a: float) -> Figur
     x_scale, x_unit = prefix_for(np.concatenate([one.current_a for one in points]), "A")
     y_scale, y_unit = prefix_for(np.concatenate([one.frequency_hz for one in points]), "Hz")
     for i, one in enumerate(points):
-        style = {"marker": "o", "linestyle": "-" if i < len(SERIES) else "--", "color": SERIES[i % len(SERIES)]}
-        axes.plot(one.current_a / x_scale, one.frequency_hz / y_scale, **style, markersize=3, label=str(one.point))
+        line, color = "o-" if i < len(SERIES) else "o--", SERIES[i % len(SERIES)]
+        axes.plot(
+            one.current_a / x_scale, one.frequency_hz / y_scale, line, color=color, markersize=3, label=str(one.point)
+        )
     axes.axvspan((rest_a - reach_a) / x_scale, (rest_a + reach_a) / x_scale, facecolor=MUTED, alpha=0.2, linewidth=0)
     legend_above(axes)
     axes.set(xlabel=f"control current ({x_unit})", ylabel=f"frequency ({y_unit})")
@@ -182,9 +175,7 @@ def levels(synapse: Synapse) -> Figure:
 @drawn
 def accumulated_jitter(thermal: Thermal, usual: ThermalCase) -> Figure:
     """sigma over time of every case with noise, of the deck without noise, and the line kappa sqrt(t) of the theory."""
-    curves: list[tuple[str, Array, Array]] = [
-        (_case(thermal, case), case.law.lag * case.law.period_s, case.law.sigma_s) for case in thermal.noisy
-    ]
+    curves = [(_case(thermal, case), case.law.lag * case.law.period_s, case.law.sigma_s) for case in thermal.noisy]
     still, law = thermal.case(power=0.0), usual.law
     if still:
         floor = np.array([still.floor_s(int(lag)) for lag in law.lag])

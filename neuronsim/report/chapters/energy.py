@@ -8,28 +8,28 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from neuronsim.analysis.energy import PlanEnergy, SpikeEnergy, energy_by_plan, energy_per_spike, fires_without_input
+from neuronsim.analysis.energy import SpikeEnergy, energy_by_plan, energy_per_spike, fires_without_input
 from neuronsim.artifacts.dataset import select
 from neuronsim.papers.paper004 import ENERGY_PER_SPIKE_J
+from neuronsim.statistics.summary import Summary
 from neuronsim.units import prefix_for, quantity
 
-from ..page.columns import Column, in_unit, table
+from ..page.columns import Column, in_unit, plain, table
 from ..page.elements import Block, Note, Picture, Section
 from ..page.figures import INK, MUTED, SERIES, drawn, figure, legend_above
 
 _PER_SPIKE: list[Column[SpikeEnergy]] = [
-    Column("point", "point"),
-    Column("stimulus", "stimulus"),
+    *plain("point", "stimulus"),
     Column("active", "active_j", in_unit("J")),
     Column("always on", "always_on_j", in_unit("J")),
     Column("window", "window_s", in_unit("s")),
     Column("static power", "static_w", in_unit("W")),
 ]
-_BY_PLAN: list[Column[PlanEnergy]] = [
-    Column("plan", "plan"),
-    Column("runs", "runs"),
-    Column("median", "median_j", in_unit("J")),
-    Column("10–90 %", lambda row: f"{quantity(row.p10_j, 'J')} … {quantity(row.p90_j, 'J')}"),
+_BY_PLAN: list[Column[tuple[str, Summary]]] = [
+    Column("plan", lambda row: row[0]),
+    Column("runs", lambda row: row[1].n),
+    Column("median", lambda row: row[1].median, in_unit("J")),
+    Column("10–90 %", lambda row: f"{quantity(row[1].p10, 'J')} … {quantity(row[1].p90, 'J')}"),
 ]
 
 
@@ -73,7 +73,7 @@ def energy_section(dataset: xr.Dataset, source: str) -> Section | None:
     rows = energy_by_plan(dataset)
     if not rows:
         return None
-    listed = table("Energy from the supplies over the whole window of a run.", _BY_PLAN, rows)
+    listed = table("Energy from the supplies over the whole window of a run.", _BY_PLAN, rows.items())
     section = Section(title="Energy of the runs", short="Energy of runs", anchor="energy_runs", blocks=[listed])
     return section.from_file(source)
 

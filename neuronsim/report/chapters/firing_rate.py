@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -24,7 +24,7 @@ from ..page.columns import Column, in_unit, table
 from ..page.elements import Block, Picture, Section
 from ..page.figures import BLUE, INK, MUTED, VERMILION, drawn, error_bars, figure, legend_above, log_log
 
-Law = Callable[[Array], Array]
+Law = Callable[[Any], Array]
 _RATE: list[Column[CurrentRate]] = [
     Column("current", "current_a", in_unit("A")),
     Column("runs", "runs"),
@@ -63,15 +63,8 @@ def fi_section(dataset: xr.Dataset, source: str, card: RateCard | None) -> Secti
     if rows.sizes["run"] == 0:
         return None
     laws = {"theory": netlist_law(rows), "card": card and partial(firing_rates, card)}
-    known = {name: law for name, law in laws.items() if law is not None}
-    columns = [*_RATE]
-    for name, law in known.items():
-        columns += [
-            Column(name, lambda row, law=law: float(law(row.current_a)), in_unit("Hz")),
-            Column(
-                f"measured / {name} − 1", lambda row, law=law: _excess(row.rate_hz, float(law(row.current_a))), percent
-            ),
-        ]
+    known: dict[str, Law] = {name: law for name, law in laws.items() if law is not None}
+    columns = [*_RATE, *(column for name, law in known.items() for column in _against(name, law))]
     by_current = rates_by_current(rows)
     caption = "Firing rate from the mean inter-spike interval."
     blocks: list[Block] = [table(caption, columns, by_current, folded=len(by_current) > 60)]
@@ -80,8 +73,17 @@ def fi_section(dataset: xr.Dataset, source: str, card: RateCard | None) -> Secti
     return Section(title="f-I curve", anchor="fi", blocks=blocks).from_file(source)
 
 
-def _excess(measured: float, predicted: float) -> float | None:
-    return measured / predicted - 1 if predicted > 0 else None
+def _against(name: str, law: Law) -> list[Column[CurrentRate]]:
+    """Columns with the rate that ``law`` predicts and the measured one over it."""
+
+    def excess(row: CurrentRate) -> float | None:
+        predicted = float(law(row.current_a))
+        return row.rate_hz / predicted - 1 if predicted > 0 else None
+
+    return [
+        Column(name, lambda row: float(law(row.current_a)), in_unit("Hz")),
+        Column(f"measured / {name} − 1", excess, percent),
+    ]
 
 
 def interval_jitter_section(dataset: xr.Dataset, source: str, card: RateCard | None) -> Section | None:

@@ -14,7 +14,7 @@ from neuronsim.analysis.reset import Reset, reset_rows, resets, tolerance_s
 from neuronsim.artifacts.dataset import select
 from neuronsim.units import percent, prefix_for, quantity
 
-from ..page.columns import Column, in_unit, table
+from ..page.columns import Column, in_unit, plain, table
 from ..page.elements import Block, Note, Picture, Section, Table
 from ..page.figures import SERIES, VERMILION, drawn, figure, legend_above
 
@@ -27,7 +27,7 @@ _RESET_WORDS = {
 }
 _MARKS = ("v", "o", "^", "s", "D")
 _POINT = [Column("point", "point.conditions"), Column("supply", "point.supply")]
-_RUN: list[Column[PointRun]] = [*_POINT, Column("stimulus", "stimulus"), Column("outcome", "outcome")]
+_RUN: list[Column[PointRun]] = [*_POINT, *plain("stimulus", "outcome")]
 _EXTREMES: list[Column[Extremes]] = [
     Column("stimulus", "stimulus"),
     Column("quantity", "quantity.label"),
@@ -95,7 +95,9 @@ def _reset_blocks(dataset: xr.Dataset, again: Sequence[Reset]) -> list[Block]:
 
 def _by_point(runs: Sequence[PointRun], measured: Sequence[Quantity], again: Sequence[Reset]) -> Table:
     """Every run of the plan as a row; with plan 'reset' whether the neuron fires again at its point."""
-    columns = [Column(q.label, lambda run, k=k: run.values[k], in_unit(q.unit)) for k, q in enumerate(measured)]
+    columns: list[Column[PointRun]] = [
+        Column(q.label, lambda run, k=k: run.values[k], in_unit(q.unit)) for k, q in enumerate(measured)
+    ]
     if again:
         of_point = lambda run: "; ".join(_word(one) for one in again if one.point == run.point) or None  # noqa: E731
         columns.append(Column("fires again after reset", of_point))

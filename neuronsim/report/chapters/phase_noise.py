@@ -19,15 +19,14 @@ from neuronsim.artifacts.dataset import select
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.units import percent, trimmed
 
-from ..page.columns import Column, in_unit, table
+from ..page.columns import Column, in_unit, plain, table
 from ..page.elements import Block, Note, Picture, Section
 from ..page.figures import INK, SERIES, drawn, figure, legend_above, log_log
 from .transfer import without_tau
 
 _COLUMNS: list[Column[NoiseLevel]] = [
     Column("noise level", "level", lambda level: trimmed(level, 3)),
-    Column("stimuli", "stimuli"),
-    Column("runs", "runs"),
+    *plain("stimuli", "runs"),
     Column("median σ of the spike time", "median_sigma_s", in_unit("s", 3)),
     Column("rms noise at the threshold", "rms_threshold", percent),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import xarray as xr
 from matplotlib.figure import Figure
 
-from neuronsim.analysis.sweeps import RampLevel, Shift, ramp
+from neuronsim.analysis.sweeps import Shift, SweepLevel, ramp
 from neuronsim.artifacts.dataset import select
 from neuronsim.units import percent
 
@@ -14,11 +14,11 @@ from ..page.elements import Block, Picture, Section
 from ..page.figures import drawn, figure, legend_above
 from ..page.sweep import banded, law
 
-_COLUMNS: list[Column[RampLevel]] = [
+_COLUMNS: list[Column[SweepLevel]] = [
     Column("ramp per τ", "level", percent),
-    Column("runs", "runs"),
-    Column("median shift", "median", percent),
-    Column("mean shift", "mean", percent),
+    Column("runs", "shift.n"),
+    Column("median shift", "shift.median", percent),
+    Column("mean shift", "shift.mean", percent),
     Column("median |error| against Lambert W", "against_law", percent),
 ]
 

@@ -7,13 +7,13 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from neuronsim.analysis.transfer import Agreement, transfer
+from neuronsim.analysis.transfer import transfer
 from neuronsim.artifacts.dataset import select
 from neuronsim.statistics.summary import Array, Summary
 from neuronsim.units import mean_with_interval, percent
 
 from ..page.columns import Column, table
-from ..page.elements import Block, Note, Picture, Section
+from ..page.elements import Block, Note, Picture, Section, Table
 from ..page.figures import BLUE, INK, MUTED, VERMILION, drawn, figure, plain_ticks
 
 _ERRORS: list[Column[tuple[str, Summary]]] = [
@@ -23,11 +23,6 @@ _ERRORS: list[Column[tuple[str, Summary]]] = [
     Column("median", lambda row: row[1].median, percent),
     Column("p95", lambda row: row[1].p95, percent),
     Column("max", lambda row: row[1].worst, percent),
-]
-_AGREEMENT: list[Column[Agreement]] = [
-    Column("", lambda row: f"equation 4: {row.expected}"),
-    Column("circuit: spike", "fired"),
-    Column("circuit: silent", "silent"),
 ]
 
 
@@ -59,7 +54,9 @@ def transfer_section(dataset: xr.Dataset, source: str) -> Section | None:
         "Spike or silence within the window: the circuit agrees with equation 4 in "
         f"{percent(result.share, 4)} of {rows.sizes['run']} runs."
     )
-    blocks.append(table(caption, _AGREEMENT, result.agreement))
+    named = zip(("equation 4: spike", "equation 4: silent"), result.agreement.tolist(), strict=True)
+    counts = [(name, *map(str, row)) for name, row in named]
+    blocks.append(Table(caption=caption, header=("", "circuit: spike", "circuit: silent"), rows=counts))
     intro = "Random input times and signed weights. Equation 4 of paper 004 is the exact answer of the ideal neuron."
     return Section(title=title, short="Transfer", anchor=anchor, intro=intro, blocks=blocks).from_file(source)
 

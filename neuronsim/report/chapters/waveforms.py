@@ -92,7 +92,7 @@ def waveform(dataset: xr.Dataset, trace: int) -> Figure:
     heights = {"membrane": 1.6, "logic": 0.7}
     ratios = [0.7] * ttfs + [heights.get(kind, 1.1) for kind, _ in groups]
     drawing = figure(height=0.6 + 1.05 * sum(ratios))
-    panels = np.atleast_1d(drawing.subplots(len(ratios), 1, sharex=True, height_ratios=ratios))
+    panels = list(np.atleast_1d(drawing.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)))
     if ttfs:
         _draw_inputs(panels[0], row, scale)
     for axes, (kind, names) in zip(panels[int(ttfs) :], groups, strict=True):

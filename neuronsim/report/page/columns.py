@@ -35,6 +35,11 @@ class Column(Generic[Row]):
         return MISSING if missing else self.text(value)
 
 
+def plain(*names: str) -> list[Column[Any]]:
+    """Columns whose header is the name of the attribute that they show."""
+    return [Column(name, name) for name in names]
+
+
 def in_unit(unit: str, digits: int = 4) -> Callable[[float], str]:
     """Writes values in ``unit`` with an engineering prefix."""
     return partial(quantity, unit=unit, digits=digits)
