@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection
-from typing import NamedTuple
+from functools import partial
 
 import numpy as np
 from pydantic import BaseModel
@@ -21,20 +21,13 @@ from ..page.columns import MISSING, Column, table
 from ..page.elements import Block, Note, Section, Table, Text
 from .bench import toml_text
 
+_Row = tuple[str, ...]
 _FRACTIONS = {"mismatch_sigma", "gain_sigma", "isi_jitter", "threshold_mismatch", "missing_probability"}
 _UNITS = {
-    "ramp_per_tau": "threshold/τ",
-    "ramp_sigma_per_tau": "threshold/τ",
-    "xor_limit_weight": "unit weights",
-    "sigma_v": "threshold",
-    "diffusion_v": "threshold/√τ",
-    "loop_v": "threshold/√τ",
-    "second_pole_ratio": "",
-    "gain": "",
-    "valid_time_tau": "τ",
-    "valid_weight": "",
-    "valid_inputs": "",
-}
+    "ramp_per_tau": "threshold/τ", "ramp_sigma_per_tau": "threshold/τ", "xor_limit_weight": "unit weights",
+    "sigma_v": "threshold", "diffusion_v": "threshold/√τ", "loop_v": "threshold/√τ", "valid_time_tau": "τ",
+    "second_pole_ratio": "", "gain": "", "valid_weight": "", "valid_inputs": "",
+}  # fmt: skip
 _GROUPS = {
     "kernel": "Kernel",
     "weights": "Weights",
@@ -59,23 +52,6 @@ def written(name: str, value: float, digits: int = 4) -> str:
     return quantity(value, unit_of(name), digits)
 
 
-class _Value(NamedTuple):
-    """One calibrated value as text; ``group`` stands at the first of its part only."""
-
-    group: str
-    label: str
-    estimate: str
-    interval: str
-    meaning: str
-
-
-_VALUES: list[Column[_Value]] = [
-    Column("group", "group"),
-    Column("value", "label"),
-    Column("estimate", "estimate"),
-    Column("95 % interval", "interval"),
-    Column("meaning", "meaning"),
-]
 _QUALITY: list[Column[Quality]] = [
     Column("runs fitted", "n_fit"),
     Column("runs held out", "n_held_out"),
@@ -91,7 +67,9 @@ def card_section(card: TTFSCard | RateCard, source: str, anchor: str = "card") -
     if card.edited:
         text = 'This card was edited by hand (digest "unsigned"): its values are not what calibration found.'
         blocks.append(Note(text=text, warning=True))
-    blocks.append(table("Calibrated values with their 95 % confidence intervals.", _VALUES, _values(card)))
+    header = ("group", "value", "estimate", "95 % interval", "meaning")
+    caption = "Calibrated values with their 95 % confidence intervals."
+    blocks.append(Table(caption=caption, header=header, rows=_values(card)))
     blocks.append(table("Prediction of runs that were not used in the fit.", _QUALITY, [card.quality]))
     judged = _judged(card.quality)
     if judged:
@@ -107,26 +85,26 @@ def card_section(card: TTFSCard | RateCard, source: str, anchor: str = "card") -
     return Section(title=title, short=short, anchor=anchor, blocks=blocks).from_file(source)
 
 
-def _values(card: ModelCard) -> list[_Value]:
+def _values(card: ModelCard) -> list[_Row]:
     """Every value of the card, group by group, in the order of its fields."""
     rows = []
     for field, info in type(card).model_fields.items():
         value, meaning = getattr(card, field), info.description or ""
         if isinstance(value, Estimate):
-            rows.append(_Value("", *_estimate(field, value, field not in card.not_fitted), meaning))
+            rows.append(("", *_estimate(field, value, field not in card.not_fitted), meaning))
         elif field in _GROUPS and value is None:
-            rows.append(_Value(_GROUPS[field], "", "none", "", meaning))
+            rows.append((_GROUPS[field], "", "none", "", meaning))
         elif field in _GROUPS and isinstance(value, BaseModel):
             rows += _part(_GROUPS[field], value, {n.removeprefix(f"{field}.") for n in card.not_fitted})
     return rows
 
 
-def _part(group: str, part: BaseModel, not_fitted: Collection[str]) -> list[_Value]:
+def _part(group: str, part: BaseModel, not_fitted: Collection[str]) -> list[_Row]:
     rows = []
     for index, (name, info) in enumerate(type(part).model_fields.items()):
         value = getattr(part, name)
         texts = (_label(name), "not fitted", "") if value is None else _estimate(name, value, name not in not_fitted)
-        rows.append(_Value(group if index == 0 else "", *texts, info.description or ""))
+        rows.append((group if index == 0 else "", *texts, info.description or ""))
     return rows
 
 
@@ -141,36 +119,28 @@ def _estimate(name: str, value: Estimate, fitted: bool) -> tuple[str, str, str]:
     return _label(name), written(name, value.value, digits), written_range(name, value.low, value.high, digits)
 
 
-def _judged(q: Quality) -> list[tuple[str, str, str, str]]:
+def _judged(q: Quality) -> list[_Row]:
     """Rows (what, value, 95 % interval, runs) of the figures beyond the errors, those that the card has."""
-    compared = str(q.n_compared)
-    rows = []
-    if q.median_over_target is not None:
-        of = "median over max(1 %, half a sampling period)"
-        rows.append((of, trimmed(q.median_over_target, 3), "", compared))
-    if q.p95_over_target is not None:
-        rows.append(("p95 over max(3 %, a sampling period)", trimmed(q.p95_over_target, 3), "", compared))
-    if q.bias is not None and q.spread is not None:
-        signed = f"{percent(q.bias)} ± {percent(q.spread)}"
-        rows.append(("signed error, clipped to ±p95: mean ± standard deviation", signed, "", compared))
-    if q.isi_jitter_error is not None:
-        of = "interval jitter, |predicted over measured − 1| at other currents, median"
-        number = "" if q.n_isi_jitter is None else f"{q.n_isi_jitter} currents"
-        rows.append((of, percent(q.isi_jitter_error), "", number))
-    if q.isi_jitter_floor is not None:
-        of = "interval jitter, without noise over with it, largest (the deck's floor)"
-        rows.append((of, percent(q.isi_jitter_floor), "", ""))
-    if q.threshold_mismatch_error is not None:
-        of = "rate of mismatched chips, |error| at other currents, median"
-        rows.append((of, percent(q.threshold_mismatch_error), "", ""))
+    three = partial(trimmed, digits=3)
+    signed = None if q.bias is None or q.spread is None else f"{percent(q.bias)} ± {percent(q.spread)}"
+    rows = [
+        ("median over max(1 %, half a sampling period)", q.median_over_target, three, q.n_compared),
+        ("p95 over max(3 %, a sampling period)", q.p95_over_target, three, q.n_compared),
+        ("signed error, clipped to ±p95: mean ± standard deviation", signed, str, q.n_compared),
+        ("interval jitter, |predicted over measured − 1| at other currents, median", q.isi_jitter_error, percent,
+         q.n_isi_jitter and f"{q.n_isi_jitter} currents"),
+        ("interval jitter, without noise over with it, largest (the deck's floor)", q.isi_jitter_floor, percent, ""),
+        ("rate of mismatched chips, |error| at other currents, median", q.threshold_mismatch_error, percent, ""),
+    ]  # fmt: skip
+    known = [(what, text(value), "", str(n or "")) for what, value, text, n in rows if value is not None]
     if q.coverage is not None:
         of = "under temporal noise" if q.coverage_of == "noisy" else "noise-free"
         value, interval = percent(q.coverage.value), percents(q.coverage.low, q.coverage.high)
-        rows.append((f"runs within the predicted 90 % interval ({of})", value, interval, str(q.n_coverage)))
+        known.append((f"runs within the predicted 90 % interval ({of})", value, interval, str(q.n_coverage)))
     if q.sigma_over_predicted is not None:
         value, low, high = (significant(getattr(q.sigma_over_predicted, n), 3) for n in ("value", "low", "high"))
-        rows.append(("spread under temporal noise, simulated over predicted", value, f"{low} … {high}", ""))
-    return rows
+        known.append(("spread under temporal noise, simulated over predicted", value, f"{low} … {high}", ""))
+    return known
 
 
 def _origin(card: ModelCard) -> list[Block]:

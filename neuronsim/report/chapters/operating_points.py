@@ -21,7 +21,6 @@ from ..page.figures import SERIES, VERMILION, drawn, figure, legend_above
 _RESET_WORDS = {
     "again": "yes",
     "shifted": "yes, but shifted",
-    "silent": "no: silent",
     "extra": "no: fires without input",
     "failed": "run failed",
 }
@@ -46,11 +45,8 @@ def corners_section(dataset: xr.Dataset, source: str) -> Section | None:
     if rows.sizes["run"] == 0:
         return None
     runs, again, measured = point_runs(rows), resets(dataset), quantities(rows)
-    blocks = [
-        *_summary(runs, extremes(rows), measured),
-        *_reset_blocks(dataset, again),
-        _by_point(runs, measured, again),
-    ]
+    blocks = _summary(runs, extremes(rows), measured)
+    blocks += [*_reset_blocks(dataset, again), _by_point(runs, measured, again)]
     return Section(title="Corners", anchor="corners", blocks=blocks).from_file(source)
 
 
@@ -87,9 +83,8 @@ def _reset_blocks(dataset: xr.Dataset, again: Sequence[Reset]) -> list[Block]:
     blocks: list[Block] = [Note(text=text + ".", warning=len(good) < len(again))]
     lost = [one for one in again if one.verdict != "again"]
     if lost:
-        blocks.append(
-            table("Runs that do not start afresh.", [*_POINT, Column("fires again after reset", _word)], lost)
-        )
+        columns = [*_POINT, Column("fires again after reset", _word)]
+        blocks.append(table("Runs that do not start afresh.", columns, lost))
     return blocks
 
 
@@ -99,8 +94,11 @@ def _by_point(runs: Sequence[PointRun], measured: Sequence[Quantity], again: Seq
         Column(q.label, lambda run, k=k: run.values[k], in_unit(q.unit)) for k, q in enumerate(measured)
     ]
     if again:
-        of_point = lambda run: "; ".join(_word(one) for one in again if one.point == run.point) or None  # noqa: E731
-        columns.append(Column("fires again after reset", of_point))
+        words = {
+            point: "; ".join(_word(one) for one in again if one.point == point)
+            for point in {one.point for one in again}
+        }
+        columns.append(Column("fires again after reset", lambda run: words.get(run.point)))
     return table("Every operating point.", [*_RUN, *columns], runs, folded=True)
 
 

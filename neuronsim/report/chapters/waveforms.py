@@ -23,22 +23,10 @@ _PANELS = (
 )
 _LOGIC = (GREEN, PURPLE, ORANGE)  # apart from the first ones of SERIES, which the panels above have
 _NAMES = {
-    "mem": "membrane potential",
-    "membrane": "membrane potential",
-    "vm": "membrane potential",
-    "thr": "threshold",
-    "threshold": "threshold",
-    "vth": "threshold",
-    "pd": "phase detector",
-    "lf": "loop filter",
-    "err": "phase error",
-    "phase_error": "phase error",
-    "phi": "VCO2 phase",
-    "out": "output",
-    "spike": "output",
-    "up": "UP (XOR output)",
-}
-
+    "mem": "membrane potential", "membrane": "membrane potential", "vm": "membrane potential", "thr": "threshold",
+    "threshold": "threshold", "vth": "threshold", "pd": "phase detector", "lf": "loop filter", "err": "phase error",
+    "phase_error": "phase error", "phi": "VCO2 phase", "out": "output", "spike": "output", "up": "UP (XOR output)",
+}  # fmt: skip
 _MOST_TRACES = 4
 
 
@@ -99,13 +87,12 @@ def waveform(dataset: xr.Dataset, trace: int) -> Figure:
         colors = _LOGIC if kind == "logic" else SERIES
         for index, name in enumerate(names):
             variable, node = dataset[f"waveform_{name}"], name.removesuffix("_v")
-            style = {
-                "label": _short(str(variable.attrs.get("long_name", "")), node),
-                "color": colors[index % len(colors)],
-            }
-            if node in ("thr", "threshold", "vth"):
-                style |= {"color": MUTED, "linestyle": "--"}
-            axes.plot(time[keep] / scale, variable.values[trace][keep], **style)
+            threshold, label = (
+                node in ("thr", "threshold", "vth"),
+                _short(str(variable.attrs.get("long_name", "")), node),
+            )
+            line, color = ("--", MUTED) if threshold else ("-", colors[index % len(colors)])
+            axes.plot(time[keep] / scale, variable.values[trace][keep], line, color=color, label=label)
         axes.set_ylabel(_axis_label(dataset, names))
         _legend_beside(axes)
     _mark_spikes(panels, _output_spikes(row, ttfs) / scale, named=ttfs)
