@@ -93,13 +93,13 @@ def thermal_of(dataset: xr.Dataset) -> Thermal | None:
     table = cells(dataset, "thermal")
     if not table:
         return None
-    found: dict[tuple[float, float, float], ThermalCase] = {}
+    cases: dict[tuple[float, float, float], ThermalCase] = {}
     for one in measurements_of(table):
         first = one.isel(row=0)
         key = first["temperature_c"].item(), first["power"].item(), first["step_s"].item()
-        case = found.setdefault(key, ThermalCase(*key, [], float(first["kappa_theory"].item())))
+        case = cases.setdefault(key, ThermalCase(*key, [], float(first["kappa_theory"].item())))
         case.measurements.append(_edges(one))
-    return Thermal(list(found.values()))
+    return Thermal(list(cases.values()))
 
 
 def same_noise_difference(one: list[Array], other: list[Array]) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from neuronsim.analysis.energy import SpikeEnergy, energy_by_plan, energy_per_spike, fires_without_input
 from neuronsim.artifacts.dataset import select
-from neuronsim.papers.paper004 import ENERGY_PER_SPIKE_J
+from neuronsim.papers.paper004 import SPIKE_J
 from neuronsim.statistics.summary import Summary
 from neuronsim.units import prefix_for, quantity
 
@@ -53,7 +53,7 @@ def energy_plan_section(dataset: xr.Dataset, source: str) -> Section | None:
         text = f"It fires (or fails) without any input at {spontaneous}: the static power holds a spike there."
         blocks.append(Note(text=text, warning=True))
     if ttfs:
-        blocks.append(Note(text=f"Paper 004 claims less than {quantity(ENERGY_PER_SPIKE_J, 'J')} per spike."))
+        blocks.append(Note(text=f"Paper 004 claims less than {quantity(SPIKE_J, 'J')} per spike."))
     return Section(title="Energy", anchor="energy", blocks=blocks).from_file(source)
 
 

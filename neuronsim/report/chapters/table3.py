@@ -11,7 +11,6 @@ from matplotlib.patches import Patch
 
 from neuronsim.analysis.table3 import Level, OutputJitter, output_jitter
 from neuronsim.artifacts.dataset import select
-from neuronsim.papers.paper004 import TABLE_3
 from neuronsim.units import mean_with_interval, percent, percents
 
 from ..page.columns import Column, table
@@ -42,7 +41,7 @@ def table3_section(dataset: xr.Dataset, plan: str, source: str) -> Section | Non
     rows = select(dataset, plan)
     if rows.sizes["run"] == 0:
         return None
-    result, what = output_jitter(rows, plan, TABLE_3[plan]), _PERTURBED[plan]
+    result, what = output_jitter(rows, plan), _PERTURBED[plan]
     blocks: list[Block] = []
     if any(level.errors.size for level in result.levels):
         caption = (
