@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike
 
 from ..neuron.firing_rate import rate
 from ..statistics.bootstrap import sigma_estimate
@@ -28,7 +27,17 @@ class CurrentRate(NamedTuple):
     variation: float
 
 
-def netlist_law(rows: xr.Dataset) -> Callable[[ArrayLike], Array] | None:
+class CurrentVariation(NamedTuple):
+    """Coefficient of variation of the interval at one input current, over ``intervals`` degrees of freedom, and without noise
+    (NaN: not measured)."""
+
+    current_a: float
+    intervals: int
+    measured: Estimate
+    floor: float
+
+
+def netlist_law(rows: xr.Dataset) -> Callable[[Array], Array] | None:
     """Firing rate (n,) in hertz over current (n,) in ampere that the netlist's own parameters imply; None without them.
 
     Charge per spike cmem * vth, rheobase vth / rleak (0 without leak), refractory time t_ref
@@ -61,10 +70,13 @@ def rates_by_current(rows: xr.Dataset) -> list[CurrentRate]:
     return result
 
 
-def interval_variation(mean_s: Array, variance_s2: Array, freedom: Array, confidence: float = 0.95) -> list[Estimate]:
-    """Coefficient of variation of the interval with its chi-square interval, for each mean, variance and degrees of freedom
-    (n,)."""
+def interval_variation(
+    current_a: Array, mean_s: Array, variance_s2: Array, freedom: Array, floor_s2: Array
+) -> list[CurrentVariation]:
+    """Coefficient of variation with its chi-square interval for each current, from the mean of its intervals, their variance with
+    its degrees of freedom, and their variance without noise, all (n,)."""
+    square, floor = variance_s2 / mean_s**2, np.sqrt(floor_s2) / mean_s
     return [
-        sigma_estimate(v / m**2, v / m**2 * np.sqrt(2.0 / f), f, confidence)
-        for m, v, f in zip(mean_s, variance_s2, freedom, strict=True)
+        CurrentVariation(float(at), int(n), sigma_estimate(v, v * np.sqrt(2.0 / n), n, 0.95), float(f))
+        for at, v, n, f in zip(current_a, square, freedom, floor, strict=True)
     ]

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from neuronsim.analysis.firing_rate import CurrentRate, interval_variation, netlist_law, rates_by_current
+from neuronsim.analysis.firing_rate import (
+    CurrentRate,
+    CurrentVariation,
+    interval_variation,
+    netlist_law,
+    rates_by_current,
+)
 from neuronsim.artifacts.dataset import select
 from neuronsim.artifacts.rate_card import RateCard
 from neuronsim.calibration.isi_jitter_fit import interval_spreads
 from neuronsim.calibration.prediction import firing_rates
 from neuronsim.calibration.rate_noise import card_interval_variation
-from neuronsim.statistics.estimate import Estimate
 from neuronsim.statistics.summary import Array
 from neuronsim.units import percent, prefix_for
 
@@ -24,7 +30,7 @@ from ..page.columns import Column, in_unit, table
 from ..page.elements import Block, Picture, Section
 from ..page.figures import BLUE, INK, MUTED, VERMILION, drawn, error_bars, figure, legend_above, log_log
 
-Law = Callable[[Any], Array]
+Law = Callable[[Array], Array]
 _RATE: list[Column[CurrentRate]] = [
     Column("current", "current_a", in_unit("A")),
     Column("runs", "runs"),
@@ -34,26 +40,12 @@ _RATE: list[Column[CurrentRate]] = [
 ]
 
 
-class _Variation(NamedTuple):
-    """Coefficient of variation at one current: measured, without noise (NaN: not measured), and the card's."""
-
-    current_a: float
-    intervals: int
-    measured: Estimate
-    floor: float
-    card: float
-
-
-_VARIATION: list[Column[_Variation]] = [
+_VARIATION: list[Column[CurrentVariation]] = [
     Column("current", "current_a", in_unit("A")),
     Column("intervals", "intervals"),
     Column("CV of the interval", "measured.value", percent),
     Column("95 % interval", "measured", lambda cv: f"{percent(cv.low)} … {percent(cv.high)}"),
     Column("without noise", "floor", percent),
-]
-_CARD_VARIATION: list[Column[_Variation]] = [
-    Column("card", "card", percent),
-    Column("measured / card − 1", lambda row: row.measured.value / row.card - 1, percent),
 ]
 
 
@@ -64,26 +56,28 @@ def fi_section(dataset: xr.Dataset, source: str, card: RateCard | None) -> Secti
         return None
     laws = {"theory": netlist_law(rows), "card": card and partial(firing_rates, card)}
     known: dict[str, Law] = {name: law for name, law in laws.items() if law is not None}
-    columns = [*_RATE, *(column for name, law in known.items() for column in _against(name, law))]
+    columns = [
+        *_RATE,
+        *(column for name, law in known.items() for column in _against(name, law, "rate_hz", in_unit("Hz"))),
+    ]
     by_current = rates_by_current(rows)
     caption = "Firing rate from the mean inter-spike interval."
     blocks: list[Block] = [table(caption, columns, by_current, folded=len(by_current) > 60)]
-    if any(row.rate_hz > 0 for row in by_current):
+    if any(row.rate_hz > 0 and row.current_a > 0 for row in by_current):
         blocks.insert(0, Picture(svg=fi_curve(rows, known), caption="Firing rate over constant input current."))
     return Section(title="f-I curve", anchor="fi", blocks=blocks).from_file(source)
 
 
-def _against(name: str, law: Law) -> list[Column[CurrentRate]]:
-    """Columns with the rate that ``law`` predicts and the measured one over it."""
+def _against(name: str, law: Law, measured: str, text: Callable[[float], str]) -> list[Column[Any]]:
+    """Columns with what ``law`` predicts at the current of each row, and the attribute ``measured`` over it."""
 
-    def excess(row: CurrentRate) -> float | None:
-        predicted = float(law(row.current_a))
-        return row.rate_hz / predicted - 1 if predicted > 0 else None
+    def predicted(row: Any) -> float:
+        return float(law(np.array([row.current_a]))[0])
 
-    return [
-        Column(name, lambda row: float(law(row.current_a)), in_unit("Hz")),
-        Column(f"measured / {name} − 1", excess, percent),
-    ]
+    def excess(row: Any) -> float | None:
+        return attrgetter(measured)(row) / predicted(row) - 1 if predicted(row) > 0 else None
+
+    return [Column(name, predicted, text), Column(f"measured / {name} − 1", excess, percent)]
 
 
 def interval_jitter_section(dataset: xr.Dataset, source: str, card: RateCard | None) -> Section | None:
@@ -95,17 +89,16 @@ def interval_jitter_section(dataset: xr.Dataset, source: str, card: RateCard | N
     if spread.current.size == 0:
         return None
     law = partial(card_interval_variation, card) if card is not None and card.isi_jitter.value > 0 else None
-    predicted = np.full(spread.current.size, np.nan) if law is None else law(spread.current)
-    measured = interval_variation(spread.mean, spread.variance, spread.freedom)
-    columns = spread.current, spread.freedom.astype(int), measured, np.sqrt(spread.floor) / spread.mean, predicted
-    every = [_Variation(*row) for row in zip(*columns, strict=True)]
+    every = interval_variation(spread.current, spread.mean, spread.variance, spread.freedom, spread.floor)
     caption = "Spread of the inter-spike interval under white membrane noise, with its 95 % interval."
     blocks: list[Block] = [Picture(svg=interval_jitter(every, law), caption=caption)]
     caption = (
         "Spread within runs, the first interval of each left out. Intervals: degrees of freedom. The card's law holds "
         "one noise density for all currents; the scatter without noise is taken off before it is fitted."
     )
-    blocks.append(table(caption, [*_VARIATION, *(_CARD_VARIATION if law else ())], every))
+    blocks.append(
+        table(caption, [*_VARIATION, *(_against("card", law, "measured.value", percent) if law else ())], every)
+    )
     return Section(title="Interval jitter", anchor="interval-jitter", blocks=blocks).from_file(source)
 
 
@@ -137,7 +130,7 @@ def fi_curve(rows: xr.Dataset, laws: dict[str, Law]) -> Figure:
 
 
 @drawn
-def interval_jitter(every: Sequence[_Variation], law: Law | None) -> Figure:
+def interval_jitter(every: Sequence[CurrentVariation], law: Law | None) -> Figure:
     """Coefficient of variation of the interval over input current, both logarithmic, with its interval, the scatter without
     noise, and the card's law."""
     drawing = figure(height=3.5)

@@ -67,10 +67,11 @@ def test_rates_follow_the_netlist(make_rate):
     law = netlist_law(rows)
     assert law is not None
     for row in rates_by_current(rows):
-        assert row.rate_hz == pytest.approx(float(law(row.current_a)), rel=0.05)
+        assert row.rate_hz == pytest.approx(float(law(np.array([row.current_a]))[0]), rel=0.05)
 
 
 def test_a_coefficient_of_variation_lies_within_its_interval():
-    (cv,) = interval_variation(np.array([2e-9]), np.array([1e-20]), np.array([30.0]))
-    assert cv.value == pytest.approx(0.05)
-    assert cv.low < cv.value < cv.high
+    (row,) = interval_variation(*(np.array([value]) for value in (1e-8, 2e-9, 1e-20, 30.0, np.nan)))
+    assert row.measured.value == pytest.approx(0.05)
+    assert row.measured.low < row.measured.value < row.measured.high
+    assert np.isnan(row.floor)
