@@ -9,6 +9,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..artifacts.dataset import plans, select, verdict
+from ..statistics.estimate import Estimate
+from ..statistics.proportions import proportion
 from ..statistics.summary import Array
 
 TOLERANCE = 0.1
@@ -29,6 +31,16 @@ class ChipLot(NamedTuple):
     def worst_shift(self) -> float:
         """The shift of largest size."""
         return float(self.shift[np.argmax(np.abs(self.shift))])
+
+
+def share_of(passed: NDArray[np.bool_]) -> Estimate:
+    """Fraction of the chips that ``passed`` (chips,), with its 95 % Wilson interval."""
+    return proportion(float(passed.sum()), float(passed.size), 0.95)
+
+
+def sigma(values: Array) -> float:
+    """Standard deviation of a sample (n,), NaN of a single value."""
+    return float(values.std(ddof=1)) if values.size > 1 else float("nan")
 
 
 def chip_lot(dataset: xr.Dataset) -> ChipLot | None:

@@ -1,4 +1,4 @@
-"""Figures of merit over a dataset's rows: spike-time errors, their distribution, and bootstrap intervals."""
+"""When the neurons of a dataset's rows should fire, by equation 4 and by the exact loop, and errors against that."""
 
 from __future__ import annotations
 

@@ -7,10 +7,9 @@ import xarray as xr
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from neuronsim.analysis.chip_yield import ChipLot, chip_lot
+from neuronsim.analysis.chip_yield import ChipLot, chip_lot, share_of, sigma
 from neuronsim.analysis.trims import Trim, trimmed_chips
 from neuronsim.artifacts.dataset import plans, select
-from neuronsim.statistics.proportions import proportion
 from neuronsim.statistics.summary import Array
 from neuronsim.units import mean_with_interval, percent
 
@@ -18,15 +17,10 @@ from ..page.columns import Column, table
 from ..page.elements import Block, Note, Picture, Section
 from ..page.figures import BLUE, INK, MUTED, VERMILION, drawn, figure, legend_above
 
-
-def _sigma(values: Array) -> float:
-    return float(values.std(ddof=1)) if values.size > 1 else float("nan")
-
-
 _SPREAD: list[Column[ChipLot]] = [
     Column("chips", "shift.size"),
     Column("mean shift", lambda lot: float(lot.shift.mean()), percent),
-    Column("σ", lambda lot: _sigma(lot.shift), percent),
+    Column("σ", lambda lot: sigma(lot.shift), percent),
     Column("worst chip", "worst_shift", percent),
     Column("silent or early runs", "lost"),
 ]
@@ -35,22 +29,16 @@ _TRIM: list[Column[Trim]] = [
     Column("trim", "name"),
     Column("chips", "value.size"),
     Column("values", lambda trim: f"{trim.value.min():.3f} … {trim.value.max():.3f}"),
-    Column("σ", lambda trim: _sigma(trim.value), "{:.3f}".format),
-    Column("σ of the frequency before", lambda trim: _sigma(trim.before), percent),
+    Column("σ", lambda trim: sigma(trim.value), "{:.3f}".format),
+    Column("σ of the frequency before", lambda trim: sigma(trim.before), percent),
     Column("largest error after (ppm)", lambda trim: f"{1e6 * np.abs(trim.after).max():.0f}"),
     Column("rounds", "rounds"),
 ]
 
-
-def _yield(passed: NDArray[np.bool_]) -> str:
-    share = proportion(float(passed.sum()), float(passed.size), 0.95)
-    return mean_with_interval(share.value, share.low, share.high)
-
-
 _YIELD: list[Column[tuple[str, NDArray[np.bool_]]]] = [
     Column("a chip that", lambda row: row[0]),
     Column("chips", lambda row: f"{int(row[1].sum())} of {row[1].size}"),
-    Column("yield", lambda row: row[1], _yield),
+    Column("yield", lambda row: share_of(row[1]), lambda share: mean_with_interval(share.value, share.low, share.high)),
 ]
 
 
@@ -112,8 +100,8 @@ def mismatch(shift: Array, what: str, tolerance: float) -> Figure:
     axes.hist(100 * shift, bins=min(max(int(np.sqrt(shift.size) * 1.5), 6), 40), color=BLUE, alpha=0.75)
     marks = {"color": INK, "markersize": 7, "transform": axes.get_xaxis_transform(), "clip_on": False}
     axes.plot(100 * shift, np.full(shift.size, -0.03), "|", **marks)
-    mean, sigma = shift.mean(), shift.std(ddof=1) if shift.size > 1 else 0.0
-    axes.axvline(100 * mean, color=VERMILION, linewidth=1.2, label=f"mean {percent(mean)}, σ {percent(sigma)}")
+    mean, spread = shift.mean(), sigma(shift) if shift.size > 1 else 0.0
+    axes.axvline(100 * mean, color=VERMILION, linewidth=1.2, label=f"mean {percent(mean)}, σ {percent(spread)}")
     for limit in (-tolerance, tolerance):
         axes.axvline(100 * limit, color=MUTED, linewidth=1.0, linestyle=(0, (1, 2)))
     axes.tick_params(axis="x", pad=8)
