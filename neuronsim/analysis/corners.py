@@ -78,9 +78,9 @@ def _why(rows: xr.Dataset, i: int, outcome: str) -> str:
 def extremes(rows: xr.Dataset) -> list[Extremes]:
     """Least, typical and largest value of each quantity, stimulus by stimulus; what no point has is left out."""
     points, trial, fired, typical = points_of(rows), rows["trial"].values, verdict(rows) == "fired", typical_rows(rows)
-    result = []
+    every, result = quantities(rows), []
     for stimulus in np.unique(trial):
-        for measured in quantities(rows):
+        for measured in every:
             values = measured.values
             here = fired & (trial == stimulus) & np.isfinite(values)
             if not here.any():

@@ -55,8 +55,9 @@ def energy_per_spike(rows: xr.Dataset) -> list[SpikeEnergy]:
 
     return [
         SpikeEnergy(
-            point, int(level[i]), float(active[i]), float(per_spike[i]), float(window[i]), float(static.get(point, np.nan)),
-            split(i, "_active", 1.0), split(i, "", per_spike[i] / whole[i]),
+            point, int(level[i]), float(active[i]), float(per_spike[i]), float(window[i]),
+            static_w=float(static.get(point, np.nan)), active_by_block_j=split(i, "_active", 1.0),
+            always_on_by_block_j=split(i, "", per_spike[i] / whole[i]),
         )
         for point in dict.fromkeys(points)
         for i in range(len(points))
