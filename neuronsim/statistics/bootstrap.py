@@ -73,13 +73,6 @@ def variance_bounds(variance: float, standard_error: float, freedom: float, conf
     return max(variance - total * (1.0 - 1.0 / low_q), 0.0), max(variance + total * (1.0 / high_q - 1.0), 0.0)
 
 
-def deviation_ends(deviation: Array, freedom: Array, confidence: float = 0.95) -> tuple[Array, Array]:
-    """Interval of standard deviations (...) of normal values, each estimated with ``freedom`` degrees of freedom: chi-square."""
-    tails = (0.5 + confidence / 2, 0.5 - confidence / 2)
-    low, high = (deviation * np.sqrt(freedom / chi2.ppf(tail, freedom)) for tail in tails)
-    return low, high
-
-
 def sigma_estimate(variance: float, standard_error: float, freedom: float, confidence: float) -> Estimate:
     """The :class:`Estimate` of a standard deviation from its unconstrained variance estimate (clipped at 0)."""
     low, high = variance_bounds(variance, standard_error, freedom, confidence)
