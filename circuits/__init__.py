@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from neuronsim.lazy import loader
 
-from .campaign.scheduler import ENGINES
+from .campaign.engines import ENGINES
 from .characterize import characterize
 from .deck.operating_point import NOMINAL, Chip, OperatingPoint, grid
 from .neuron.manifest import Manifest, load_manifest, neurons

@@ -19,7 +19,7 @@ from neuronsim.calibration.prediction import firing_rates, spike_time_interval, 
 from neuronsim.errors import InputError
 
 from .campaign.cache import Cache
-from .campaign.scheduler import ENGINES, engine_version
+from .campaign.engines import ENGINES, engine_version
 from .characterize import characterize
 from .neuron.manifest import Manifest, load_manifest, neurons
 from .neuron.netlist import read_netlist

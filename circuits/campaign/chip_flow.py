@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from ..deck.deck import Job, build
+from ..deck.deck import build
+from ..deck.job import Job
+from ..deck.resolved import Resolved, resolve
 from ..deck.run import Run
 from ..deck.transistors import Transistor
 from ..neuron.manifest import Manifest
 from ..neuron.netlist import Netlist
+from ..ngspice.outcome import Outcome
 from .lead_in import Key, key_of, lead_in_run, settle, shares_lead_in
-from .scheduler import Flow, Result, Task, Urgency
+from .tasks import Flow, Result, Simulation, Urgency
 from .trimming import Trimming, most_counts, needs_trim, trim, trim_run
 
 
@@ -23,16 +26,16 @@ class Simulated:
     """
 
     trimming: Trimming | None
-    runs: Sequence[Run]
-    results: Sequence[Result]
+    runs: Sequence[Resolved]
+    results: Sequence[Result[Outcome]]
 
 
 def groups(manifest: Manifest, runs: Sequence[Run]) -> list[list[int]]:
     """Indices of the runs that share their way up to the first stimulus, in the order of their first."""
-    found: dict[Key, list[int]] = {}
+    members: dict[Key, list[int]] = {}
     for index, run in enumerate(runs):
-        found.setdefault((key_of(run), needs_trim(manifest, run)), []).append(index)
-    return list(found.values())
+        members.setdefault((key_of(run), needs_trim(manifest, run)), []).append(index)
+    return list(members.values())
 
 
 def most_before(manifest: Manifest, netlist: Netlist, run: Run) -> int:
@@ -43,7 +46,7 @@ def most_before(manifest: Manifest, netlist: Netlist, run: Run) -> int:
 def runs_before(manifest: Manifest, netlist: Netlist, run: Run) -> list[Run]:
     """What is simulated for the group of ``run`` besides its runs, one run of each kind."""
     counted = [trim_run(run)] if needs_trim(manifest, run) else []
-    return [*counted, *([lead_in_run(manifest, run)] if shares_lead_in(manifest, netlist) else [])]
+    return [*counted, *([lead_in_run(run)] if shares_lead_in(manifest, netlist) else [])]
 
 
 def simulate(
@@ -68,21 +71,22 @@ def simulate(
         if trimming.message:
             left_out(len(runs) + lead_in)
             none = Result(outcome=trimming.outcome, attempts=0, options="default")
-            return Simulated(trimming=trimming, runs=runs, results=[none] * len(runs))
+            resolved = [resolve(manifest, run) for run in runs]
+            return Simulated(trimming=trimming, runs=resolved, results=[none] * len(runs))
         runs = [replace(run, parameters=trimming.parameters) for run in runs]
     settled = (yield from settle(manifest, netlist, runs[0], transistors)) if lead_in else {}
+    resolved = [resolve(manifest, run) for run in runs]
 
-    def task(place: int) -> Task:
-        run, of_run = runs[place], transistors(runs[place])
-        keep = manifest.waveforms.nodes if waveforms[place] else ()
+    def task(index: int) -> Simulation:
+        run, of_run = runs[index], transistors(runs[index])
+        keep = manifest.waveforms.nodes if waveforms[index] else ()
 
-        def job(*, safer: bool = False) -> Job:
-            start = None if safer else settled or None
-            made = build(manifest, netlist, run, safer=safer, transistors=of_run, settled=start)
-            return replace(made, waveforms=keep)
+        def safer() -> Job:
+            return replace(build(resolve(manifest, run, safer=True), netlist, transistors=of_run), waveforms=keep)
 
-        urgency = Urgency.PROBE if first and place == 0 else Urgency.RUN
-        return Task(job=job(), safer=lambda: job(safer=True), urgency=urgency)
+        job = build(resolved[index], netlist, transistors=of_run, settled=settled or None)
+        urgency = Urgency.PROBE if first and index == 0 else Urgency.RUN
+        return Simulation(job=replace(job, waveforms=keep), safer=safer, urgency=urgency)
 
-    results = yield [task(place) for place in range(len(runs))]
-    return Simulated(trimming=trimming, runs=runs, results=results)
+    results = yield [task(index) for index in range(len(runs))]
+    return Simulated(trimming=trimming, runs=resolved, results=results)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from neuronsim.errors import MissingToolError
 
-from ..deck.deck import Job
+from ..deck.job import Job
 from .outcome import Outcome, failed, measured, reason_of
 
 NAME = "ngspice-cli"

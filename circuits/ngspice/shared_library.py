@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from neuronsim.errors import MissingToolError
 
-from ..deck.deck import Job
+from ..deck.job import Job
 from .command_line import HOW_TO_INSTALL
 from .outcome import Outcome, measured
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import zlib
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from neuronsim.errors import InputError
 from neuronsim.neuron.closed_form import spike_time
 
-from ..deck.run import Run
+from ..deck.run import Run, SpikeStimulus
 from ..neuron.manifest import Manifest
 
 #: field of the plans that can leave the rest of a run, for a neuron that fires once
@@ -76,21 +75,23 @@ class TTFSPlan(Plan):
         trial: int,
         last_time: float,
         parameters: dict[str, float],
-        level: float = math.nan,
+        level: float | None = None,
         nominal_times: Sequence[float] | np.ndarray | None = None,
         nominal_weights: Sequence[float] | np.ndarray | None = None,
     ) -> Run:
         """One run, from times in tau; nominal stimulus as given where none is named; watched as :meth:`watched` says."""
-        nominal_times = times if nominal_times is None else nominal_times
+        stimulus = SpikeStimulus(
+            times_s=tuple(float(t) * unit_s for t in times),
+            weights=tuple(float(w) for w in weights),
+            nominal_times_s=tuple(float(t) * unit_s for t in (times if nominal_times is None else nominal_times)),
+            nominal_weights=tuple(float(w) for w in (weights if nominal_weights is None else nominal_weights)),
+        )
         return Run(
             plan=self.kind,
             trial=trial,
             level=level,
             window_s=self.watched(times, weights, last_time) * unit_s,
-            times_s=tuple(float(t) * unit_s for t in times),
-            weights=tuple(float(w) for w in weights),
-            nominal_times_s=tuple(float(t) * unit_s for t in nominal_times),
-            nominal_weights=tuple(float(w) for w in (weights if nominal_weights is None else nominal_weights)),
+            stimulus=stimulus,
             parameters=parameters,
         )
 

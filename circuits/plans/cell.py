@@ -9,7 +9,7 @@ from typing import ClassVar, TypeVar
 from neuronsim.errors import InputError
 
 from ..cells import Condition
-from ..cells.campaign import Measurement
+from ..cells.measurement import Measurement
 from ..deck.run import Run
 from ..neuron.manifest import Manifest, netlist_folder
 from .base import Plan

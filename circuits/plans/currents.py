@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..deck.run import Run
+from ..deck.run import CurrentStimulus, Run
 
 
 def current_runs(
@@ -29,7 +29,7 @@ def current_runs(
             trial=trial,
             level=float(current),
             window_s=window_s * max(at_a / current, shortest),
-            current_a=float(current),
+            stimulus=CurrentStimulus(current_a=float(current)),
             parameters=parameters,
         )
         for trial, current in enumerate(currents_a)

@@ -36,11 +36,7 @@ class Energy(GridPlan, ProbePlan):
             max(stimuli, key=lambda run: run.window_s),
             trial=len(stimuli),
             level=-1.0,
-            times_s=(),
-            weights=(),
-            nominal_times_s=(),
-            nominal_weights=(),
-            current_a=0.0 if manifest.code == "rate" else stimuli[0].current_a,
+            stimulus=stimuli[0].stimulus.silent(),
         )
         if self.corners is None:
             return [*stimuli, idle]

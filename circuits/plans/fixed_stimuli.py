@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from neuronsim.errors import InputError
 
-from ..deck.run import Run
+from ..deck.run import CurrentStimulus, Run, SpikeStimulus
 from ..neuron.manifest import Manifest
 from .base import Plan, check_valid
 
@@ -64,22 +64,12 @@ class ProbePlan(Plan):
                     )
             window_s = self.window * unit
             return [
-                Run(trial=i, level=current, window_s=window_s, current_a=current, **shared)
+                Run(trial=i, level=current, window_s=window_s, stimulus=CurrentStimulus(current_a=current), **shared)
                 for i, current in enumerate(currents)
             ]
-        found = []
+        runs = []
         for trial, (times, weights) in enumerate(zip(self.times, self.weights, strict=True)):
             check_valid(self.kind, manifest, np.array(times), np.array(weights))
-            times_s = tuple(time * unit for time in times)
-            found.append(
-                Run(
-                    trial=trial,
-                    window_s=(max(times) + self.settle) * unit,
-                    times_s=times_s,
-                    weights=weights,
-                    nominal_times_s=times_s,
-                    nominal_weights=weights,
-                    **shared,
-                )
-            )
-        return found
+            stimulus = SpikeStimulus(times_s=tuple(time * unit for time in times), weights=weights)
+            runs.append(Run(trial=trial, window_s=(max(times) + self.settle) * unit, stimulus=stimulus, **shared))
+        return runs

@@ -57,7 +57,7 @@ class Jitter(TTFSPlan):
         times = np.array(self.times)
         most = self.weights if self.weight is None else (self.weight[1],) * times.size
         check_valid(self.kind, manifest, times, np.array(most))
-        found = []
+        runs = []
         for number, level in enumerate((0.0, *self.levels)):
             for trial in range(self.trials):
                 weights = np.array(self.weights)
@@ -65,7 +65,7 @@ class Jitter(TTFSPlan):
                     weights = self.rng(seed, trial, len(self.levels) + 1).uniform(*self.weight, times.size)
                 draw = self.rng(seed, trial, number).standard_normal(times.size)
                 jittered = np.maximum(times * (1 + level * draw), 0.0)
-                found.append(
+                runs.append(
                     self.run(
                         unit,
                         jittered,
@@ -77,4 +77,4 @@ class Jitter(TTFSPlan):
                         parameters=parameters,
                     )
                 )
-        return found
+        return runs

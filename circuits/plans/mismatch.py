@@ -11,7 +11,7 @@ from pydantic import Field
 from neuronsim.errors import InputError
 
 from ..deck.operating_point import Chip, OperatingPoint
-from ..deck.run import Run
+from ..deck.run import Run, SpikeStimulus
 from ..neuron.manifest import Manifest
 from .base import Beyond, Plan
 from .currents import current_runs
@@ -76,16 +76,18 @@ class Mismatch(Plan):
             raise InputError(
                 f"plan 'mismatch' needs a sigma in the manifest of {manifest.name}, or a process with mismatch; none is set"
             )
-        most = max(len(run.weights) for run in stimuli)
-        found = list(stimuli)
+        most = max(len(run.spikes.weights) for run in stimuli)
+        runs = list(stimuli)
         for chip in range(self.chips):
             rng = self.rng(seed, chip)
             drawn = draw_parameters(manifest, parameters, rng)
             errors = weight_sigma * rng.standard_normal(most)
             for run in stimuli:
-                weight_errors = tuple(errors[: len(run.weights)])
-                found.append(replace(run, chip=chip, parameters=drawn, weight_errors=weight_errors))
-        return found
+                stimulus = run.stimulus
+                if isinstance(stimulus, SpikeStimulus):
+                    stimulus = replace(stimulus, weight_errors=tuple(errors[: len(stimulus.weights)]))
+                runs.append(replace(run, chip=chip, parameters=drawn, stimulus=stimulus))
+        return runs
 
     def _stimuli(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
         if manifest.code == "ttfs":

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from neuronsim.errors import InputError
 
-from ..deck.run import Run
+from ..deck.run import Run, SecondRound
 from ..neuron.manifest import Manifest
 from .fixed_stimuli import ProbePlan
 from .operating_grid import GridPlan
@@ -61,8 +61,8 @@ class Reset(GridPlan, ProbePlan):
         if obstacle:
             raise InputError(f"plan 'reset' cannot be done with {manifest.name}: {obstacle}")
         at, unit = self.grid.points(manifest, parameters, self.kind), self.unit_s(manifest, parameters)
-        found = []
+        runs = []
         for run in self.stimuli(manifest, parameters):
-            again_s = max(run.times_s) + self.rest * unit
-            found.append(replace(run, again_s=again_s, reset_s=self.reset * unit, window_s=again_s + run.window_s))
-        return [replace(run, operating=point) for point in at for run in found]
+            again = SecondRound(at_s=max(run.spikes.times_s) + self.rest * unit, reset_s=self.reset * unit)
+            runs.append(replace(run, again=again, window_s=again.at_s + run.window_s))
+        return [replace(run, operating=point) for point in at for run in runs]

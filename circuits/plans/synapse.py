@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..cells.campaign import Measurement
+from ..cells.measurement import Measurement
 from ..neuron.manifest import Manifest
 from .cell import CellPlan, cell_or_refuse, conditions
 from .operating_grid import GridPlan

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from ..cells.campaign import Measurement
+from ..cells.measurement import Measurement
 from ..neuron.manifest import Manifest
 from .cell import STEPS_PER_CYCLE, CellPlan, carrier_hz, cell_or_refuse, conditions
 from .operating_grid import Grid

@@ -95,9 +95,9 @@ class Transfer(TTFSPlan):
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
         """See the base class."""
         unit = self.unit_s(manifest, parameters)
-        found = []
+        runs = []
         for trial in range(self.trials):
             rng = self.rng(seed, trial)
             times, weights = self.draw(rng, manifest, bool(rng.random() < self.silent))
-            found.append(self.run(unit, times, weights, trial=trial, last_time=self.last_time, parameters=parameters))
-        return found
+            runs.append(self.run(unit, times, weights, trial=trial, last_time=self.last_time, parameters=parameters))
+        return runs

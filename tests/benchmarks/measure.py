@@ -20,6 +20,7 @@ from neuronsim import spike_time
 from neuronsim.artifacts.atomic_write import write_text
 from neuronsim.circuits import characterize, load_manifest
 from neuronsim.circuits.deck.deck import build
+from neuronsim.circuits.deck.resolved import resolve
 from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.ngspice import command_line as engine_cli
 from neuronsim.circuits.ngspice import shared_library as engine_shared
@@ -58,7 +59,7 @@ def throughput(jobs: int) -> dict[str, float]:
         walls.append(time.perf_counter() - start)
     manifest = load_manifest("pll_nlif_averaged")
     netlist = read_netlist(manifest)
-    decks = [build(manifest, netlist, run) for run in plans[0].runs(manifest, {}, 0)[:100]]
+    decks = [build(resolve(manifest, run), netlist) for run in plans[0].runs(manifest, {}, 0)[:100]]
     bare = []
     engine_shared.run(decks[0])
     for _ in range(3):

@@ -19,7 +19,8 @@ from neuronsim.circuits.cells import (
 )
 from neuronsim.circuits.cells.bench import simulate
 from neuronsim.circuits.deck.deck import build
-from neuronsim.circuits.deck.run import Run
+from neuronsim.circuits.deck.resolved import resolve
+from neuronsim.circuits.deck.run import Run, SpikeStimulus
 from neuronsim.circuits.deck.transistors import transistors_in
 from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.ngspice import shared_library as engine_shared
@@ -121,10 +122,10 @@ def test_its_own_noise_is_a_third_of_that_in_65_nm():
 
 def test_a_chip_shifts_every_transistor_by_the_foundry_s_law():
     manifest = load_manifest("pll_nlif_gf180")
-    run = Run(plan="x", trial=0, window_s=1e-7, times_s=(5e-8,), weights=(1.0,))
-    found = transistors_in(engine_shared.listing(build(manifest, read_netlist(manifest), run).deck))
+    run = Run(plan="x", trial=0, window_s=1e-7, stimulus=SpikeStimulus(times_s=(5e-8,), weights=(1.0,)))
+    found = transistors_in(engine_shared.listing(build(resolve(manifest, run), read_netlist(manifest)).deck))
     generic = load_manifest("pll_nlif_transistor")
-    same = transistors_in(engine_shared.listing(build(generic, read_netlist(generic), run).deck))
+    same = transistors_in(engine_shared.listing(build(resolve(generic, run), read_netlist(generic)).deck))
     assert [t.name for t in found] == [t.name for t in same]
     assert {t.model for t in found} == {"nfet_03v3", "pfet_03v3"}
     shifts = Chip(seed=0, number=0).threshold_shifts(manifest, found)

@@ -15,8 +15,10 @@ import xarray as xr
 
 from neuronsim.circuits import characterize, load_manifest
 from neuronsim.circuits.campaign.cache import Cache
-from neuronsim.circuits.campaign.scheduler import Task, Urgency, run_flows
+from neuronsim.circuits.campaign.scheduler import run_flows
+from neuronsim.circuits.campaign.tasks import Simulation, Urgency
 from neuronsim.circuits.deck.deck import build
+from neuronsim.circuits.deck.resolved import resolve
 from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.plans import Jitter, PhaseNoise, Transfer
 from neuronsim.circuits.plans.base import TTFSPlan
@@ -90,8 +92,8 @@ def test_what_others_wait_for_goes_first_and_long_runs_before_short_ones():
     order: list[float] = []
 
     def task(length, urgency=Urgency.RUN):
-        job = build(manifest, netlist, replace(run, window_s=run.window_s * length))
-        return Task(job=job, safer=lambda: job, urgency=urgency)
+        job = build(resolve(manifest, replace(run, window_s=run.window_s * length)), netlist)
+        return Simulation(job=job, safer=lambda: job, urgency=urgency)
 
     def slow():
         yield [task(1.1), task(1.3), task(1.2)]
