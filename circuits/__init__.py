@@ -10,9 +10,10 @@ from .campaign.engines import ENGINES
 from .characterize import characterize
 from .deck.operating_point import NOMINAL, Chip, OperatingPoint, grid
 from .neuron.manifest import Manifest, load_manifest, neurons
-from .plans import Plan
+from .plans import KINDS
+from .plans.base import Plan
 from .plans.groups import GROUPS
-from .plans.registry import KINDS, load_plans, make_plan
+from .plans.registry import load_plans, make_plan
 
 if TYPE_CHECKING:
     from .comparison import compare

@@ -45,7 +45,7 @@ def assemble(
     return Characterization.check(xr.Dataset(data, attrs={**_about(manifest), **provenance}))
 
 
-def _column(values: Sequence[Any], units: str = "", name: str = "") -> tuple:
+def _column(values: Sequence[Any] | np.ndarray, units: str = "", name: str = "") -> tuple:
     attributes = {key: value for key, value in (("units", units), ("long_name", name)) if value}
     array = np.array(values, dtype=object if len(values) and isinstance(values[0], str) else None)
     return (("run",), array.astype(str) if array.dtype == object else array, attributes)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar, Unpack
 
 import numpy as np
 import xarray as xr
@@ -16,13 +15,12 @@ from neuronsim.errors import InputError, suggest
 from neuronsim.neuron.closed_form import spike_time
 from neuronsim.neuron.event_solver import first_crossing
 
-from .campaign.cache import Cache
-from .characterize import characterize
+from .characterize import BenchOptions, characterize
 from .neuron.manifest import Manifest, load_manifest, neurons
 from .neuron.manifest_sections import Validity
-from .plans import Transfer
+from .plans.transfer import Transfer
 
-FEWEST, DEFAULT = 2, 60
+FEWEST, DEFAULT, TIMEOUT_S = 2, 60, 120.0
 #: parameters with these units set the time scale: each level keeps its own
 _SCALES = ("s", "Hz", "A", "V", "Ohm", "F")
 
@@ -93,23 +91,17 @@ def compare(
     *,
     stimuli: int = DEFAULT,
     seed: int = 0,
-    jobs: int | None = None,
-    engine: str = "ngspice-shared",
-    timeout_s: float = 120.0,
     parameters: dict[str, float] | None = None,
-    trust: bool = False,
-    cache: Cache | bool = True,
-    executor: Executor | None = None,
-    progress: Callable[[int, int], Any] | None = None,
     out: Path | str | None = None,
+    **bench: Unpack[BenchOptions],
 ) -> xr.Dataset:
     """Run the same ``stimuli`` (plan 'transfer', in units of each level's tau) through every level and return the levels file
     (schema: :mod:`neuronsim.artifacts.abstraction_levels`); write it to ``out``.
 
     ``neuron``: a family ("pll_nlif": every neuron of that prefix), or neurons and manifests. ``parameters`` in SI units
-    replace defaults at every level that has them. The other arguments are those of :func:`circuits.characterize`.
+    replace defaults at every level that has them. ``bench`` as for :func:`.characterize`; a run may take 120 s.
 
-    Raises InputError, DataError, MissingToolError, OutputError as :func:`circuits.characterize`.
+    Raises InputError, DataError, MissingToolError, OutputError as :func:`.characterize`.
     """
     manifests = _manifests(neuron)
     if stimuli < FEWEST:
@@ -118,29 +110,18 @@ def compare(
     names = [m.where if names.count(m.name) > 1 else m.name for m in manifests]
     validity, settings = _common_validity(manifests), _aligned(manifests, parameters or {})
     plan = SharedStimuli(trials=stimuli, settle=3.0, beyond=1.0)  # what comes later costs time and tells nothing
-    found: list[xr.Dataset] = []
+    progress = bench.get("progress")
+    measured: list[xr.Dataset] = []
     for number, (manifest, values) in enumerate(zip(manifests, settings, strict=True)):
 
         def moved(done: int, total: int, number: int = number) -> None:
             if progress:
                 progress(number * total + done, len(manifests) * total)
 
-        found.append(
-            characterize(
-                manifest.model_copy(update={"validity": validity}),
-                [plan],
-                seed=seed,
-                jobs=jobs,
-                engine=engine,
-                timeout_s=timeout_s,
-                parameters=values,
-                trust=trust,
-                cache=cache,
-                executor=executor,
-                progress=moved,
-            )
-        )
-    data = _assemble(manifests, names, settings, found, plan, seed)
+        shared = manifest.model_copy(update={"validity": validity})
+        options: BenchOptions = {"timeout_s": TIMEOUT_S, **bench, "progress": moved}
+        measured.append(characterize(shared, [plan], seed=seed, parameters=values, **options))
+    data = _assemble(manifests, names, settings, measured, plan, seed)
     if out is not None:
         AbstractionLevels(data).save(out)
     return data

@@ -16,7 +16,7 @@ from ..ngspice.outcome import Outcome
 from .engines import simulate
 
 T = TypeVar("T")
-O = TypeVar("O", Outcome, CellResult)  # noqa: E741
+O = TypeVar("O", bound=Outcome | CellResult)  # noqa: E741
 _CELL_LIMIT_S = 660.0
 
 

@@ -18,8 +18,10 @@ from neuronsim.artifacts.atomic_write import sha256_of
 from neuronsim.errors import NeuronsimError
 
 from ..neuron.manifest import netlist_folder
-from . import Condition, noise_sources, noisy_edges, synapse_levels, tuning_curve
-from .bench import models
+from .bench import Condition, models
+from .jitter import noise_sources, noisy_edges
+from .oscillator import tuning_curve
+from .synapse import synapse_levels
 
 Columns = dict[str, list[float]]
 

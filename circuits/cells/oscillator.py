@@ -25,11 +25,6 @@ class TuningCurve:
     control_v: NDArray[np.float64]
     supply_a: NDArray[np.float64]
 
-    @property
-    def gain_hz_per_a(self) -> NDArray[np.float64]:
-        """Slope of the curve."""
-        return np.gradient(self.frequency_hz, self.current_a)
-
 
 def tuning_curve(
     currents_a: Sequence[float] = (5e-6, 7e-6, 8e-6, 9e-6, 12e-6),

@@ -16,8 +16,9 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from neuronsim.artifacts.base import _Part
 from neuronsim.errors import InputError
 
 from ..neuron.manifest import Manifest
@@ -26,14 +27,13 @@ from .transistors import Transistor
 NOMINAL_C = 27.0
 
 
-class Chip(BaseModel):
+class Chip(_Part):
     """One chip: ``number`` of the lot drawn from ``seed``. Each transistor's threshold shift is frozen by its name.
 
     A shift depends on seed, number and the transistor's name only, so a longer netlist or another stimulus leaves the
     shifts of the transistors that were there before as they are.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     seed: int = Field(ge=0)
     number: int = Field(ge=0)
 
@@ -61,12 +61,11 @@ def _standard_normal(seed: int, number: int, name: str) -> float:
     return np.random.default_rng([seed, number, zlib.crc32(name.encode())]).standard_normal()
 
 
-class OperatingPoint(BaseModel):
+class OperatingPoint(_Part):
     """Corner of the manifest's process (None: the models as they are), temperature in degrees Celsius, supply in volts
     (None: as the manifest says; all supplies are scaled alike), and chip (None: no mismatch).
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     corner: str | None = None
     temperature_c: float = Field(default=NOMINAL_C, ge=-55, le=175)
     supply_v: float | None = Field(default=None, gt=0, le=10)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from neuronsim.artifacts.base import _Part
 
 
-class Schematic(BaseModel):
+class Schematic(_Part):
     """``blocks``: name -> (column, row), row 0 on top; a name among the ports is drawn as a pin, others as boxes.
 
     ``wires``: "A -> B" or "A -> B: label", each an arrow.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     blocks: dict[str, tuple[float, float]] = Field(min_length=2)
     wires: tuple[str, ...]

@@ -117,15 +117,6 @@ def _vectors() -> dict[str, NDArray[np.float64]]:
     return found
 
 
-def bare(job: Job) -> None:
-    """ngspice alone: load, run and forget a deck without reading anything back (the floor of what a run costs)."""
-    _start()
-    _messages.clear()
-    _load(job.deck)
-    _command("run")
-    _forget()
-
-
 def listing(deck: str) -> list[str]:
     """The deck with its subcircuits expanded and its expressions evaluated, line by line."""
     global poisoned

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from neuronsim.artifacts.base import _Part
 from neuronsim.errors import InputError
 from neuronsim.neuron.closed_form import spike_time
 
@@ -23,10 +24,9 @@ Beyond = Annotated[
 ]
 
 
-class Plan(BaseModel):
+class Plan(_Part):
     """Base of all plans. ``kind`` is its name; ``code`` the kind of neuron it is for ("any": both)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     kind: ClassVar[str]
     code: ClassVar[str]
     summary: ClassVar[str]

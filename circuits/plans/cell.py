@@ -8,7 +8,7 @@ from typing import ClassVar, TypeVar
 
 from neuronsim.errors import InputError
 
-from ..cells import Condition
+from ..cells.bench import Condition
 from ..cells.measurement import Measurement
 from ..deck.run import Run
 from ..neuron.manifest import Manifest, netlist_folder

@@ -66,18 +66,18 @@ def compare_command(
     from ..report.page.figures import save_png
 
     path = output_file(out or Path("build/levels.nc"))
-    with bar(f"compare {', '.join(neurons)}", 1, shown=not quiet) as shown:
+    with bar(f"compare {', '.join(neurons)}", 1, shown=not quiet) as progress:
         data = compare(
             neurons,
             stimuli=stimuli,
             seed=seed,
+            parameters=settings(set_ or []),
+            out=path,
             jobs=jobs,
             engine=engine,
             timeout_s=timeout,
-            parameters=settings(set_ or []),
             trust=trust,
-            progress=shown.move,
-            out=path,
+            progress=progress.move,
         )
     show_levels(data)
     console.print()

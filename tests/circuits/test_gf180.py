@@ -6,18 +6,15 @@ from importlib import metadata
 
 import numpy as np
 import pytest
+from flip_flop_bench import set_up_time
+from phase_step_bench import phase_steps
+from xor_bench import detector_characteristic
 
 from neuronsim.circuits import Chip, characterize, load_manifest
-from neuronsim.circuits.cells import (
-    Condition,
-    detector_characteristic,
-    noise_sources,
-    phase_steps,
-    set_up_time,
-    synapse_levels,
-    tuning_curve,
-)
-from neuronsim.circuits.cells.bench import simulate
+from neuronsim.circuits.cells.bench import Condition, simulate
+from neuronsim.circuits.cells.jitter import noise_sources
+from neuronsim.circuits.cells.oscillator import tuning_curve
+from neuronsim.circuits.cells.synapse import synapse_levels
 from neuronsim.circuits.deck.deck import build
 from neuronsim.circuits.deck.resolved import resolve
 from neuronsim.circuits.deck.run import Run, SpikeStimulus

@@ -12,8 +12,8 @@ from neuronsim.circuits import characterize, load_manifest, load_plans, make_pla
 from neuronsim.circuits.assemble import assemble
 from neuronsim.circuits.campaign.scheduler import run_flows
 from neuronsim.circuits.campaign.tasks import Result, Simulation, measure
-from neuronsim.circuits.cells import Condition, noise_sources
-from neuronsim.circuits.cells.jitter import noisy_edges
+from neuronsim.circuits.cells.bench import Condition
+from neuronsim.circuits.cells.jitter import noise_sources, noisy_edges
 from neuronsim.circuits.deck.deck import build
 from neuronsim.circuits.deck.resolved import resolve
 from neuronsim.circuits.neuron.netlist import read_netlist
