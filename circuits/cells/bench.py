@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from neuronsim.artifacts.base import _Part
 from neuronsim.errors import DataError
+from neuronsim.schema import Part
 
 from ..neuron.manifest import netlist_folder
 from ..neuron.netlist import model_text
@@ -21,7 +21,7 @@ from ..ngspice.command_line import ngspice, read_raw
 from ..ngspice.outcome import first_complaint
 
 
-class Condition(_Part):
+class Condition(Part):
     """Process corner, temperature in degrees Celsius and supply in volts of a cell; ``process``: its name in netlists/models."""
 
     process: str = "generic65"

@@ -18,8 +18,8 @@ from functools import lru_cache
 import numpy as np
 from pydantic import Field
 
-from neuronsim.artifacts.base import _Part
 from neuronsim.errors import InputError
+from neuronsim.schema import Part
 
 from ..neuron.manifest import Manifest
 from .transistors import Transistor
@@ -27,7 +27,7 @@ from .transistors import Transistor
 NOMINAL_C = 27.0
 
 
-class Chip(_Part):
+class Chip(Part):
     """One chip: ``number`` of the lot drawn from ``seed``. Each transistor's threshold shift is frozen by its name.
 
     A shift depends on seed, number and the transistor's name only, so a longer netlist or another stimulus leaves the
@@ -61,7 +61,7 @@ def _standard_normal(seed: int, number: int, name: str) -> float:
     return np.random.default_rng([seed, number, zlib.crc32(name.encode())]).standard_normal()
 
 
-class OperatingPoint(_Part):
+class OperatingPoint(Part):
     """Corner of the manifest's process (None: the models as they are), temperature in degrees Celsius, supply in volts
     (None: as the manifest says; all supplies are scaled alike), and chip (None: no mismatch).
     """

@@ -8,8 +8,8 @@ from typing import Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from neuronsim.artifacts.base import _Part
 from neuronsim.errors import DataError, InputError, suggest
+from neuronsim.schema import Part
 
 from .manifest_sections import (
     Cells,
@@ -31,7 +31,7 @@ from .toml_file import first_problem, read_toml
 from .trim_step import TrimStep
 
 
-class Manifest(_Part):
+class Manifest(Part):
     """One neuron. See netlists/README.md for how to write one.
 
     ``variant_of``: the neuron that this one is in another process; a family of levels (circuits.comparison) leaves it out.

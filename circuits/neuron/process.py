@@ -9,13 +9,13 @@ from typing import Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from neuronsim.artifacts.base import _Part
 from neuronsim.errors import DataError, InputError, suggest
+from neuronsim.schema import Part
 
 from .toml_file import first_problem, read_toml
 
 
-class Pelgrom(_Part):
+class Pelgrom(Part):
     """Threshold mismatch of one transistor model: sigma(V_t1 - V_t2) = a_vt/sqrt(W L) for a neighboring equal pair.
 
     a_vt in V m (3 mV um is 3e-9). Pelgrom, Duinmaijer and Welbers, Matching properties of MOS transistors, JSSC 1989.
@@ -40,7 +40,7 @@ class Pelgrom(_Part):
         return self.a_vt / math.sqrt(2.0 * width * length)
 
 
-class Process(_Part):
+class Process(Part):
     """Corners (name -> global parameters of the model file) and mismatch (model name -> law).
 
     ``sections``: for models from a library, corner -> section that the model file names -> section that replaces it.

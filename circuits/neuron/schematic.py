@@ -6,10 +6,10 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from neuronsim.artifacts.base import _Part
+from neuronsim.schema import Part
 
 
-class Schematic(_Part):
+class Schematic(Part):
     """``blocks``: name -> (column, row), row 0 on top; a name among the ports is drawn as a pin, others as boxes.
 
     ``wires``: "A -> B" or "A -> B: label", each an arrow.

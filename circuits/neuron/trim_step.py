@@ -6,10 +6,10 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from neuronsim.artifacts.base import _Part
+from neuronsim.schema import Part
 
 
-class TrimStep(_Part):
+class TrimStep(Part):
     """Oscillators that are counted while some ports are held, and the parameter that trims each.
 
     count: parameter -> node of the neuron's subcircuit (or port); a larger parameter makes it faster. The goal is what the

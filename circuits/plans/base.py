@@ -10,9 +10,9 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from neuronsim.artifacts.base import _Part
 from neuronsim.errors import InputError
 from neuronsim.neuron.closed_form import spike_time
+from neuronsim.schema import Part
 
 from ..deck.run import Run, SpikeStimulus
 from ..neuron.manifest import Manifest
@@ -24,7 +24,7 @@ Beyond = Annotated[
 ]
 
 
-class Plan(_Part):
+class Plan(Part):
     """Base of all plans. ``kind`` is its name; ``code`` the kind of neuron it is for ("any": both)."""
 
     kind: ClassVar[str]
