@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -94,13 +94,14 @@ def characterize(
     with closing(Cache()) if cache is True else nullcontext(cache or None) as store:
         pool = {"jobs": jobs or os.cpu_count() or 1, "timeout_s": limit_s, "executor": executor}
         pool |= {"engine": engine, "version": version, "cache": store, "retry_failed": retry_failed}
-        done = _perform(manifest, netlist, runs, measurements, progress, pool)
-    rows = done.rows
-    _refuse_useless(manifest, [*(result.outcome for _, result in rows), *done.cells])
+        simulated, cells = _perform(manifest, netlist, runs, measurements, progress, pool)
+    by_index = {index: row for group in simulated for index, row in group.rows.items()}
+    resolved, results = [by_index[i][0] for i in range(len(runs))], [by_index[i][1] for i in range(len(runs))]
+    _refuse_useless(manifest, [*(result.outcome for result in results), *cells])
     provenance = _provenance(manifest, netlist, chosen, overrides, seed, engine, version)
-    trimmed = [group.trimming for group in done.groups if group.trimming]
-    tables = {**cell_tables(measurements, done.cells), **trim_table(manifest, trimmed)}
-    dataset = assemble(manifest, [run for run, _ in rows], [result for _, result in rows], provenance, tables)
+    trimmed = [group.trimming for group in simulated if group.trimming]
+    tables = {**cell_tables(measurements, cells), **trim_table(manifest, trimmed)}
+    dataset = assemble(manifest, resolved, results, provenance, tables)
     if out is not None:
         Characterization(dataset).save(out)
     return dataset
@@ -122,23 +123,6 @@ def _checked_timeout_s(manifest: Manifest, plans: Sequence[Plan], jobs: int | No
     return timeout_s
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Done:
-    """Finished groups of runs, with the indices of their runs, and measurements."""
-
-    indices: list[list[int]]
-    groups: list[Simulated]
-    cells: list[CellResult]
-
-    @property
-    def rows(self) -> list[tuple]:
-        """(resolved run, result) in the order of the plans."""
-        rows = {}
-        for indices, group in zip(self.indices, self.groups, strict=True):
-            rows |= dict(zip(indices, zip(group.runs, group.results, strict=True), strict=True))
-        return [rows[index] for index in range(len(rows))]
-
-
 def _perform(
     manifest: Manifest,
     netlist: Netlist,
@@ -146,35 +130,27 @@ def _perform(
     measurements: list[Measurement],
     progress: Progress | None,
     pool: dict[str, Any],
-) -> _Done:
+) -> tuple[list[Simulated], list[CellResult]]:
     """Simulate and measure, in one pool. Raises DataError when the first run shows that no other can work."""
-    together = groups(manifest, runs)
-    firsts = [runs[indices[0]] for indices in together]
+    together = [{index: runs[index] for index in indices} for indices in groups(manifest, runs)]
+    firsts = [next(iter(group.values())) for group in together]
     before = sum(most_before(manifest, netlist, run) for run in firsts)
     counter = _Counter(before + len(runs) + len(measurements), progress)
     begins = [one for run in firsts for one in runs_before(manifest, netlist, run)]
-    transistors = transistors_of(manifest, netlist, [*begins, *runs], pool["engine"])
-    traced = _runs_with_waveforms(runs)
-    flows = [
-        simulate(
-            manifest,
-            netlist,
-            [runs[index] for index in indices],
-            waveforms=[index in traced for index in indices],
-            first=indices[0] == 0,
-            transistors=transistors,
-            left_out=counter.add,
-        )
-        for indices in together
-    ]
+    shared = {
+        "transistors": transistors_of(manifest, netlist, [*begins, *runs], pool["engine"]),
+        "waveforms": _runs_with_waveforms(runs),
+        "left_out": counter.add,
+    }
 
     def note(task: Task, result: Result) -> None:
         counter.add()
         if task.urgency is Urgency.PROBE:
             _probe(manifest, runs, result)
 
+    flows = [simulate(manifest, netlist, group, **shared) for group in together]
     *simulated, cells = run_flows([*flows, measure(measurements)], on_done=note, **pool)
-    return _Done(indices=together, groups=simulated, cells=[result.outcome for result in cells])
+    return simulated, [result.outcome for result in cells]
 
 
 def _provenance(

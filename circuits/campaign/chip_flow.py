@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from ..deck.deck import build
@@ -20,14 +20,13 @@ from .trimming import Trimming, most_counts, needs_trim, trim, trim_run
 
 @dataclass(frozen=True, kw_only=True)
 class Simulated:
-    """The ``runs`` as they were simulated, with the trims of their chip, and their ``results`` in that order.
+    """Runs as they were simulated, with the trims of their chip, and their results, by index in the campaign.
 
     ``trimming``: None where nothing is trimmed.
     """
 
     trimming: Trimming | None
-    runs: Sequence[Resolved]
-    results: Sequence[Result[Outcome]]
+    rows: dict[int, tuple[Resolved, Result[Outcome]]]
 
 
 def groups(manifest: Manifest, runs: Sequence[Run]) -> list[list[int]]:
@@ -52,41 +51,39 @@ def runs_before(manifest: Manifest, netlist: Netlist, run: Run) -> list[Run]:
 def simulate(
     manifest: Manifest,
     netlist: Netlist,
-    runs: Sequence[Run],
+    runs: dict[int, Run],
     *,
-    waveforms: Sequence[bool],
-    first: bool,
+    waveforms: Collection[int],
     transistors: Callable[[Run], tuple[Transistor, ...]],
     left_out: Callable[[int], None],
 ) -> Flow[Simulated]:
-    """The flow of one group. ``waveforms``: which of its ``runs`` keep them; ``first``: its first run is that of the campaign.
+    """The flow of one group of runs, by index in the campaign, whose run 0 is its probe. ``waveforms``: runs that keep them.
 
     ``transistors``: those of a run's deck; ``left_out`` is told of simulations that will not be needed after all.
     """
-    trimming = None
+    trimming, first = None, next(iter(runs.values()))
     lead_in = shares_lead_in(manifest, netlist)
-    if needs_trim(manifest, runs[0]):
-        trimming = yield from trim(manifest, netlist, runs[0], transistors)
+    if needs_trim(manifest, first):
+        trimming = yield from trim(manifest, netlist, first, transistors)
         left_out(most_counts(manifest) - trimming.counts)
         if trimming.message:
             left_out(len(runs) + lead_in)
             none = Result(outcome=trimming.outcome, attempts=0, options="default")
-            resolved = [resolve(manifest, run) for run in runs]
-            return Simulated(trimming=trimming, runs=resolved, results=[none] * len(runs))
-        runs = [replace(run, parameters=trimming.parameters) for run in runs]
-    settled = (yield from settle(manifest, netlist, runs[0], transistors)) if lead_in else {}
-    resolved = [resolve(manifest, run) for run in runs]
+            return Simulated(trimming=trimming, rows={i: (resolve(manifest, run), none) for i, run in runs.items()})
+        runs = {index: replace(run, parameters=trimming.parameters) for index, run in runs.items()}
+        first = next(iter(runs.values()))
+    settled = (yield from settle(manifest, netlist, first, transistors)) if lead_in else {}
+    resolved = [resolve(manifest, run) for run in runs.values()]
 
-    def task(index: int) -> Simulation:
-        run, of_run = runs[index], transistors(runs[index])
-        keep = manifest.waveforms.nodes if waveforms[index] else ()
+    def task(index: int, one: Resolved) -> Simulation:
+        of_run = transistors(one.run)
+        keep = manifest.waveforms.nodes if index in waveforms else ()
 
         def safer() -> Job:
-            return replace(build(resolve(manifest, run, safer=True), netlist, transistors=of_run), waveforms=keep)
+            return replace(build(resolve(manifest, one.run, safer=True), netlist, transistors=of_run), waveforms=keep)
 
-        job = build(resolved[index], netlist, transistors=of_run, settled=settled or None)
-        urgency = Urgency.PROBE if first and index == 0 else Urgency.RUN
-        return Simulation(job=replace(job, waveforms=keep), safer=safer, urgency=urgency)
+        job = replace(build(one, netlist, transistors=of_run, settled=settled or None), waveforms=keep)
+        return Simulation(job=job, safer=safer, urgency=Urgency.RUN if index else Urgency.PROBE)
 
-    results = yield [task(index) for index in range(len(runs))]
-    return Simulated(trimming=trimming, runs=resolved, results=results)
+    results = yield [task(index, one) for index, one in zip(runs, resolved, strict=True)]
+    return Simulated(trimming=trimming, rows=dict(zip(runs, zip(resolved, results, strict=True), strict=True)))

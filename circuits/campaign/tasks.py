@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -39,25 +38,9 @@ class Urgency(IntEnum):
     PROBE = 4  # the first run of a campaign tells whether the others can work
 
 
-class Task(ABC):
-    """The most urgent tasks begin first, among equals those with the most ``steps``. ``outcome``: class of what comes of it."""
-
-    outcome: ClassVar[type]
-    urgency: Urgency
-    steps: float
-
-    @abstractmethod
-    def key(self, engine: str, version: str) -> str:
-        """Hash of everything that the outcome depends on."""
-
-    @abstractmethod
-    def call(self, engine: str, timeout_s: float, options: str) -> tuple[Callable[..., Any], tuple, float]:
-        """Function and arguments for a worker, and seconds after which it is killed."""
-
-
 @dataclass(frozen=True, kw_only=True)
-class Simulation(Task):
-    """A job and its variant with safer options."""
+class Simulation:
+    """A job and its variant with safer options. The most urgent tasks begin first, among equals those with the most steps."""
 
     outcome: ClassVar[type] = Outcome
     job: Job
@@ -65,23 +48,23 @@ class Simulation(Task):
     urgency: Urgency = Urgency.RUN
 
     @property
-    def steps(self) -> float:  # type: ignore[override]
+    def steps(self) -> float:
         """Least number of time steps."""
         return self.job.steps
 
     def key(self, engine: str, version: str) -> str:
-        """See the base class."""
+        """Hash of everything that the outcome depends on."""
         return self.job.key(engine, version)
 
     def call(self, engine: str, timeout_s: float, options: str) -> tuple[Callable[..., Any], tuple, float]:
-        """See the base class."""
+        """Function and arguments for a worker, and seconds after which it is killed."""
         job = self.job if options == "default" else self.safer()
         # the command-line engine kills its own process; the pool's limit is then only the second line
         return simulate, (engine, job, timeout_s), timeout_s + 30 * (engine == engine_cli.NAME)
 
 
 @dataclass(frozen=True, kw_only=True)
-class CellTask(Task):
+class CellTask:
     """A measurement of a cell; it brings its own simulator, options and time limit."""
 
     outcome: ClassVar[type] = CellResult
@@ -90,14 +73,15 @@ class CellTask(Task):
     steps: float = 0.0
 
     def key(self, engine: str, version: str) -> str:
-        """See the base class. Raises InputError and MissingToolError as neuronsim.circuits.cells.bench.models."""
+        """Hash of everything that the outcome depends on. Raises InputError and MissingToolError as :func:`.bench.models`."""
         return key_of_cell(self.measurement, version)
 
     def call(self, engine: str, timeout_s: float, options: str) -> tuple[Callable[..., Any], tuple, float]:
-        """See the base class."""
+        """Function and arguments for a worker, and seconds after which it is killed."""
         return perform, (self.measurement,), _CELL_LIMIT_S
 
 
+Task = Simulation | CellTask
 #: yields tasks, is sent their results in that order, returns what it made of them
 Flow = Generator[Sequence[Task], list[Result], T]
 

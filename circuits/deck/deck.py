@@ -31,7 +31,7 @@ def build(
 
     ``transistors``: those of this deck, needed when the run is on a chip (see neuronsim.circuits.deck.transistors).
     ``settled``: node voltages at the end of the lead-in (see neuronsim.circuits.campaign.lead_in); None: the lead-in is
-    simulated. Raises InputError for a chip or noise that the manifest does not allow.
+    simulated. Raises InputError for a corner, a chip or noise that the manifest does not allow.
     """
     manifest, run = resolved.manifest, resolved.run
     start_s = resolved.lead_in_s if settled is None else SETTLED_LEAD * resolved.unit_s + resolved.width_s / 2
@@ -111,15 +111,18 @@ def _circuit(
     manifest, run = resolved.manifest, resolved.run
     if settled is not None:
         netlist = replace(netlist, text=without_initial_conditions(netlist.text))
-    text = netlist.with_models(run.operating.library_sections(manifest))
+    sections, at_corner, corner = {}, {}, run.operating.corner
+    if corner is not None:
+        process = manifest.process_or_refuse(f"corner '{corner}'")
+        sections, at_corner = process.library_sections(corner), process.corner(corner)
     # a later .param of the same name replaces an earlier one, so these replace the neutral ones of the model file
-    replaced = [f".param {name}={value:.12g}" for name, value in run.operating.corner_values(manifest).items()]
+    replaced = [f".param {name}={value:.12g}" for name, value in at_corner.items()]
     options = " ".join(f"{key}={value}" for key, value in resolved.options.items())
     ports, names = netlist.subcircuits[manifest.subcircuit.lower()]
     own = [f"{name}={resolved.values[name]:.12g}" for name in sorted(manifest.parameters) if name.lower() in names]
     return [
         f"* {manifest.name}, made by neuronsim",
-        text,
+        netlist.with_models(sections),
         *replaced,
         f".options {options}",
         *([] if settled is None else initial_conditions(run.spikes, settled)),

@@ -71,18 +71,6 @@ class OperatingPoint(Part):
     supply_v: float | None = Field(default=None, gt=0, le=10)
     chip: Chip | None = None
 
-    def corner_values(self, manifest: Manifest) -> dict[str, float]:
-        """Global parameters of the corner. Raises InputError for a corner that the process does not have."""
-        if self.corner is None:
-            return {}
-        return manifest.process_or_refuse(f"corner '{self.corner}'").corner(self.corner)
-
-    def library_sections(self, manifest: Manifest) -> dict[str, str]:
-        """Sections of a model library that others replace at the corner. Raises InputError as :meth:`corner_values`."""
-        if self.corner is None:
-            return {}
-        return manifest.process_or_refuse(f"corner '{self.corner}'").library_sections(self.corner)
-
     def supply_values(self, manifest: Manifest, values: dict[str, float]) -> dict[str, float]:
         """``values`` with every supply parameter scaled so that the first one is ``supply_v``.
 

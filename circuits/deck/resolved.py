@@ -44,7 +44,7 @@ class Resolved:
 def resolve(manifest: Manifest, run: Run, *, safer: bool = False) -> Resolved:
     """Work out ``run``. ``safer``: options that converge more easily, and half the largest time step.
 
-    Raises InputError for a parameter, corner or supply that the manifest does not allow.
+    Raises InputError for a parameter or a supply that the manifest does not allow.
     """
     values = run.operating.supply_values(manifest, manifest.checked(run.parameters))
     time, stimulus = manifest.time, manifest.stimulus

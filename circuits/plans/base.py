@@ -107,7 +107,7 @@ def membrane_extremes(times: np.ndarray, weights: np.ndarray) -> tuple[float, fl
     return float(np.abs(error).max()), float(min(membrane.min(), w.sum(), 0.0))
 
 
-def require_valid(manifest: Manifest, times: np.ndarray, weights: np.ndarray) -> str | None:
+def problem_of(manifest: Manifest, times: np.ndarray, weights: np.ndarray) -> str | None:
     """Why a stimulus lies outside the manifest's validity range, or None."""
     error, lowest = membrane_extremes(times, weights)
     limit = manifest.validity
@@ -120,7 +120,7 @@ def require_valid(manifest: Manifest, times: np.ndarray, weights: np.ndarray) ->
 
 def check_valid(kind: str, manifest: Manifest, times: np.ndarray, weights: np.ndarray) -> None:
     """Raise InputError when a stimulus lies outside the validity range of the neuron."""
-    problem = require_valid(manifest, times, weights)
+    problem = problem_of(manifest, times, weights)
     if problem:
         raise InputError(
             f"plan '{kind}' leaves the validity range of {manifest.name}: {problem}. Lower its weights or spread its times; "

@@ -27,7 +27,6 @@ class CellPlan(Plan):
     cell: ClassVar[str]
 
     def obstacle(self, manifest: Manifest) -> str | None:
-        """See the base class."""
         there = manifest.process is not None and getattr(manifest.cells, self.cell) is not None
         return super().obstacle(manifest) or (None if there else f"the manifest has no [cells] {self.cell}")
 

@@ -26,11 +26,9 @@ class Corners(GridPlan, ProbePlan):
     )
 
     def obstacle(self, manifest: Manifest) -> str | None:
-        """See the base class."""
         return super().obstacle(manifest) or (None if manifest.process else "the manifest names no process")
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
-        """See the base class."""
         at = self.grid.points(manifest, parameters, self.kind)
         stimuli = self.stimuli(manifest, parameters)
         return [replace(run, operating=point) for point in at for run in stimuli]

@@ -26,11 +26,9 @@ class Energy(GridPlan, ProbePlan):
     )
 
     def obstacle(self, manifest: Manifest) -> str | None:
-        """See the base class."""
         return super().obstacle(manifest) or (None if manifest.energy else "the manifest names no supplies")
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
-        """See the base class."""
         stimuli = [replace(run, level=float(run.trial)) for run in self.stimuli(manifest, parameters)]
         idle = replace(
             max(stimuli, key=lambda run: run.window_s),

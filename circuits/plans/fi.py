@@ -43,7 +43,6 @@ class FICurve(Plan):
         return self
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
-        """See the base class."""
         low, high = manifest.validity.current_a or (0.0, 0.0)
         for name, value in (("low_a", self.low_a), ("high_a", self.high_a)):
             if value is not None and not low <= value <= high:

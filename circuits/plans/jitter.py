@@ -52,7 +52,6 @@ class Jitter(TTFSPlan):
         return self
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
-        """See the base class."""
         unit = self.unit_s(manifest, parameters)
         times = np.array(self.times)
         most = self.weights if self.weight is None else (self.weight[1],) * times.size

@@ -38,7 +38,6 @@ class MembraneNoise(Plan):
     samples: float = Field(default=60.0, ge=10, le=1e4, description="noise samples per time unit at the middle current")
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
-        """See the base class."""
         if not isinstance(manifest.noise, CurrentNoise):
             raise InputError(
                 f"plan 'membrane_noise' needs [noise] with 'port' and 'density' (A/sqrt(Hz)) in the manifest of "

@@ -61,12 +61,10 @@ class Mismatch(Plan):
     trim: bool = Field(default=True, description="trim each chip first, where the manifest says how ([[trim]])")
 
     def obstacle(self, manifest: Manifest) -> str | None:
-        """See the base class."""
         sigmas = any(p.sigma for p in manifest.parameters.values()) or manifest.defaults().get("weight_sigma", 0.0)
         return super().obstacle(manifest) or (None if manifest.process or sigmas else "nothing in the manifest varies")
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
-        """See the base class."""
         stimuli = self._stimuli(manifest, parameters, seed)
         if manifest.process is not None and manifest.process_or_refuse("a chip").mismatch:
             chips = [OperatingPoint(chip=Chip(seed=seed, number=number)) for number in range(self.chips)]

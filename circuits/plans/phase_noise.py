@@ -25,11 +25,9 @@ class PhaseNoise(TTFSPlan):
     repeats: int = Field(default=20, ge=2, le=10_000, description="runs of each stimulus under noise")
 
     def obstacle(self, manifest: Manifest) -> str | None:
-        """See the base class."""
         return super().obstacle(manifest) or (None if manifest.noise else "the manifest has no [noise] port")
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
-        """See the base class."""
         if manifest.noise is None:
             raise InputError(f"plan 'phase_noise' needs a [noise] port, which {manifest.name} does not have")
         stimuli = Transfer(trials=self.trials, silent=0.0, settle=self.settle, beyond=self.beyond).runs(

@@ -43,7 +43,6 @@ class Quantization(TTFSPlan):
         return self
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
-        """See the base class."""
         unit = self.unit_s(manifest, parameters)
         times = np.array(self.times)
         check_valid(self.kind, manifest, times, np.full(times.size, self.w_max))

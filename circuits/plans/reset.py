@@ -50,13 +50,11 @@ class Reset(GridPlan, ProbePlan):
         return self
 
     def obstacle(self, manifest: Manifest) -> str | None:
-        """See the base class."""
         if manifest.code == "ttfs" and (manifest.stimulus.kind != "pulse" or not manifest.time.lead_in):
             return "it needs input pulses and a reset port that is high before time zero ([time] lead_in)"
         return super().obstacle(manifest) or (None if manifest.process else "the manifest names no process")
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
-        """See the base class."""
         obstacle = self.obstacle(manifest)
         if obstacle:
             raise InputError(f"plan 'reset' cannot be done with {manifest.name}: {obstacle}")

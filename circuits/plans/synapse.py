@@ -18,7 +18,6 @@ class Synapse(GridPlan, CellPlan):
     summary: ClassVar[str] = "digital synapse alone: current levels, INL, DNL"
 
     def measurements(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Measurement]:
-        """See the base class."""
         cell = cell_or_refuse(manifest.cells.synapse, self.kind, manifest, self.cell)
         at = conditions(manifest, parameters, self.grid, self.kind)
         return [

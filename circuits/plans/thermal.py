@@ -42,7 +42,6 @@ class Thermal(CellPlan):
     gamma: float = Field(default=2 / 3, gt=0, le=5, description="excess noise factor: 2/3 for long channels")
 
     def measurements(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Measurement]:
-        """See the base class."""
         cell = cell_or_refuse(manifest.cells.oscillator, self.kind, manifest, self.cell)
         values = manifest.checked(parameters)
         room, *others = conditions(
