@@ -30,6 +30,9 @@ class Condition(Part):
     supply_v: float = Field(default=1.0, gt=0, le=10)
 
 
+NOMINAL = Condition()
+
+
 def models(condition: Condition) -> str:
     """Text of the condition's models at its corner.
 

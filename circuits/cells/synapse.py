@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .bench import Condition, simulate
+from .bench import NOMINAL, Condition, simulate
 
 FULL_SCALE = 15
 
@@ -41,13 +41,12 @@ class SynapseLevels:
 
 
 def synapse_levels(
-    *, summing_node_v: float = 0.5, r_lsb: float = 12e6, condition: Condition | None = None
+    *, summing_node_v: float = 0.5, r_lsb: float = 12e6, condition: Condition = NOMINAL
 ) -> SynapseLevels:
     """Operating-point currents of one synapse per code with its summing node held at ``summing_node_v``.
 
     Raises DataError when ngspice gives no result.
     """
-    condition = condition or Condition()
     code = np.arange(-FULL_SCALE, FULL_SCALE + 1)
     lines = [f"Von on 0 {condition.supply_v:.9g}", "Voff off 0 0"]
     save = []

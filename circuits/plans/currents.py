@@ -6,7 +6,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from neuronsim.errors import InputError
+
 from ..deck.run import CurrentStimulus, Run
+from ..neuron.manifest import Manifest
+
+
+def check_current(kind: str, manifest: Manifest, current_a: float, name: str = "") -> None:
+    """Raise InputError when ``current_a`` (field ``name`` of plan ``kind``) leaves the validity range of a rate neuron."""
+    low, high = manifest.validity.current_a or (0.0, 0.0)
+    if not low <= current_a <= high:
+        raise InputError(
+            f"plan '{kind}': {name}{current_a:g} A leaves the validity range of {manifest.name}, {low:g} to {high:g} A"
+        )
 
 
 def current_runs(

@@ -36,7 +36,5 @@ class Energy(GridPlan, ProbePlan):
             level=-1.0,
             stimulus=stimuli[0].stimulus.silent(),
         )
-        if self.corners is None:
-            return [*stimuli, idle]
-        at = self.grid.points(manifest, parameters, self.kind)
-        return [replace(run, operating=point) for point in at for run in (*stimuli, idle)]
+        runs = [*stimuli, idle]
+        return runs if self.corners is None else self.everywhere(runs, manifest, parameters)

@@ -7,11 +7,10 @@ from typing import ClassVar, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from neuronsim.errors import InputError
-
 from ..deck.run import CurrentStimulus, Run, SpikeStimulus
 from ..neuron.manifest import Manifest
 from .base import Plan, check_valid
+from .currents import check_current
 
 
 class ProbePlan(Plan):
@@ -57,11 +56,7 @@ class ProbePlan(Plan):
             low, high = manifest.validity.current_a or (0.0, 0.0)
             currents = self.currents_a or (float(f"{np.sqrt(low * high):.3g}"),)
             for current in currents:
-                if not low <= current <= high:
-                    raise InputError(
-                        f"plan '{self.kind}': {current:g} A leaves the validity range of {manifest.name}, "
-                        f"{low:g} to {high:g} A"
-                    )
+                check_current(self.kind, manifest, current)
             window_s = self.window * unit
             return [
                 Run(trial=i, level=current, window_s=window_s, stimulus=CurrentStimulus(current_a=current), **shared)

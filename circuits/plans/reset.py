@@ -58,9 +58,9 @@ class Reset(GridPlan, ProbePlan):
         obstacle = self.obstacle(manifest)
         if obstacle:
             raise InputError(f"plan 'reset' cannot be done with {manifest.name}: {obstacle}")
-        at, unit = self.grid.points(manifest, parameters, self.kind), self.unit_s(manifest, parameters)
+        unit = self.unit_s(manifest, parameters)
         runs = []
         for run in self.stimuli(manifest, parameters):
             again = SecondRound(at_s=max(run.spikes.times_s) + self.rest * unit, reset_s=self.reset * unit)
             runs.append(replace(run, again=again, window_s=again.at_s + run.window_s))
-        return [replace(run, operating=point) for point in at for run in runs]
+        return self.everywhere(runs, manifest, parameters)

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 Neuron = Annotated[
     str, typer.Argument(help="Name of a neuron ('neuronsim list neurons') or path of a manifest (.toml).")
 ]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Replace a netlist parameter, e.g. --set tau=25n."),
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option(help="Seconds after which a run is killed and has failed. Default: 60, at transistor level 600."),
+]
 
 
 def run_bench(neuron: str, plan: str | None, out: Path, *, seed: int, quiet: bool, **bench: Any) -> Path:
@@ -91,17 +99,9 @@ def characterize_command(
     out: Annotated[Path | None, typer.Option(help="Dataset to write (.nc). Default: build/NEURON/NEURON.nc")] = None,
     seed: Seed = 0,
     jobs: Jobs = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Replace a netlist parameter, e.g. --set tau=25n."),
-    ] = None,
+    set_: Set = None,
     engine: Engine = "ngspice-shared",
-    timeout: Annotated[
-        float | None,
-        typer.Option(
-            help="Seconds after which a run is killed and becomes a failed row. Default: 60, at transistor level 600."
-        ),
-    ] = None,
+    timeout: Timeout = None,
     trust: Trust = False,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Simulate everything again.")] = False,
     retry_failed: Annotated[

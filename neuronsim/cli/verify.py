@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .characterize import Timeout
 from .common import Jobs, Quiet, Seed, Trust, console, output_file, saved
 
 if TYPE_CHECKING:
@@ -76,12 +77,7 @@ def verify_command(
     engine: Annotated[
         str | None, typer.Option(help="ngspice-shared or ngspice-cli. Default: the engine of the card.")
     ] = None,
-    timeout: Annotated[
-        float | None,
-        typer.Option(
-            help="Seconds after which a run is killed and counts as outside. Default: 60, at transistor level 600."
-        ),
-    ] = None,
+    timeout: Timeout = None,
     trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:
