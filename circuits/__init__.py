@@ -38,7 +38,7 @@ __all__ = [
     "verify",
 ]
 
-#: loaded on first use: they need the models of a card, a second that a campaign would wait for in vain
+#: loaded on first use: they need the models of a card, which take a second to load and which a campaign does not use
 __getattr__ = loader(__name__, {"compare": "comparison", "verify": "verification"})
 
 

@@ -40,7 +40,7 @@ def assemble(
         **_waveforms(manifest, outcomes),
         **(tables or {}),
     }
-    if not runs:  # an empty list does not tell that it would hold text
+    if not runs:  # an empty list does not show that it would hold text
         data |= {name: (("run",), np.array([], dtype=str)) for name in _TEXT}
     return Characterization.check(xr.Dataset(data, attrs={**_about(manifest), **provenance}))
 
@@ -138,10 +138,10 @@ def _second_rounds(runs: Sequence[Run], outcomes: Sequence[Outcome]) -> Variable
         else:
             after = [t - run.again.at_s for t in outcome.spikes_s if t >= run.again.at_s - run.again.reset_s]
             rows.append(((after or [np.inf])[0], len(outcome.spikes_s)))
-    said = "first output spike since the second reset rose, from the second time zero"
+    meaning = "first output spike since the second reset rose, from the second time zero"
     return {
         "again_s": _column([run.again.at_s if run.again else np.nan for run in runs], "s", "second time zero"),
-        "spike_again_s": _column([time for time, _ in rows], "s", said),
+        "spike_again_s": _column([time for time, _ in rows], "s", meaning),
         "n_spikes": _column([count for _, count in rows], name="rising edges of the output in both rounds"),
     }
 

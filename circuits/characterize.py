@@ -97,7 +97,7 @@ def characterize(
         simulated, cells = _perform(manifest, netlist, runs, measurements, progress, pool)
     by_index = {index: row for group in simulated for index, row in group.rows.items()}
     resolved, results = [by_index[i][0] for i in range(len(runs))], [by_index[i][1] for i in range(len(runs))]
-    _refuse_useless(manifest, [*(result.outcome for result in results), *cells])
+    _check_any_worked(manifest, [*(result.outcome for result in results), *cells])
     provenance = _provenance(manifest, netlist, chosen, overrides, seed, engine, version)
     trimmed = [group.trimming for group in simulated if group.trimming]
     tables = {**cell_tables(measurements, cells), **trim_table(manifest, trimmed)}
@@ -217,7 +217,7 @@ def _probe(manifest: Manifest, runs: list[Run], first: Result) -> None:
         )
 
 
-def _refuse_useless(manifest: Manifest, outcomes: Sequence[Outcome | CellResult]) -> None:
+def _check_any_worked(manifest: Manifest, outcomes: Sequence[Outcome | CellResult]) -> None:
     if all(outcome.reason for outcome in outcomes):
         reasons = sorted({f"{outcome.reason} ({outcome.message})" for outcome in outcomes})
         raise DataError(f"all {len(outcomes)} runs of {manifest.name} failed: {'; '.join(reasons[:3])}")

@@ -48,7 +48,7 @@ def verify(
     loaded = card if isinstance(card, (TTFSCard, RateCard)) else ModelCard.load(card)
     if stimuli < FEWEST:
         raise InputError(
-            f"stimuli = {stimuli} is out of range: at least {FEWEST}, fewer cannot tell a change from chance"
+            f"stimuli = {stimuli} is out of range: at least {FEWEST}, with fewer a change cannot be distinguished from chance"
         )
     if not (isinstance(seed, (int, np.integer)) and seed >= 0):
         raise InputError(f"seed = {seed!r} is out of range: a whole number >= 0")
@@ -100,7 +100,7 @@ def find_manifest(card: ModelCard, netlist: str | Path | None = None) -> Manifes
         )
     if netlist is None and where not in neurons() and not Path(where).is_file():
         raise InputError(
-            f"the netlist of the card is gone: there is no manifest at {where}. "
+            f"the netlist of the card is gone: no manifest at {where}. "
             "If it was moved, say where with --netlist FILE.toml"
         )
     manifest = load_manifest(where)

@@ -59,7 +59,7 @@ def simulate(
 ) -> Flow[Simulated]:
     """The flow of one group of runs, by index in the campaign, whose run 0 is its probe. ``waveforms``: runs that keep them.
 
-    ``transistors``: those of a run's deck; ``left_out`` is told of simulations that will not be needed after all.
+    ``transistors``: those of a run's deck; ``left_out`` is called with the number of simulations that turn out not to be needed.
     """
     trimming, first = None, next(iter(runs.values()))
     lead_in = shares_lead_in(manifest, netlist)

@@ -1,4 +1,4 @@
-"""The engines by name, and what is asked of one in a process of its own."""
+"""The engines by name, and calls of one in a process of its own."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _version(engine: str) -> str:
 
 
 def engine_version(engine: str) -> str:
-    """Version of an engine, asked in a process of its own. Raises MissingToolError when it is not installed."""
+    """Version of an engine, read in a process of its own. Raises MissingToolError when it is not installed."""
     if engine == engine_shared.NAME:
         engine_shared.library_path()
         return call_apart(_version, engine, timeout_s=60)

@@ -74,7 +74,7 @@ def run_flows(
 
 @dataclass(frozen=True, kw_only=True)
 class _Call:
-    """A task that a worker is asked for, for the ``attempt``-th time."""
+    """A task for a worker, at its ``attempt``-th try."""
 
     key: str
     task: Task
@@ -93,7 +93,7 @@ class _Batch:
 
 @dataclass
 class _Campaign:
-    """State of all flows. ``ready``: calls that no worker has been given yet; ``asked``: who waits for which key."""
+    """State of all flows. ``ready``: calls that no worker has been given yet; ``waiting_for``: who waits, by key of the task."""
 
     flows: Sequence[Flow[Any]]
     engine: str
@@ -102,7 +102,7 @@ class _Campaign:
     retry_failed: bool
     on_done: Callable[[Task, Result], Any]
     ready: list[tuple[float, float, int, _Call]] = field(default_factory=list)
-    asked: dict[str, list[tuple[_Batch, int, Task]]] = field(default_factory=dict)
+    waiting_for: dict[str, list[tuple[_Batch, int, Task]]] = field(default_factory=dict)
     known: dict[str, Result] = field(default_factory=dict)
     values: dict[int, Any] = field(default_factory=dict)
     order: count = field(default_factory=count)
@@ -124,7 +124,7 @@ class _Campaign:
             results = batch.results
 
     def ended(self, call: _Call, outcome: Any) -> None:
-        """Note how a call has ended: it is made again, or its result goes to all that asked for it."""
+        """Note how a call has ended: it is made again, or its result goes to all that wait for it."""
         if isinstance(outcome, Lost):
             if outcome.exit_code == POISONED:  # poisoned by an earlier deck; not this one's fault
                 self._push(call)
@@ -138,7 +138,7 @@ class _Campaign:
         if self.cache:
             self.cache.put(call.key, result)
         self.known[call.key] = result
-        waiting = self.asked.pop(call.key)
+        waiting = self.waiting_for.pop(call.key)
         for batch, index, task in waiting:
             self._give(batch, index, task, result)
         for batch in {id(batch): batch for batch, _, _ in waiting}.values():
@@ -147,17 +147,17 @@ class _Campaign:
 
     def _ask(self, batch: _Batch, index: int, task: Task) -> None:
         key = task.key(self.engine, self.version)
-        if key not in self.known and key not in self.asked:
+        if key not in self.known and key not in self.waiting_for:
             stored = self.cache.get(key, task.outcome) if self.cache else None
             if stored is None or (self.retry_failed and stored.outcome.reason):
                 self._push(_Call(key=key, task=task))
-                self.asked[key] = []
+                self.waiting_for[key] = []
             else:
                 self.known[key] = stored
         if key in self.known:
             self._give(batch, index, task, self.known[key])
         else:
-            self.asked[key].append((batch, index, task))
+            self.waiting_for[key].append((batch, index, task))
 
     def _push(self, call: _Call) -> None:
         heapq.heappush(self.ready, (-call.task.urgency, -call.task.steps, next(self.order), call))

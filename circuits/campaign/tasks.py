@@ -82,7 +82,7 @@ class CellTask:
 
 
 Task = Simulation | CellTask
-#: yields tasks, is sent their results in that order, returns what it made of them
+#: yields tasks, is sent their results in that order, returns what it concludes
 Flow = Generator[Sequence[Task], list[Result], T]
 
 

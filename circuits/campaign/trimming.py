@@ -129,10 +129,10 @@ def _value(step: TrimStep, outcome: Outcome, node: str) -> tuple[float, float]:
 
 
 def _count(step: TrimStep, trims: list[Trim], outcome: Outcome, goal: Outcome) -> str:
-    """Enter the counts; why they are of no use, or nothing."""
-    for who, said in (("the circuit without mismatch", goal), ("the chip", outcome)):
-        if said.reason:
-            return f"{who} could not be counted: {said.reason} {said.message}".strip()
+    """Enter the counts. Returns why they cannot be used, or nothing."""
+    for who, counted in (("the circuit without mismatch", goal), ("the chip", outcome)):
+        if counted.reason:
+            return f"{who} could not be counted: {counted.reason} {counted.message}".strip()
     for trim in trims:
         node = step.count[trim.name]
         hz, value = _value(step, outcome, node)

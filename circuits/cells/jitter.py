@@ -78,8 +78,8 @@ def noise_sources(
         "Xvco vc vdd a b c vdd ring_vco",
     ]
     save = ["@m.xvco.xdiode.m1[gm]", "@m.xvco.xload.m1[gm]"]
-    found = simulate(("ring_vco",), lines, condition=condition, save=save, analysis=".op")
-    gm_n, gm_p = (float(np.abs(found[name][0])) for name in save)
+    vectors = simulate(("ring_vco",), lines, condition=condition, save=save, analysis=".op")
+    gm_n, gm_p = (float(np.abs(vectors[name][0])) for name in save)
     thermal = 4 * Boltzmann * (condition.temperature_c + 273.15)
     n, p = thermal * gamma * gm_n, thermal * gamma * gm_p
     return NoiseSources(

@@ -76,7 +76,7 @@ def _levels(condition: Condition, arguments: dict[str, Any]) -> Columns:
         "current_a": levels.current_a.tolist(),
         "idle_a": levels.idle_a.tolist(),
         "inl_steps": levels.inl.tolist(),
-        "dnl_steps": [*levels.dnl.tolist(), float("nan")],  # a step is told at the code below it
+        "dnl_steps": [*levels.dnl.tolist(), float("nan")],  # a step stands at the code below it
     }
 
 
@@ -99,7 +99,7 @@ _FUNCTIONS: dict[str, Callable[[Condition, dict[str, Any]], Columns]] = {
 
 
 def perform(measurement: Measurement) -> CellResult:
-    """Measure; what the simulator refuses is a result with a reason."""
+    """Measure; what the simulator rejects is a result with a reason."""
     try:
         return CellResult(columns=_FUNCTIONS[measurement.function](measurement.condition, measurement.arguments))
     except NeuronsimError as error:

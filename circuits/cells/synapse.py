@@ -14,7 +14,7 @@ FULL_SCALE = 15
 
 @dataclass(frozen=True, kw_only=True)
 class SynapseLevels:
-    """Current into the summing node by code -15 to 15, shape (31,), and into it while no spike is there (``idle_a``).
+    """Current into the summing node by code -15 to 15, shape (31,), and into it without a spike (``idle_a``).
 
     INL and DNL are in steps. Sourcing and sinking steps differ by (VDD - V_sum)/V_sum, so each sign has its own
     straight line through code 0 and its full scale.
@@ -58,6 +58,6 @@ def synapse_levels(
                 f"vdd_v={condition.supply_v:.9g}",
             ]
             save.append(f"i(v{line}{i})")
-    found = simulate(("synapse",), lines, condition=condition, save=save, analysis=".op")
-    current = {line: np.array([found[f"v{line}{i}#branch"][0] for i in range(code.size)]) for line in ("on", "off")}
+    vectors = simulate(("synapse",), lines, condition=condition, save=save, analysis=".op")
+    current = {line: np.array([vectors[f"v{line}{i}#branch"][0] for i in range(code.size)]) for line in ("on", "off")}
     return SynapseLevels(code=code, current_a=current["on"], idle_a=current["off"])

@@ -113,7 +113,7 @@ def _circuit(
         netlist = replace(netlist, text=without_initial_conditions(netlist.text))
     sections, at_corner, corner = {}, {}, run.operating.corner
     if corner is not None:
-        process = manifest.process_or_refuse(f"corner '{corner}'")
+        process = manifest.required_process(f"corner '{corner}'")
         sections, at_corner = process.library_sections(corner), process.corner(corner)
     # a later .param of the same name replaces an earlier one, so these replace the neutral ones of the model file
     replaced = [f".param {name}={value:.12g}" for name, value in at_corner.items()]

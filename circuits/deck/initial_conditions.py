@@ -1,4 +1,4 @@
-"""The settled state as the start of a run: initial conditions of every node, in place of the netlist's own."""
+"""The settled state as the start of a run: initial conditions of every node, instead of the netlist's own."""
 
 from __future__ import annotations
 

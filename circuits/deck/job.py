@@ -15,10 +15,10 @@ _WAVEFORMS = 2  # how waveforms are thinned out; the rest of a result does not d
 class Job:
     """The deck, commands between loading and running it, and how to read spikes from its vectors.
 
-    The simulation runs until ``t_start_s + t_stop_s``; its results are told from ``t_start_s`` on, as time zero.
+    The simulation runs until ``t_start_s + t_stop_s``; times of its results are counted from ``t_start_s``.
     ``level_v``: NaN with a ``reference``. ``supplies``: vector of the current, volts, block it feeds. ``first_input_s``: start
     of the active window of a TTFS neuron (None for a rate neuron). ``final``: keep every node voltage at the end. ``counted``:
-    nodes whose frequency is asked. ``steps``: least number of time steps, by which long runs are told from short ones.
+    nodes whose frequency is measured. ``steps``: least number of time steps, a measure of how long a run takes.
     """
 
     deck: str

@@ -42,7 +42,7 @@ class Chip(Part):
 
         Raises InputError when the manifest's process has no mismatch law for any of the transistors.
         """
-        laws = manifest.process_or_refuse("a chip").mismatch
+        laws = manifest.required_process("a chip").mismatch
         shifts = {}
         for transistor in transistors:
             law = laws.get(transistor.model)

@@ -129,12 +129,12 @@ class Manifest(Part):
         """Parameters that trimming sets; empty without [[trim]]."""
         return tuple(dict.fromkeys(name for step in self.trim for name in step.count))
 
-    def process_or_refuse(self, wish: str) -> Process:
-        """The process named by ``process``. Raises InputError when there is none and ``wish`` needs one, DataError
+    def required_process(self, purpose: str) -> Process:
+        """The process named by ``process``. Raises InputError when there is none and ``purpose`` needs one, DataError
         when its file is missing or wrong."""
         if self.process is None:
             raise InputError(
-                f"{self.name} has no 'process' in its manifest, so it cannot be run at {wish}: "
+                f"{self.name} has no 'process' in its manifest, so it cannot be run at {purpose}: "
                 "name the TOML file with its corners and mismatch (see netlists/README.md)"
             )
         return load_process(self.folder / self.process)
@@ -206,5 +206,5 @@ def load_manifest(neuron: str | Path) -> Manifest:
     try:
         return Manifest.model_validate({**raw, "folder": path.resolve().parent, "file": path.name})
     except ValidationError as error:
-        field, said = first_problem(error, Manifest.model_fields)
-        raise DataError(f"{path}: {field or 'manifest'}: {said}") from None
+        field, problem = first_problem(error, Manifest.model_fields)
+        raise DataError(f"{path}: {field or 'manifest'}: {problem}") from None

@@ -27,7 +27,7 @@ class Netlist:
     """Text of a neuron's netlist with its includes in place and without comments, a digest of it with comments, and (ports,
     parameters) of each subcircuit.
 
-    Ports are in the order of the ``.subckt`` line; names are in lower case, as SPICE does not tell case. Sections of model
+    Ports are in the order of the ``.subckt`` line; names are in lower case, as SPICE ignores case. Sections of model
     libraries in installed packages (see neuronsim.circuits.neuron.foundry_library) stand in ``text`` as the lines that name them.
     """
 
@@ -163,7 +163,7 @@ def _subcircuits(lines: list[str], path: Path) -> dict[str, tuple[list[str], set
             joined[-1] += " " + line[1:]
         else:
             joined.append(line)
-    found: dict[str, tuple[list[str], set[str]]] = {}
+    subcircuits: dict[str, tuple[list[str], set[str]]] = {}
     open_names: list[str] = []
     for line in joined:
         words = re.sub(r"\s*=\s*", "=", line).split()
@@ -175,7 +175,7 @@ def _subcircuits(lines: list[str], path: Path) -> dict[str, tuple[list[str], set
                 raise DataError(f"{path}: does not parse: '{line.strip()}' has no name or no ports")
             ports = [word.lower() for word in words[2:] if "=" not in word and word.lower() != "params:"]
             parameters = {word.split("=")[0].lower() for word in words[2:] if "=" in word}
-            found[words[1].lower()] = (ports, parameters)
+            subcircuits[words[1].lower()] = (ports, parameters)
             open_names.append(words[1].lower())
         elif card == ".ends":
             if not open_names:
@@ -183,7 +183,7 @@ def _subcircuits(lines: list[str], path: Path) -> dict[str, tuple[list[str], set
             open_names.pop()
     if open_names:
         raise DataError(f"{path}: does not parse: subcircuit '{open_names[-1]}' is never closed with .ends")
-    return found
+    return subcircuits
 
 
 def read_netlist(manifest: Manifest, *, trust: bool = False) -> Netlist:

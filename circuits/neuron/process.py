@@ -84,5 +84,5 @@ def _read(path: Path, changed_ns: int) -> Process:
     try:
         return Process.model_validate(read_toml(path))
     except ValidationError as error:
-        field, said = first_problem(error, Process.model_fields)
-        raise DataError(f"{path}: {field or 'process'}: {said}") from None
+        field, problem = first_problem(error, Process.model_fields)
+        raise DataError(f"{path}: {field or 'process'}: {problem}") from None

@@ -28,11 +28,11 @@ class Schematic(Part):
 
     def edges(self) -> list[tuple[str, str, str]]:
         """(from, to, label) of every wire. Raises ValueError for one without an arrow."""
-        found = []
+        edges = []
         for wire in self.wires:
             ends, _, label = wire.partition(":")
             first, arrow, last = ends.partition("->")
             if not arrow:
                 raise ValueError(f"wire '{wire}' is not 'A -> B' or 'A -> B: label'")
-            found.append((first.strip(), last.strip(), label.strip()))
-        return found
+            edges.append((first.strip(), last.strip(), label.strip()))
+        return edges

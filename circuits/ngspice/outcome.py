@@ -94,7 +94,7 @@ def _nan(value: float | None) -> float:
 
 
 def reason_of(messages: str) -> str:
-    """The reason that ngspice's messages speak of."""
+    """The reason that ngspice's messages give."""
     lower = messages.lower()
     for reason, signs in _SIGNS.items():
         if any(sign in lower for sign in signs.split(", ")):
@@ -109,7 +109,7 @@ def first_complaint(messages: str) -> str:
         if any(word in line.lower() for word in _COMPLAINTS):
             more = lines[i + 1 : i + 3] if line.lower().startswith("error on line") else []
             return " ".join([line, *(" ".join(extra.split()) for extra in more)])[:240]
-    return (lines[-1] if lines else "ngspice said nothing")[:240]
+    return (lines[-1] if lines else "ngspice gave no message")[:240]
 
 
 def failed(reason: str, messages: str) -> Outcome:
@@ -138,10 +138,12 @@ def measured(job: Job, vectors: dict[str, NDArray[np.float64]], messages: str) -
     level = vectors[job.reference] if job.reference else job.level_v
     spikes = tuple(float(t) for t in crossings(time, signal - level, edge=job.edge))
     blocks = _blocks(job, time, vectors, spikes)
-    shown = {}
+    waveforms = {}
     if job.waveforms:
-        shown = {"time": np.linspace(time[0], time[-1], WAVEFORM_SAMPLES)}
-        shown |= {name: envelope(time, vectors[name], WAVEFORM_SAMPLES) for name in job.waveforms if name in vectors}
+        waveforms = {"time": np.linspace(time[0], time[-1], WAVEFORM_SAMPLES)}
+        waveforms |= {
+            name: envelope(time, vectors[name], WAVEFORM_SAMPLES) for name in job.waveforms if name in vectors
+        }
     nodes = [name for name in vectors if job.final and name != "time" and "#" not in name]
     return Outcome(
         message="" if spikes else _silence(job, signal - level),
@@ -150,7 +152,7 @@ def measured(job: Job, vectors: dict[str, NDArray[np.float64]], messages: str) -
         spikes_s=spikes,
         energy_j=sum(block.window_j for block in blocks.values()) if blocks else float("nan"),
         blocks=blocks,
-        waveforms=shown,
+        waveforms=waveforms,
     )
 
 

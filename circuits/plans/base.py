@@ -60,7 +60,7 @@ class TTFSPlan(Plan):
 
     def watched(self, times: Sequence[float] | np.ndarray, weights: Sequence[float] | np.ndarray, last: float) -> float:
         """How long a run is watched, in tau: until ``last`` + settle, or where the ideal neuron fires ``beyond`` after that
-        if it is earlier. What comes later of a neuron that fires once costs time and tells nothing."""
+        if it is earlier: a neuron that fires once does nothing of interest later."""
         longest = last + self.settle
         if self.beyond is None:
             return longest

@@ -18,7 +18,7 @@ class Jitter(TTFSPlan):
     Level 0 is the unperturbed stimulus: its spike time is the desired one, and its distance from equation 4 the
     numerical floor of the deck. The paper gives neither times, weights, distribution nor number of trials.
 
-    With ``weight`` every trial has weights of its own, uniform in that range, in place of ``weights``. An output that is
+    With ``weight`` every trial has weights of its own, uniform in that range, instead of ``weights``. An output that is
     sampled needs this: the same stimulus again and again is always as near to the next clock edge.
     """
 

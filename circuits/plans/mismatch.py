@@ -41,7 +41,7 @@ class Mismatch(Plan):
 
     Where the manifest has [[trim]], every chip of the first kind is trimmed first, as a real one at start-up
     (neuronsim.circuits.campaign.trimming),
-    and all its runs use its trims, which the dataset tells (``trim_...``). A chip that cannot be trimmed has failed runs with
+    and all its runs use its trims, which are in the dataset (``trim_...``). A chip that cannot be trimmed has failed runs with
     the reason "not_trimmed" and is not good. ``trim = false``: chips as they are made, for the yield without trimming.
 
     Chip -1 is the nominal circuit. The dataset's ``weight`` holds the programmed weight; what a chip makes of it is
@@ -66,7 +66,7 @@ class Mismatch(Plan):
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
         stimuli = self._stimuli(manifest, parameters, seed)
-        if manifest.process is not None and manifest.process_or_refuse("a chip").mismatch:
+        if manifest.process is not None and manifest.required_process("a chip").mismatch:
             chips = [OperatingPoint(chip=Chip(seed=seed, number=number)) for number in range(self.chips)]
             return [*stimuli, *(replace(run, operating=chip, trim=self.trim) for chip in chips for run in stimuli)]
         weight_sigma = manifest.checked(parameters).get("weight_sigma", 0.0)

@@ -29,7 +29,7 @@ class Grid:
 
         Raises InputError for an unknown corner, a manifest without a process, or supplies where there is none to set.
         """
-        process = manifest.process_or_refuse(f"the corners of plan '{kind}'")
+        process = manifest.required_process(f"the corners of plan '{kind}'")
         for corner in self.corners or ():
             process.corner(corner)
         if manifest.energy is None or not manifest.energy.supplies:

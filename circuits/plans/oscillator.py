@@ -8,7 +8,7 @@ from pydantic import Field
 
 from ..cells.measurement import Measurement
 from ..neuron.manifest import Manifest
-from .cell import STEPS_PER_CYCLE, CellPlan, carrier_hz, cell_or_refuse, conditions
+from .cell import STEPS_PER_CYCLE, CellPlan, carrier_hz, conditions, required_cell
 from .operating_grid import GridPlan
 
 
@@ -26,7 +26,7 @@ class Oscillator(GridPlan, CellPlan):
     gamma: float = Field(default=2 / 3, gt=0, le=5, description="excess noise factor: 2/3 for long channels")
 
     def measurements(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Measurement]:
-        cell = cell_or_refuse(manifest.cells.oscillator, self.kind, manifest, self.cell)
+        cell = required_cell(manifest.cells.oscillator, self.kind, manifest, self.cell)
         values = manifest.checked(parameters)
         bias, pull = values[cell.bias], values[cell.pull]
         at = conditions(manifest, parameters, self.grid, self.kind)

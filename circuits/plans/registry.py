@@ -24,8 +24,8 @@ def make_plan(kind: str, fields: dict, where: str = "") -> Plan:
     try:
         return KINDS[kind](**fields)
     except ValidationError as error:
-        field, said = first_problem(error, KINDS[kind].model_fields)
-        raise InputError(f"{where}plan '{kind}'{': ' + field if field else ''}: {said}") from None
+        field, problem = first_problem(error, KINDS[kind].model_fields)
+        raise InputError(f"{where}plan '{kind}'{': ' + field if field else ''}: {problem}") from None
 
 
 def _affordable(fields: dict[str, Any], manifest: Manifest | None) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def load_plans(
     """Plans by name, group name, comma-separated list of these, or path of a TOML file with one table per plan.
 
     Plan objects in a list stay as they are. With a ``manifest``, a group gives only the plans that its neuron can do;
-    ``on_skip(kind, why)`` is told of the others.
+    ``on_skip(kind, why)`` is called for each of the others.
 
     Raises InputError for an unknown name (naming the nearest), DataError for a file that is not valid TOML.
     """

@@ -32,7 +32,7 @@ class Saturation(TTFSPlan):
     )
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
-        """See the base class. Deterministic: the seed is not used."""
+        """Deterministic: the seed is not used."""
         unit = self.unit_s(manifest, parameters)
         times = np.array([0.05, 0.4, 0.45])
         runs = []

@@ -127,7 +127,7 @@ def test_a_chip_shifts_every_transistor_by_the_foundry_s_law():
     assert {t.model for t in found} == {"nfet_03v3", "pfet_03v3"}
     shifts = Chip(seed=0, number=0).threshold_shifts(manifest, found)
     assert len(shifts) == len(found) > 170
-    laws = manifest.process_or_refuse("a chip").mismatch
+    laws = manifest.required_process("a chip").mismatch
     # 0.7071 par_vth um/sqrt((w + 0.1 um)(l - 0.15 um)), section fets_mm of the foundry's library
     assert laws["nfet_03v3"].sigma_v(1e-6, 1e-6) == pytest.approx(0.7071 * 7.148e-3 / np.sqrt(1.1 * 0.85), rel=1e-4)
     scaled = [shifts[t.name] / laws[t.model].sigma_v(t.width_m, t.length_m) for t in found]

@@ -69,7 +69,7 @@ def test_the_cache_tells_operating_points_apart(jobs):
 
 
 def test_a_chip_is_frozen_by_seed_number_and_name():
-    law = MANIFEST.process_or_refuse("").mismatch["nch"]
+    law = MANIFEST.required_process("").mismatch["nch"]
     some = [Transistor(name=f"m.x{i}.m1", model="nch", width_m=1e-6, length_m=1e-6) for i in range(2000)]
     shifts = Chip(seed=3, number=0).threshold_shifts(MANIFEST, some)
     assert shifts == Chip(seed=3, number=0).threshold_shifts(MANIFEST, some)
@@ -169,7 +169,7 @@ def test_operating_points_refuse_nonsense():
 def test_a_wrong_process_file_is_named(tmp_path):
     manifest = MANIFEST.model_copy(update={"folder": tmp_path, "process": "p.toml"})
     with pytest.raises(DataError, match="does not exist"):
-        manifest.process_or_refuse("a chip")
+        manifest.required_process("a chip")
     (tmp_path / "p.toml").write_text('name = "p"\nsummary = "p"\n[corners]\ntt = { dvtn = "x" }\n')
     with pytest.raises(DataError, match=r"p.toml: corners.tt.dvtn"):
-        manifest.process_or_refuse("a chip")
+        manifest.required_process("a chip")
