@@ -123,8 +123,8 @@ def _spike_times(runs: Sequence[Run], outcomes: Sequence[Outcome]) -> Variables:
         "spike_time_s": _column(np.array(first, dtype=np.float64), "s", "first output spike"),
         "input_time_s": (inputs, _padded([s.times_s for s in spikes], np.inf), {"units": "s"}),
         "weight": (inputs, _padded([s.weights for s in spikes], 0.0), {"units": "1"}),
-        "nominal_time_s": (inputs, _padded([s.nominal_times_s for s in spikes], np.inf), {"units": "s"}),
-        "nominal_weight": (inputs, _padded([s.nominal_weights for s in spikes], 0.0), {"units": "1"}),
+        "nominal_time_s": (inputs, _padded([s.nominal_times_s or s.times_s for s in spikes], np.inf), {"units": "s"}),
+        "nominal_weight": (inputs, _padded([s.nominal_weights or s.weights for s in spikes], 0.0), {"units": "1"}),
     }
     return {**data, **(_second_rounds(runs, outcomes) if any(run.again for run in runs) else {})}
 

@@ -19,14 +19,9 @@ class SpikeStimulus:
 
     times_s: tuple[float, ...] = ()
     weights: tuple[float, ...] = ()
-    nominal_times_s: tuple[float, ...] = None  # type: ignore[assignment]
-    nominal_weights: tuple[float, ...] = None  # type: ignore[assignment]
+    nominal_times_s: tuple[float, ...] = ()
+    nominal_weights: tuple[float, ...] = ()
     weight_errors: tuple[float, ...] = ()
-
-    def __post_init__(self) -> None:
-        for name in ("times_s", "weights"):
-            if getattr(self, f"nominal_{name}") is None:
-                object.__setattr__(self, f"nominal_{name}", getattr(self, name))
 
     def silent(self) -> Self:
         """No inputs."""
