@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 import numpy as np
 import xarray as xr
@@ -44,8 +44,8 @@ def verify(
     Raises InputError (no such card or manifest, a manifest of another neuron), DataError (a netlist that is missing or that
     ngspice does not take), MissingToolError, OutputError.
     """
-    path = None if isinstance(card, (TTFSCard, RateCard)) else str(card)
-    loaded = card if isinstance(card, (TTFSCard, RateCard)) else ModelCard.load(card)
+    path = None if isinstance(card, ModelCard) else str(card)
+    loaded = cast("TTFSCard | RateCard", card if isinstance(card, ModelCard) else ModelCard.load(card))
     if stimuli < FEWEST:
         raise InputError(
             f"stimuli = {stimuli} is out of range: at least {FEWEST}, with fewer a change cannot be distinguished from chance"
@@ -67,7 +67,7 @@ def verify(
     rows, verdict = _judged(loaded, data)
     result = Verification(
         neuron=loaded.neuron,
-        code=loaded.code,
+        code="ttfs" if isinstance(loaded, TTFSCard) else "rate",
         card=path,
         card_digest=loaded.digest,
         card_edited=loaded.edited,
@@ -80,7 +80,7 @@ def verify(
         seed=int(seed),
         stimuli=rows,
         **verdict,
-    )
+    ).signed()
     if out is not None:
         result.save(out)
     return result
