@@ -7,10 +7,10 @@ from typing import ClassVar, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from ..deck.run import CurrentStimulus, Run, SpikeStimulus
+from ..deck.run import Run, SpikeStimulus
 from ..neuron.manifest import Manifest
 from .base import Plan, check_valid
-from .currents import check_current
+from .currents import check_current, current_runs
 
 
 class ProbePlan(Plan):
@@ -51,20 +51,17 @@ class ProbePlan(Plan):
         Raises InputError for a stimulus outside the validity range of the neuron.
         """
         unit = self.unit_s(manifest, parameters)
-        shared = {"plan": self.kind, "parameters": parameters}
         if manifest.code == "rate":
             low, high = manifest.validity.current_a or (0.0, 0.0)
             currents = self.currents_a or (float(f"{np.sqrt(low * high):.3g}"),)
             for current in currents:
                 check_current(self.kind, manifest, current)
-            window_s = self.window * unit
-            return [
-                Run(trial=i, level=current, window_s=window_s, stimulus=CurrentStimulus(current_a=current), **shared)
-                for i, current in enumerate(currents)
-            ]
+            watched = {"window_s": self.window * unit, "at_a": min(currents), "shortest": 1.0}
+            return current_runs(self.kind, currents, **watched, parameters=parameters)
         runs = []
         for trial, (times, weights) in enumerate(zip(self.times, self.weights, strict=True)):
             check_valid(self.kind, manifest, np.array(times), np.array(weights))
             stimulus = SpikeStimulus(times_s=tuple(time * unit for time in times), weights=weights)
-            runs.append(Run(trial=trial, window_s=(max(times) + self.settle) * unit, stimulus=stimulus, **shared))
+            window_s = (max(times) + self.settle) * unit
+            runs.append(Run(plan=self.kind, trial=trial, window_s=window_s, stimulus=stimulus, parameters=parameters))
         return runs
