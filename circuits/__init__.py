@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from neuronsim.lazy import loader
 
-from .campaign.scheduler import ENGINES
+from .campaign.engines import ENGINES
 from .characterize import characterize
 from .deck.operating_point import NOMINAL, Chip, OperatingPoint, grid
 from .neuron.manifest import Manifest, load_manifest, neurons
-from .plans import Plan
+from .plans import KINDS
+from .plans.base import Plan
 from .plans.groups import GROUPS
-from .plans.registry import KINDS, load_plans, make_plan
+from .plans.registry import load_plans, make_plan
 
 if TYPE_CHECKING:
     from .comparison import compare
@@ -37,7 +38,7 @@ __all__ = [
     "verify",
 ]
 
-#: loaded on first use: they need the models of a card, a second that a campaign would wait for in vain
+#: loaded on first use: they need the models of a card, which take a second to load and which a campaign does not use
 __getattr__ = loader(__name__, {"compare": "comparison", "verify": "verification"})
 
 

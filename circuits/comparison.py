@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar, Unpack
 
 import numpy as np
 import xarray as xr
@@ -16,13 +15,12 @@ from neuronsim.errors import InputError, suggest
 from neuronsim.neuron.closed_form import spike_time
 from neuronsim.neuron.event_solver import first_crossing
 
-from .campaign.cache import Cache
-from .characterize import characterize
+from .characterize import BenchOptions, characterize
 from .neuron.manifest import Manifest, load_manifest, neurons
 from .neuron.manifest_sections import Validity
-from .plans import Transfer
+from .plans.transfer import Transfer
 
-FEWEST, DEFAULT = 2, 60
+FEWEST, DEFAULT, TIMEOUT_S = 2, 60, 120.0
 #: parameters with these units set the time scale: each level keeps its own
 _SCALES = ("s", "Hz", "A", "V", "Ohm", "F")
 
@@ -36,8 +34,8 @@ class SharedStimuli(Transfer):
 
 def family(name: str) -> list[Manifest]:
     """Spike-time neurons whose name starts with ``name`` and an underscore, the most abstract first, without variants."""
-    found = [load_manifest(known) for known in neurons() if known.startswith(f"{name}_")]
-    return sorted((m for m in found if m.code == "ttfs" and not m.variant_of), key=lambda m: RANK.index(m.level))
+    members = [load_manifest(known) for known in neurons() if known.startswith(f"{name}_")]
+    return sorted((m for m in members if m.code == "ttfs" and not m.variant_of), key=lambda m: RANK.index(m.level))
 
 
 def families() -> list[str]:
@@ -47,24 +45,24 @@ def families() -> list[str]:
 
 
 def _manifests(wanted: str | Path | Sequence[str | Path]) -> list[Manifest]:
-    found: list[Manifest] = []
+    manifests: list[Manifest] = []
     for item in [wanted] if isinstance(wanted, (str, Path)) else wanted:
         text = str(item)
         members = [] if text in neurons() or text.endswith(".toml") else family(text)
         if members:
-            found += members
+            manifests += members
         elif text in neurons() or text.endswith(".toml"):
-            found.append(load_manifest(item))
+            manifests.append(load_manifest(item))
         else:
             raise InputError(f"unknown neuron or family '{text}'.{suggest(text, [*families(), *neurons()])}")
-    for manifest in found:
+    for manifest in manifests:
         if manifest.code != "ttfs":
             raise InputError(f"{manifest.name} codes by its rate: levels are compared by their spike times")
-    names = [manifest.where for manifest in found]
+    names = [manifest.where for manifest in manifests]
     twice = [name for i, name in enumerate(names) if name in names[:i]]
     if twice:
         raise InputError(f"'{twice[0]}' is given twice")
-    return sorted(found, key=lambda m: RANK.index(m.level))
+    return sorted(manifests, key=lambda m: RANK.index(m.level))
 
 
 def _common_validity(manifests: list[Manifest]) -> Validity:
@@ -93,23 +91,17 @@ def compare(
     *,
     stimuli: int = DEFAULT,
     seed: int = 0,
-    jobs: int | None = None,
-    engine: str = "ngspice-shared",
-    timeout_s: float = 120.0,
     parameters: dict[str, float] | None = None,
-    trust: bool = False,
-    cache: Cache | bool = True,
-    executor: Executor | None = None,
-    progress: Callable[[int, int], Any] | None = None,
     out: Path | str | None = None,
+    **bench: Unpack[BenchOptions],
 ) -> xr.Dataset:
     """Run the same ``stimuli`` (plan 'transfer', in units of each level's tau) through every level and return the levels file
     (schema: :mod:`neuronsim.artifacts.abstraction_levels`); write it to ``out``.
 
     ``neuron``: a family ("pll_nlif": every neuron of that prefix), or neurons and manifests. ``parameters`` in SI units
-    replace defaults at every level that has them. The other arguments are those of :func:`circuits.characterize`.
+    replace defaults at every level that has them. ``bench`` as for :func:`.characterize`; a run may take 120 s.
 
-    Raises InputError, DataError, MissingToolError, OutputError as :func:`circuits.characterize`.
+    Raises InputError, DataError, MissingToolError, OutputError as :func:`.characterize`.
     """
     manifests = _manifests(neuron)
     if stimuli < FEWEST:
@@ -117,30 +109,19 @@ def compare(
     names = [m.name for m in manifests]
     names = [m.where if names.count(m.name) > 1 else m.name for m in manifests]
     validity, settings = _common_validity(manifests), _aligned(manifests, parameters or {})
-    plan = SharedStimuli(trials=stimuli, settle=3.0, beyond=1.0)  # what comes later costs time and tells nothing
-    found: list[xr.Dataset] = []
+    plan = SharedStimuli(trials=stimuli, settle=3.0, beyond=1.0)  # nothing of interest happens later
+    progress = bench.get("progress")
+    measured: list[xr.Dataset] = []
     for number, (manifest, values) in enumerate(zip(manifests, settings, strict=True)):
 
         def moved(done: int, total: int, number: int = number) -> None:
             if progress:
                 progress(number * total + done, len(manifests) * total)
 
-        found.append(
-            characterize(
-                manifest.model_copy(update={"validity": validity}),
-                [plan],
-                seed=seed,
-                jobs=jobs,
-                engine=engine,
-                timeout_s=timeout_s,
-                parameters=values,
-                trust=trust,
-                cache=cache,
-                executor=executor,
-                progress=moved,
-            )
-        )
-    data = _assemble(manifests, names, settings, found, plan, seed)
+        shared = manifest.model_copy(update={"validity": validity})
+        options: BenchOptions = {"timeout_s": TIMEOUT_S, **bench, "progress": moved}
+        measured.append(characterize(shared, [plan], seed=seed, parameters=values, **options))
+    data = _assemble(manifests, names, settings, measured, plan, seed)
     if out is not None:
         AbstractionLevels(data).save(out)
     return data
@@ -150,13 +131,13 @@ def _assemble(
     manifests: list[Manifest],
     names: list[str],
     settings: list[dict[str, float]],
-    found: list[xr.Dataset],
+    measured: list[xr.Dataset],
     plan: SharedStimuli,
     seed: int,
 ) -> xr.Dataset:
     units = [m.checked(values)[m.time.unit] for m, values in zip(manifests, settings, strict=True)]
-    times = found[0]["input_time_s"].values / units[0]
-    weights, window = found[0]["weight"].values, found[0]["window_s"].values / units[0]
+    times = measured[0]["input_time_s"].values / units[0]
+    weights, window = measured[0]["weight"].values, measured[0]["window_s"].values / units[0]
     first = manifests[0].checked(settings[0])
     theta = first.get("theta", 1.0)
     equations = {"equation 4": spike_time(times, weights / theta)}
@@ -165,7 +146,7 @@ def _assemble(
             times, weights, second_pole_ratio=first["r"], ramp=first.get("ramp", 0.0), threshold=theta
         )
     theory = [np.where(out <= window, out, np.inf) for out in equations.values()]
-    measured = [data["spike_time_s"].values / unit for data, unit in zip(found, units, strict=True)]
+    simulated = [data["spike_time_s"].values / unit for data, unit in zip(measured, units, strict=True)]
     blank = [np.full(window.size, "", dtype=object)] * len(theory)
     abstraction = [*RANK[: len(theory)], *(m.level for m in manifests)]
     none = [""] * len(theory)
@@ -176,10 +157,10 @@ def _assemble(
                 "tau_s": ("level", np.array([*[np.nan] * len(theory), *units]), {"units": "s"}),
                 "netlist_sha256": (
                     "level",
-                    np.array([*none, *(str(data.attrs["netlist_sha256"]) for data in found)], dtype=object),
+                    np.array([*none, *(str(data.attrs["netlist_sha256"]) for data in measured)], dtype=object),
                 ),
-                "spike_time_tau": (("level", "run"), np.stack([*theory, *measured]), {"units": "tau"}),
-                "reason": (("level", "run"), np.stack([*blank, *(data["reason"].values for data in found)])),
+                "spike_time_tau": (("level", "run"), np.stack([*theory, *simulated]), {"units": "tau"}),
+                "reason": (("level", "run"), np.stack([*blank, *(data["reason"].values for data in measured)])),
                 "input_time_tau": (("run", "input"), times, {"units": "tau"}),
                 "weight": (("run", "input"), weights),
                 "window_tau": ("run", window, {"units": "tau"}),
@@ -189,9 +170,9 @@ def _assemble(
                 "seed": seed,
                 "plan": json.dumps(plan.model_dump(mode="json"), sort_keys=True),
                 "parameters": json.dumps(dict(zip(names, settings, strict=True)), sort_keys=True),
-                "engine": found[0].attrs["engine"],
-                "engine_version": found[0].attrs["engine_version"],
-                "versions": found[0].attrs["versions"],
+                "engine": measured[0].attrs["engine"],
+                "engine_version": measured[0].attrs["engine_version"],
+                "versions": measured[0].attrs["versions"],
             },
         )
     )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack, cast
 
 import numpy as np
 import xarray as xr
@@ -18,11 +16,9 @@ from neuronsim.calibration.acceptance import SIMULATOR, judge
 from neuronsim.calibration.prediction import firing_rates, spike_time_interval, spike_times
 from neuronsim.errors import InputError
 
-from .campaign.cache import Cache
-from .campaign.scheduler import ENGINES, engine_version
-from .characterize import characterize
+from .campaign.engines import ENGINES
+from .characterize import BenchOptions, characterize
 from .neuron.manifest import Manifest, load_manifest, neurons
-from .neuron.netlist import read_netlist
 from .plans.fresh_stimuli import fresh_plan
 
 FEWEST, DEFAULT = 8, 32
@@ -34,62 +30,44 @@ def verify(
     netlist: str | Path | None = None,
     stimuli: int = DEFAULT,
     seed: int = 0,
-    jobs: int | None = None,
-    engine: str | None = None,
-    timeout_s: float | None = None,
-    trust: bool = False,
-    cache: Cache | bool = True,
-    executor: Executor | None = None,
-    progress: Callable[[int, int], Any] | None = None,
     out: Path | str | None = None,
+    **bench: Unpack[BenchOptions],
 ) -> Verification:
     """Run ``stimuli`` fresh stimuli through the card's netlist and judge its predictions
     (:mod:`neuronsim.artifacts.verification`).
 
     The netlist, its parameters and the engine are those of the card's provenance; ``netlist`` (a manifest, or the name of a
-    neuron) and ``engine`` replace them. The stimuli are drawn from ``seed`` as the plan behind the card drew its own, but from
-    a stream that no plan uses, and lie within the card's ranges. Runs are free of noise and mismatch. The other arguments are
-    those of :func:`circuits.characterize`; with ``out`` the result is also written there.
+    neuron) and ``engine`` (of ``bench``) replace them. The stimuli are drawn from ``seed`` as the plan behind the card drew its
+    own, but from a stream that no plan uses, and lie within the card's ranges. Runs are free of noise and mismatch. ``bench``
+    as for :func:`.characterize`; with ``out`` the result is also written there.
 
     Raises InputError (no such card or manifest, a manifest of another neuron), DataError (a netlist that is missing or that
     ngspice does not take), MissingToolError, OutputError.
     """
-    path = None if isinstance(card, (TTFSCard, RateCard)) else str(card)
-    loaded = card if isinstance(card, (TTFSCard, RateCard)) else ModelCard.load(card)
+    path = None if isinstance(card, ModelCard) else str(card)
+    loaded = cast("TTFSCard | RateCard", card if isinstance(card, ModelCard) else ModelCard.load(card))
     if stimuli < FEWEST:
         raise InputError(
-            f"stimuli = {stimuli} is out of range: at least {FEWEST}, fewer cannot tell a change from chance"
+            f"stimuli = {stimuli} is out of range: at least {FEWEST}, with fewer a change cannot be distinguished from chance"
         )
     if not (isinstance(seed, (int, np.integer)) and seed >= 0):
         raise InputError(f"seed = {seed!r} is out of range: a whole number >= 0")
     manifest = find_manifest(loaded, netlist)
     parameters, notes = _parameters(loaded, manifest)
     origin = loaded.provenance
-    chosen = engine or origin.engine
-    if chosen not in ENGINES:
-        raise InputError(f"the card was made with engine '{chosen}', which is not here: give one of {sorted(ENGINES)}")
-    content = read_netlist(manifest, trust=trust).sha256
-    version = engine_version("ngspice-cli" if executor is not None else chosen)
+    engine = bench.get("engine", origin.engine)
+    if engine not in ENGINES:
+        raise InputError(f"the card was made with engine '{engine}', which is not here: give one of {sorted(ENGINES)}")
+    plan = fresh_plan(loaded, manifest, manifest.checked(parameters)[manifest.time.unit], stimuli)
+    options: BenchOptions = {**bench, "engine": engine}
+    data = characterize(manifest, [plan], seed=int(seed), parameters=parameters, **options)
+    version, content = str(data.attrs["engine_version"]), str(data.attrs["netlist_sha256"])
     if version != origin.engine_version:
         notes.append(f"engine version is {version}, that of the card {origin.engine_version}")
-    unit_s = manifest.checked(parameters)[manifest.time.unit]
-    data = characterize(
-        manifest,
-        [fresh_plan(loaded, manifest, unit_s, stimuli)],
-        seed=int(seed),
-        jobs=jobs,
-        engine=chosen,
-        timeout_s=timeout_s,
-        parameters=parameters,
-        trust=trust,
-        cache=cache,
-        executor=executor,
-        progress=progress,
-    )
     rows, verdict = _judged(loaded, data)
     result = Verification(
         neuron=loaded.neuron,
-        code=loaded.code,
+        code="ttfs" if isinstance(loaded, TTFSCard) else "rate",
         card=path,
         card_digest=loaded.digest,
         card_edited=loaded.edited,
@@ -102,7 +80,7 @@ def verify(
         seed=int(seed),
         stimuli=rows,
         **verdict,
-    )
+    ).signed()
     if out is not None:
         result.save(out)
     return result
@@ -115,14 +93,14 @@ def find_manifest(card: ModelCard, netlist: str | Path | None = None) -> Manifes
     """
     where = str(netlist) if netlist is not None else card.provenance.manifest
     if not where and card.neuron in neurons():
-        where = card.neuron  # a card from before the place was recorded
+        where = card.neuron  # a card that does not say where its netlist lies
     if not where:
         raise InputError(
             f"the card of '{card.neuron}' does not say where its netlist lies: give its manifest with --netlist FILE.toml"
         )
     if netlist is None and where not in neurons() and not Path(where).is_file():
         raise InputError(
-            f"the netlist of the card is gone: there is no manifest at {where}. "
+            f"the netlist of the card is gone: no manifest at {where}. "
             "If it was moved, say where with --netlist FILE.toml"
         )
     manifest = load_manifest(where)

@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
-from ..deck.deck import Job, build
+from ..deck.deck import build
+from ..deck.job import Job
+from ..deck.resolved import Resolved, resolve
 from ..deck.run import Run
 from ..deck.transistors import Transistor
 from ..neuron.manifest import Manifest
 from ..neuron.netlist import Netlist
+from ..ngspice.outcome import Outcome
 from .lead_in import Key, key_of, lead_in_run, settle, shares_lead_in
-from .scheduler import Flow, Result, Task, Urgency
+from .tasks import Flow, Result, Simulation, Urgency
 from .trimming import Trimming, most_counts, needs_trim, trim, trim_run
 
 
 @dataclass(frozen=True, kw_only=True)
 class Simulated:
-    """The ``runs`` as they were simulated, with the trims of their chip, and their ``results`` in that order.
+    """Runs as they were simulated, with the trims of their chip, and their results, by index in the campaign.
 
     ``trimming``: None where nothing is trimmed.
     """
 
     trimming: Trimming | None
-    runs: Sequence[Run]
-    results: Sequence[Result]
+    rows: dict[int, tuple[Resolved, Result[Outcome]]]
 
 
 def groups(manifest: Manifest, runs: Sequence[Run]) -> list[list[int]]:
     """Indices of the runs that share their way up to the first stimulus, in the order of their first."""
-    found: dict[Key, list[int]] = {}
+    members: dict[Key, list[int]] = {}
     for index, run in enumerate(runs):
-        found.setdefault((key_of(run), needs_trim(manifest, run)), []).append(index)
-    return list(found.values())
+        members.setdefault((key_of(run), needs_trim(manifest, run)), []).append(index)
+    return list(members.values())
 
 
 def most_before(manifest: Manifest, netlist: Netlist, run: Run) -> int:
@@ -43,46 +45,45 @@ def most_before(manifest: Manifest, netlist: Netlist, run: Run) -> int:
 def runs_before(manifest: Manifest, netlist: Netlist, run: Run) -> list[Run]:
     """What is simulated for the group of ``run`` besides its runs, one run of each kind."""
     counted = [trim_run(run)] if needs_trim(manifest, run) else []
-    return [*counted, *([lead_in_run(manifest, run)] if shares_lead_in(manifest, netlist) else [])]
+    return [*counted, *([lead_in_run(run)] if shares_lead_in(manifest, netlist) else [])]
 
 
 def simulate(
     manifest: Manifest,
     netlist: Netlist,
-    runs: Sequence[Run],
+    runs: dict[int, Run],
     *,
-    waveforms: Sequence[bool],
-    first: bool,
+    waveforms: Collection[int],
     transistors: Callable[[Run], tuple[Transistor, ...]],
     left_out: Callable[[int], None],
 ) -> Flow[Simulated]:
-    """The flow of one group. ``waveforms``: which of its ``runs`` keep them; ``first``: its first run is that of the campaign.
+    """The flow of one group of runs, by index in the campaign, whose run 0 is its probe. ``waveforms``: runs that keep them.
 
-    ``transistors``: those of a run's deck; ``left_out`` is told of simulations that will not be needed after all.
+    ``transistors``: those of a run's deck; ``left_out`` is called with the number of simulations that turn out not to be needed.
     """
-    trimming = None
+    trimming, first = None, next(iter(runs.values()))
     lead_in = shares_lead_in(manifest, netlist)
-    if needs_trim(manifest, runs[0]):
-        trimming = yield from trim(manifest, netlist, runs[0], transistors)
+    if needs_trim(manifest, first):
+        trimming = yield from trim(manifest, netlist, first, transistors)
         left_out(most_counts(manifest) - trimming.counts)
         if trimming.message:
             left_out(len(runs) + lead_in)
             none = Result(outcome=trimming.outcome, attempts=0, options="default")
-            return Simulated(trimming=trimming, runs=runs, results=[none] * len(runs))
-        runs = [replace(run, parameters=trimming.parameters) for run in runs]
-    settled = (yield from settle(manifest, netlist, runs[0], transistors)) if lead_in else {}
+            return Simulated(trimming=trimming, rows={i: (resolve(manifest, run), none) for i, run in runs.items()})
+        runs = {index: replace(run, parameters=trimming.parameters) for index, run in runs.items()}
+        first = next(iter(runs.values()))
+    settled = (yield from settle(manifest, netlist, first, transistors)) if lead_in else {}
+    resolved = [resolve(manifest, run) for run in runs.values()]
 
-    def task(place: int) -> Task:
-        run, of_run = runs[place], transistors(runs[place])
-        keep = manifest.waveforms.nodes if waveforms[place] else ()
+    def task(index: int, one: Resolved) -> Simulation:
+        of_run = transistors(one.run)
+        keep = manifest.waveforms.nodes if index in waveforms else ()
 
-        def job(*, safer: bool = False) -> Job:
-            start = None if safer else settled or None
-            made = build(manifest, netlist, run, safer=safer, transistors=of_run, settled=start)
-            return replace(made, waveforms=keep)
+        def safer() -> Job:
+            return replace(build(resolve(manifest, one.run, safer=True), netlist, transistors=of_run), waveforms=keep)
 
-        urgency = Urgency.PROBE if first and place == 0 else Urgency.RUN
-        return Task(job=job(), safer=lambda: job(safer=True), urgency=urgency)
+        job = replace(build(one, netlist, transistors=of_run, settled=settled or None), waveforms=keep)
+        return Simulation(job=job, safer=safer, urgency=Urgency.RUN if index else Urgency.PROBE)
 
-    results = yield [task(place) for place in range(len(runs))]
-    return Simulated(trimming=trimming, runs=runs, results=results)
+    results = yield [task(index, one) for index, one in zip(runs, resolved, strict=True)]
+    return Simulated(trimming=trimming, rows=dict(zip(runs, zip(resolved, results, strict=True), strict=True)))

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from ..deck.deck import build
 from ..deck.operating_point import NOMINAL
+from ..deck.resolved import resolve
 from ..deck.run import Run
 from ..deck.transistors import Transistor, transistors_in
 from ..neuron.manifest import Manifest
 from ..neuron.netlist import Netlist
-from .scheduler import listings
+from .engines import listings
 
 
 def transistors_of(
@@ -20,9 +21,9 @@ def transistors_of(
     """What gives the transistors of any of ``runs`` by ngspice's own expansion of one deck of each kind; none off chips."""
     kinds = {_kind(manifest, run): run for run in runs if run.operating.chip is not None}
     drawn = [replace(run, operating=NOMINAL, parameters=_as_drawn(manifest, run)) for run in kinds.values()]
-    listed = listings(engine, [build(manifest, netlist, run).deck for run in drawn]) if drawn else []
-    found = dict(zip(kinds, map(transistors_in, listed), strict=True))
-    return lambda run: found.get(_kind(manifest, run), ())
+    decks = [build(resolve(manifest, run), netlist).deck for run in drawn]
+    known = dict(zip(kinds, map(transistors_in, listings(engine, decks) if decks else ()), strict=True))
+    return lambda run: known.get(_kind(manifest, run), ())
 
 
 def _as_drawn(manifest: Manifest, run: Run) -> dict[str, float]:
@@ -32,4 +33,4 @@ def _as_drawn(manifest: Manifest, run: Run) -> dict[str, float]:
 
 def _kind(manifest: Manifest, run: Run) -> tuple:
     """Runs that agree in this have the same transistors: sizes may depend on parameters, not on weights or times."""
-    return tuple(sorted(_as_drawn(manifest, run).items())), len(run.weights)
+    return tuple(sorted(_as_drawn(manifest, run).items())), len(run.spikes.weights)

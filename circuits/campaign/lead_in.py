@@ -12,12 +12,14 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..deck.deck import IDLE_WEIGHTS, build_lead_in
-from ..deck.run import Run
+from ..deck.deck import build_lead_in
+from ..deck.initial_conditions import IDLE_WEIGHTS
+from ..deck.resolved import resolve
+from ..deck.run import Run, SpikeStimulus
 from ..deck.transistors import Transistor
 from ..neuron.manifest import Manifest
 from ..neuron.netlist import Netlist
-from .scheduler import Flow, Task, Urgency
+from .tasks import Flow, Simulation, Urgency
 
 _HOLDS_MORE = re.compile(r"^\s*[AKLOSTUWYZ]\w*\s", re.IGNORECASE | re.MULTILINE)
 
@@ -25,7 +27,7 @@ Key = tuple
 
 
 def shares_lead_in(manifest: Manifest, netlist: Netlist) -> bool:
-    """Whether the node voltages are all that a run needs to go on from the end of the lead-in."""
+    """Whether the node voltages are all that a run needs to resume from the end of the lead-in."""
     return manifest.time.lead_in > 0 and not _HOLDS_MORE.search(netlist.text)
 
 
@@ -34,21 +36,23 @@ def key_of(run: Run) -> Key:
     return tuple(sorted(run.parameters.items())), run.operating, run.fine
 
 
-def lead_in_run(manifest: Manifest, run: Run) -> Run:
+def lead_in_run(run: Run) -> Run:
     """The run of the lead-in that ``run`` needs: an idle synapse of either sign.
 
     What is inside an idle synapse settles to a voltage that depends on the sign of its weight: its switch holds another
     potential, and started from that of the other sign it would act as an input at time zero.
     """
-    idle = ((), ()) if manifest.synapse is None else ((math.inf,) * 2, IDLE_WEIGHTS)
-    return replace(run, times_s=idle[0], weights=idle[1], weight_errors=(), noise_seed=-1, again_s=math.nan)
+    idle = run.stimulus
+    if isinstance(idle, SpikeStimulus):
+        idle = SpikeStimulus(times_s=(math.inf,) * len(IDLE_WEIGHTS), weights=IDLE_WEIGHTS)
+    return replace(run, stimulus=idle, noise=None, again=None)
 
 
 def settle(
     manifest: Manifest, netlist: Netlist, run: Run, transistors: Callable[[Run], tuple[Transistor, ...]]
 ) -> Flow[dict[str, float]]:
     """Node voltages (V) at the end of the lead-in of ``run``; none where it fails: runs then do the lead-in themselves."""
-    idle = lead_in_run(manifest, run)
-    job = build_lead_in(manifest, netlist, idle, transistors=transistors(idle))
-    (result,) = yield [Task(job=job, safer=lambda: job, urgency=Urgency.LEAD_IN)]
+    idle = lead_in_run(run)
+    job = build_lead_in(resolve(manifest, idle), netlist, transistors=transistors(idle))
+    (result,) = yield [Simulation(job=job, safer=lambda: job, urgency=Urgency.LEAD_IN)]
     return result.outcome.final

@@ -2,7 +2,7 @@
 
 A manifest lists the steps (:class:`.TrimStep`). In each, the oscillators are counted and every trim is corrected until all
 are within tolerance: ln f = k ln trim + constant, k = 1 at first and then as measured from round to round. The trims belong to
-the chip at its operating point and accuracy, as its lead-in does: found once, used by all runs there. A chip that cannot be
+the chip at its operating point and accuracy, as its lead-in does: trimmed once, used by all runs there. A chip that cannot be
 trimmed (an oscillator stands still, a trim leaves its range, the rounds are used up) has a reason.
 """
 
@@ -15,16 +15,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..deck.deck import build_count
+from ..deck.resolved import resolve
 from ..deck.run import Run
 from ..deck.transistors import Transistor
 from ..neuron.manifest import Manifest
 from ..neuron.netlist import Netlist
 from ..neuron.trim_step import TrimStep
 from ..ngspice.outcome import Outcome
-from .scheduler import Flow, Task, Urgency
+from .tasks import Flow, Simulation, Urgency
 
 REASON = "not_trimmed"
-#: what an exponent measured from two nearly equal frequencies may come to
+#: limits of an exponent measured from two nearly equal frequencies
 _EXPONENTS = (0.3, 3.0)
 
 
@@ -61,7 +62,7 @@ class Trimming:
 
     @property
     def outcome(self) -> Outcome:
-        """What a run on a chip that could not be trimmed comes to."""
+        """Outcome of a run on a chip that could not be trimmed."""
         return Outcome(reason=REASON, message=self.message)
 
 
@@ -82,17 +83,7 @@ def needs_trim(manifest: Manifest, run: Run) -> bool:
 
 def trim_run(run: Run) -> Run:
     """The run without inputs in which the oscillators of the chip of ``run`` are counted."""
-    return replace(
-        run,
-        plan="trim",
-        trial=0,
-        times_s=(),
-        weights=(),
-        weight_errors=(),
-        noise_seed=-1,
-        current_a=0.0,
-        again_s=math.nan,
-    )
+    return replace(run, plan="trim", trial=0, stimulus=run.stimulus.silent(), noise=None, again=None)
 
 
 def most_counts(manifest: Manifest) -> int:
@@ -108,8 +99,8 @@ def trim(
 
     def count(step: TrimStep, run: Run, of_run: tuple[Transistor, ...]) -> Flow[Outcome]:
         chip.counts += 1
-        job = build_count(manifest, netlist, run, step, transistors=of_run)
-        (result,) = yield [Task(job=job, safer=lambda: job, urgency=Urgency.TRIM)]
+        job = build_count(resolve(manifest, run), netlist, step, transistors=of_run)
+        (result,) = yield [Simulation(job=job, safer=lambda: job, urgency=Urgency.TRIM)]
         return result.outcome
 
     for number, step in enumerate(manifest.trim):
@@ -138,10 +129,10 @@ def _value(step: TrimStep, outcome: Outcome, node: str) -> tuple[float, float]:
 
 
 def _count(step: TrimStep, trims: list[Trim], outcome: Outcome, goal: Outcome) -> str:
-    """Enter what was counted; why it is of no use, or nothing."""
-    for who, said in (("the circuit without mismatch", goal), ("the chip", outcome)):
-        if said.reason:
-            return f"{who} could not be counted: {said.reason} {said.message}".strip()
+    """Enter the counts. Returns why they cannot be used, or nothing."""
+    for who, counted in (("the circuit without mismatch", goal), ("the chip", outcome)):
+        if counted.reason:
+            return f"{who} could not be counted: {counted.reason} {counted.message}".strip()
     for trim in trims:
         node = step.count[trim.name]
         hz, value = _value(step, outcome, node)
@@ -169,35 +160,3 @@ def _used_up(step: TrimStep, trims: list[Trim]) -> str:
         f"after {step.rounds} rounds {worst.name} leaves {step.count[worst.name]} {worst.errors[-1]:+.2g} off, "
         f"tolerance {step.tolerance:g}"
     )
-
-
-def columns_of(manifest: Manifest, trimmed: Sequence[Trimming]) -> dict[str, tuple]:
-    """Variables of the dataset: ``trim_<column>`` over the dimension trim, one row per chip, step and trim."""
-    table: dict[str, list] = {}
-    for chip in trimmed:
-        at = chip.run.operating
-        values = at.supply_values(manifest, manifest.checked(chip.run.parameters))
-        supply = next(iter(manifest.energy.supplies.values())) if manifest.energy else ""
-        for trim in chip.trims:
-            row = {
-                "status": "failed" if chip.message else "ok",
-                "reason": REASON if chip.message else "",
-                "message": chip.message,
-                "chip": at.chip.number if at.chip else -1,
-                "chip_seed": at.chip.seed if at.chip else -1,
-                "corner": at.corner or "",
-                "temperature_c": at.temperature_c,
-                "supply_v": values.get(supply, math.nan),
-                "fine": chip.run.fine,
-                "step": trim.step,
-                "name": trim.name,
-                "value": trim.values[len(trim.errors) - 1] if trim.errors else math.nan,
-                "frequency_before_hz": trim.frequencies_hz[0] if trim.errors else math.nan,
-                "frequency_after_hz": trim.frequencies_hz[-1] if trim.errors else math.nan,
-                "error_before": trim.errors[0] if trim.errors else math.nan,
-                "error_after": trim.errors[-1] if trim.errors else math.nan,
-                "rounds": len(trim.errors),
-            }
-            for name, value in row.items():
-                table.setdefault(name, []).append(value)
-    return {f"trim_{name}": (("trim",), np.array(values)) for name, values in table.items()}

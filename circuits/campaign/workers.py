@@ -40,7 +40,7 @@ class Lost:
 class Workers(Generic[Tag]):
     """``jobs`` local processes, each killed at the timeout of its call and replaced, also after ``most_calls``; or ``executor``.
 
-    A context manager: at its end no call goes on in a local process, and those that wait in ``executor`` are canceled. A second
+    A context manager: at its end no call runs in a local process, and those that wait in ``executor`` are canceled. A second
     Ctrl-C is raised at once.
     """
 

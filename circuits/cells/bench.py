@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from neuronsim.errors import DataError
+from neuronsim.schema import Part
 
 from ..neuron.manifest import netlist_folder
 from ..neuron.netlist import model_text
@@ -20,14 +21,16 @@ from ..ngspice.command_line import ngspice, read_raw
 from ..ngspice.outcome import first_complaint
 
 
-class Condition(BaseModel):
+class Condition(Part):
     """Process corner, temperature in degrees Celsius and supply in volts of a cell; ``process``: its name in netlists/models."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     process: str = "generic65"
     corner: str = "tt"
     temperature_c: float = Field(default=27.0, ge=-55, le=175)
     supply_v: float = Field(default=1.0, gt=0, le=10)
+
+
+NOMINAL = Condition()
 
 
 def models(condition: Condition) -> str:

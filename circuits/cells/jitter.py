@@ -28,7 +28,7 @@ from neuronsim.errors import DataError, InputError
 
 from ..deck.pwl import samples
 from ..ngspice.waveform_measures import crossings
-from .bench import Condition, simulate
+from .bench import NOMINAL, Condition, simulate
 
 _START_CYCLES = 4
 
@@ -62,7 +62,7 @@ def noise_sources(
     bias_a: float = 8e-6,
     resistance_ohm: float | None = None,
     gamma: float = 2 / 3,
-    condition: Condition | None = None,
+    condition: Condition = NOMINAL,
 ) -> NoiseSources:
     """Densities of the ring VCO's noise from the transconductances at its operating point.
 
@@ -72,15 +72,14 @@ def noise_sources(
     for name, value in (("bias_a", bias_a), ("gamma", gamma), ("resistance_ohm", resistance_ohm)):
         if value is not None and not value > 0:
             raise InputError(f"{name} = {value} must be positive")
-    condition = condition or Condition()
     lines = [
         f"Ibias vdd vc {bias_a:.9g}",
         # reset holds the ring still: the bias branch has a proper operating point
         "Xvco vc vdd a b c vdd ring_vco",
     ]
     save = ["@m.xvco.xdiode.m1[gm]", "@m.xvco.xload.m1[gm]"]
-    found = simulate(("ring_vco",), lines, condition=condition, save=save, analysis=".op")
-    gm_n, gm_p = (float(np.abs(found[name][0])) for name in save)
+    vectors = simulate(("ring_vco",), lines, condition=condition, save=save, analysis=".op")
+    gm_n, gm_p = (float(np.abs(vectors[name][0])) for name in save)
     thermal = 4 * Boltzmann * (condition.temperature_c + 273.15)
     n, p = thermal * gamma * gm_n, thermal * gamma * gm_p
     return NoiseSources(
@@ -103,7 +102,7 @@ def noisy_edges(
     period_s: float = 2.6e-9,
     sample_s: float = 100e-12,
     step_s: float = 50e-12,
-    condition: Condition | None = None,
+    condition: Condition = NOMINAL,
 ) -> NoisyEdges:
     """Simulate ``oscillators`` ring VCOs side by side for ``cycles`` periods, each under noise of its own.
 
@@ -117,7 +116,6 @@ def noisy_edges(
             f"oscillators = {oscillators}, cycles = {cycles}, power = {power}, step_s = {step_s}, sample_s = {sample_s}: "
             "at least 1 oscillator and 2 cycles, power at least 0 and 0 < step_s <= sample_s are needed"
         )
-    condition = condition or Condition()
     sources = noise_sources(bias_a=bias_a, resistance_ohm=resistance_ohm, gamma=gamma, condition=condition)
     stop_s = (_START_CYCLES + cycles) * period_s
     times = np.arange(0.0, stop_s + sample_s, sample_s)

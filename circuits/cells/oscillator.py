@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from neuronsim.errors import InputError
 
 from ..ngspice.waveform_measures import crossings
-from .bench import Condition, simulate
+from .bench import NOMINAL, Condition, simulate
 
 _CYCLES = 8  # of the slowest point, after the start
 
@@ -25,16 +25,11 @@ class TuningCurve:
     control_v: NDArray[np.float64]
     supply_a: NDArray[np.float64]
 
-    @property
-    def gain_hz_per_a(self) -> NDArray[np.float64]:
-        """Slope of the curve."""
-        return np.gradient(self.frequency_hz, self.current_a)
-
 
 def tuning_curve(
     currents_a: Sequence[float] = (5e-6, 7e-6, 8e-6, 9e-6, 12e-6),
     *,
-    condition: Condition | None = None,
+    condition: Condition = NOMINAL,
     hz_per_a: float = 50e12,
     step_s: float = 50e-12,
 ) -> TuningCurve:
@@ -46,7 +41,6 @@ def tuning_curve(
     current = np.asarray(currents_a, dtype=float)
     if current.ndim != 1 or current.size < 2 or current[0] <= 0 or (np.diff(current) <= 0).any():
         raise InputError(f"currents = {list(currents_a)} must be at least two rising positive currents in amperes")
-    condition = condition or Condition()
     lines, save = [], []
     for i, value in enumerate(current):
         lines += [

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .bench import Condition, simulate
+from .bench import NOMINAL, Condition, simulate
 
 FULL_SCALE = 15
 
 
 @dataclass(frozen=True, kw_only=True)
 class SynapseLevels:
-    """Current into the summing node by code -15 to 15, shape (31,), and into it while no spike is there (``idle_a``).
+    """Current into the summing node by code -15 to 15, shape (31,), and into it without a spike (``idle_a``).
 
     INL and DNL are in steps. Sourcing and sinking steps differ by (VDD - V_sum)/V_sum, so each sign has its own
     straight line through code 0 and its full scale.
@@ -41,13 +41,12 @@ class SynapseLevels:
 
 
 def synapse_levels(
-    *, summing_node_v: float = 0.5, r_lsb: float = 12e6, condition: Condition | None = None
+    *, summing_node_v: float = 0.5, r_lsb: float = 12e6, condition: Condition = NOMINAL
 ) -> SynapseLevels:
     """Operating-point currents of one synapse per code with its summing node held at ``summing_node_v``.
 
     Raises DataError when ngspice gives no result.
     """
-    condition = condition or Condition()
     code = np.arange(-FULL_SCALE, FULL_SCALE + 1)
     lines = [f"Von on 0 {condition.supply_v:.9g}", "Voff off 0 0"]
     save = []
@@ -59,6 +58,6 @@ def synapse_levels(
                 f"vdd_v={condition.supply_v:.9g}",
             ]
             save.append(f"i(v{line}{i})")
-    found = simulate(("synapse",), lines, condition=condition, save=save, analysis=".op")
-    current = {line: np.array([found[f"v{line}{i}#branch"][0] for i in range(code.size)]) for line in ("on", "off")}
+    vectors = simulate(("synapse",), lines, condition=condition, save=save, analysis=".op")
+    current = {line: np.array([vectors[f"v{line}{i}#branch"][0] for i in range(code.size)]) for line in ("on", "off")}
     return SynapseLevels(code=code, current_a=current["on"], idle_a=current["off"])

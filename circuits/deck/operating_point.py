@@ -16,9 +16,10 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from neuronsim.errors import InputError
+from neuronsim.schema import Part
 
 from ..neuron.manifest import Manifest
 from .transistors import Transistor
@@ -26,14 +27,13 @@ from .transistors import Transistor
 NOMINAL_C = 27.0
 
 
-class Chip(BaseModel):
+class Chip(Part):
     """One chip: ``number`` of the lot drawn from ``seed``. Each transistor's threshold shift is frozen by its name.
 
     A shift depends on seed, number and the transistor's name only, so a longer netlist or another stimulus leaves the
     shifts of the transistors that were there before as they are.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     seed: int = Field(ge=0)
     number: int = Field(ge=0)
 
@@ -42,7 +42,7 @@ class Chip(BaseModel):
 
         Raises InputError when the manifest's process has no mismatch law for any of the transistors.
         """
-        laws = manifest.process_or_refuse("a chip").mismatch
+        laws = manifest.required_process("a chip").mismatch
         shifts = {}
         for transistor in transistors:
             law = laws.get(transistor.model)
@@ -61,28 +61,15 @@ def _standard_normal(seed: int, number: int, name: str) -> float:
     return np.random.default_rng([seed, number, zlib.crc32(name.encode())]).standard_normal()
 
 
-class OperatingPoint(BaseModel):
+class OperatingPoint(Part):
     """Corner of the manifest's process (None: the models as they are), temperature in degrees Celsius, supply in volts
     (None: as the manifest says; all supplies are scaled alike), and chip (None: no mismatch).
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     corner: str | None = None
     temperature_c: float = Field(default=NOMINAL_C, ge=-55, le=175)
     supply_v: float | None = Field(default=None, gt=0, le=10)
     chip: Chip | None = None
-
-    def corner_values(self, manifest: Manifest) -> dict[str, float]:
-        """Global parameters of the corner. Raises InputError for a corner that the process does not have."""
-        if self.corner is None:
-            return {}
-        return manifest.process_or_refuse(f"corner '{self.corner}'").corner(self.corner)
-
-    def library_sections(self, manifest: Manifest) -> dict[str, str]:
-        """Sections of a model library that others replace at the corner. Raises InputError as :meth:`corner_values`."""
-        if self.corner is None:
-            return {}
-        return manifest.process_or_refuse(f"corner '{self.corner}'").library_sections(self.corner)
 
     def supply_values(self, manifest: Manifest, values: dict[str, float]) -> dict[str, float]:
         """``values`` with every supply parameter scaled so that the first one is ``supply_v``.

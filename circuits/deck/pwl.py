@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -25,7 +24,7 @@ def step(time_s: float, edge_s: float, low_v: float, high_v: float) -> str:
 
 
 def pulse(
-    time_s: float, edge_s: float, width_s: float, low_v: float, high_v: float, *, again_s: float = math.nan
+    time_s: float, edge_s: float, width_s: float, low_v: float, high_v: float, *, again_s: float | None = None
 ) -> str:
     """A pulse of area width_s * (high_v - low_v) centered on ``time_s``, with ``again_s`` another one that much later.
     Silent (inf): constant low."""
@@ -34,7 +33,7 @@ def pulse(
     rise = max(time_s - width_s / 2, edge_s)
     half = edge_s / 2
     points = [(0.0, low_v)]
-    for start in (rise, rise + again_s) if math.isfinite(again_s) else (rise,):
+    for start in (rise,) if again_s is None else (rise, rise + again_s):
         fall = start + width_s
         points += [(start - half, low_v), (start + half, high_v), (fall - half, high_v), (fall + half, low_v)]
     return _points(points)

@@ -24,17 +24,11 @@ class Transistor:
 
 def transistors_in(listing: Iterable[str]) -> tuple[Transistor, ...]:
     """The MOSFETs of an expanded listing that give their width and length, sorted by name."""
-    found = []
-    for line in listing:
-        match = _LINE.match(line)
-        sizes = {key.lower(): number(value) for key, value in _SIZE.findall(match[3])} if match else {}
-        if match and sizes.get("w") and sizes.get("l"):
-            found.append(
-                Transistor(
-                    name=match[1].lower(),
-                    model=match[2].lower(),
-                    width_m=sizes["w"] or 0.0,
-                    length_m=sizes["l"] or 0.0,
-                )
-            )
-    return tuple(sorted(found, key=lambda transistor: transistor.name))
+    transistors = []
+    for match in filter(None, map(_LINE.match, listing)):
+        sizes = {key.lower(): number(value) for key, value in _SIZE.findall(match[3])}
+        width_m, length_m = sizes.get("w"), sizes.get("l")
+        if width_m and length_m:
+            name, model = match[1].lower(), match[2].lower()
+            transistors.append(Transistor(name=name, model=model, width_m=width_m, length_m=length_m))
+    return tuple(sorted(transistors, key=lambda transistor: transistor.name))

@@ -42,16 +42,16 @@ def locate(reference: str) -> Path:
     """
     distribution, path = _split(reference)
     try:
-        found = importlib.metadata.distribution(distribution)
+        installed = importlib.metadata.distribution(distribution)
     except importlib.metadata.PackageNotFoundError:
         extra = _EXTRAS.get(distribution)
         how = f"pip install 'neuronsim[{extra}]'" if extra else f"pip install {distribution}"
         raise MissingToolError(f"the models of the package {distribution} are not installed: {how}") from None
-    for file in found.files or ():
+    for file in installed.files or ():
         if file.as_posix() == path and ".." not in file.parts:
             return Path(str(file.locate()))
-    near = [file.as_posix() for file in found.files or () if file.suffix not in (".py", ".pyc")]
-    raise InputError(f"{distribution} {found.version} did not install a file {path}.{suggest(path, near)}")
+    near = [file.as_posix() for file in installed.files or () if file.suffix not in (".py", ".pyc")]
+    raise InputError(f"{distribution} {installed.version} did not install a file {path}.{suggest(path, near)}")
 
 
 def versions(references: Iterable[str]) -> dict[str, str]:
@@ -73,18 +73,18 @@ def _sections(path: Path) -> dict[str, tuple[str, ...]]:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error}") from None
-    found: dict[str, tuple[str, ...]] = {}
+    sections: dict[str, tuple[str, ...]] = {}
     name, body = "", []
     for line in lines:
         start = _SECTION.match(line)
         if start and not name:
             name, body = start[1].lower(), []
         elif name and _END.match(line):
-            found.setdefault(name, tuple(body))
+            sections.setdefault(name, tuple(body))
             name = ""
         elif name and line.strip() and not line.lstrip().startswith("*"):
             body.append(line.rstrip())
-    return found
+    return sections
 
 
 def section(reference: str, name: str) -> list[str]:

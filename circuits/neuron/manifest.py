@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib.resources
-import tomllib
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
 from neuronsim.errors import DataError, InputError, suggest
+from neuronsim.schema import Part
 
 from .manifest_sections import (
     Cells,
@@ -24,14 +24,14 @@ from .manifest_sections import (
     Time,
     Validity,
     Waveforms,
-    _Part,
 )
 from .process import Process, load_process
 from .schematic import Schematic
+from .toml_file import first_problem, read_toml
 from .trim_step import TrimStep
 
 
-class Manifest(_Part):
+class Manifest(Part):
     """One neuron. See netlists/README.md for how to write one.
 
     ``variant_of``: the neuron that this one is in another process; a family of levels (circuits.comparison) leaves it out.
@@ -77,50 +77,45 @@ class Manifest(_Part):
             raise ValueError('code = "rate" needs [validity] current_a = [lowest, highest]')
         if self.code == "rate" and (self.synapse is not None or self.stimulus.kind != "current"):
             raise ValueError('code = "rate" needs stimulus kind = "current" and no [synapse]')
-        ports = [
-            ("stimulus.port", self.stimulus.port),
-            ("stimulus.reset", self.stimulus.reset),
-            ("stimulus.threshold", self.stimulus.threshold),
-            ("spike.node", self.spike.node),
-        ]
-        ports += [("spike.reference", self.spike.reference)]
-        ports += [("waveforms.nodes", node) for node in self.waveforms.nodes]
-        ports += [("energy.supplies", port) for port in (self.energy.supplies if self.energy else ())]
-        ports += [("synapse.output", self.synapse.output)] if self.synapse else []
-        ports += [("noise.port", port) for port in self.noise_ports]
-        ports += [("trim.hold", port) for step in self.trim for port in step.hold]
-        for field, port in ports:
+        known = self.all_parameters()
+        for field, port in self._named_ports():
             if port is not None and port not in self.ports:
                 raise ValueError(f"{field} = '{port}' is not one of the ports {list(self.ports)}")
-        known = self.all_parameters()
-        names = [
-            ("time.unit", self.time.unit),
-            ("time.carrier", self.time.carrier),
-            ("stimulus.width", self.stimulus.width),
-            ("stimulus.high_v", self.stimulus.high_v if isinstance(self.stimulus.high_v, str) else None),
-        ]
-        names += [("synapse.shares", name) for name in (self.synapse.shares if self.synapse else ())]
-        names += [("energy.supplies", name) for name in (self.energy.supplies.values() if self.energy else ())]
-        if self.cells.oscillator:
-            names += [("cells.oscillator.bias", self.cells.oscillator.bias)]
-            names += [("cells.oscillator.pull", self.cells.oscillator.pull)]
-        if isinstance(self.noise, CurrentNoise):
-            names += [("noise.density", self.noise.density), ("noise.memory", self.noise.memory)]
-        if isinstance(self.noise, PhaseNoise):
-            names += [
-                ("noise.carrier", self.noise.carrier),
-                ("noise.kappa", self.noise.kappa),
-                ("noise.lead", self.noise.lead),
-            ]
         if self.trim and not (self.energy and self.energy.supplies):
             raise ValueError("[[trim]] needs [energy] supplies: held voltages are fractions of the first")
         for name in self.trims:
             if name not in self.parameters:
                 raise ValueError(f"trim.count = '{name}' is not one of [parameters] {sorted(self.parameters)}")
-        for field, name in names:
+        for field, name in self._named_parameters():
             if name is not None and name not in known:
                 raise ValueError(f"{field} = '{name}' is not one of the parameters {sorted(known)}")
         return self
+
+    def _named_ports(self) -> list[tuple[str, str | None]]:
+        """(field, port) wherever a section names a port."""
+        return [
+            *((f"stimulus.{name}", getattr(self.stimulus, name)) for name in ("port", "reset", "threshold")),
+            *((f"spike.{name}", getattr(self.spike, name)) for name in ("node", "reference")),
+            *(("waveforms.nodes", node) for node in self.waveforms.nodes),
+            *(("energy.supplies", port) for port in (self.energy.supplies if self.energy else ())),
+            ("synapse.output", self.synapse.output if self.synapse else None),
+            *(("noise.port", port) for port in self.noise_ports),
+            *(("trim.hold", port) for step in self.trim for port in step.hold),
+        ]
+
+    def _named_parameters(self) -> list[tuple[str, str | None]]:
+        """(field, parameter) wherever a section names a parameter."""
+        high_v, oscillator = self.stimulus.high_v, self.cells.oscillator
+        noise = {} if self.noise is None else self.noise.model_dump(exclude={"port"})
+        return [
+            *((f"time.{name}", getattr(self.time, name)) for name in ("unit", "carrier")),
+            ("stimulus.width", self.stimulus.width),
+            ("stimulus.high_v", high_v if isinstance(high_v, str) else None),
+            *(("synapse.shares", name) for name in (self.synapse.shares if self.synapse else ())),
+            *(("energy.supplies", name) for name in (self.energy.supplies.values() if self.energy else ())),
+            *((f"cells.oscillator.{n}", getattr(oscillator, n)) for n in ("bias", "pull") if oscillator),
+            *((f"noise.{field}", name) for field, name in noise.items()),
+        ]
 
     @property
     def noise_ports(self) -> tuple[str, ...]:
@@ -134,12 +129,12 @@ class Manifest(_Part):
         """Parameters that trimming sets; empty without [[trim]]."""
         return tuple(dict.fromkeys(name for step in self.trim for name in step.count))
 
-    def process_or_refuse(self, wish: str) -> Process:
-        """The process named by ``process``. Raises InputError when there is none and ``wish`` needs one, DataError
+    def required_process(self, purpose: str) -> Process:
+        """The process named by ``process``. Raises InputError when there is none and ``purpose`` needs one, DataError
         when its file is missing or wrong."""
         if self.process is None:
             raise InputError(
-                f"{self.name} has no 'process' in its manifest, so it cannot be run at {wish}: "
+                f"{self.name} has no 'process' in its manifest, so it cannot be run at {purpose}: "
                 "name the TOML file with its corners and mismatch (see netlists/README.md)"
             )
         return load_process(self.folder / self.process)
@@ -204,19 +199,12 @@ def load_manifest(neuron: str | Path) -> Manifest:
             raise InputError(f"no manifest at {path}")
     else:
         raise InputError(f"unknown neuron '{text}'.{suggest(text, known)} Or give the path of a manifest (.toml).")
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not valid TOML: {error}") from None
+    raw = read_toml(path)
     for field in ("folder", "file"):
         if field in raw:
             raise DataError(f"{path}: field '{field}' is not known")
     try:
-        manifest = Manifest.model_validate({**raw, "folder": path.resolve().parent, "file": path.name})
+        return Manifest.model_validate({**raw, "folder": path.resolve().parent, "file": path.name})
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "manifest"
-        known_fields = Manifest.model_fields
-        hint = suggest(where, known_fields) if first["type"] == "extra_forbidden" and len(first["loc"]) == 1 else ""
-        raise DataError(f"{path}: {where}: {first['msg']}.{hint}") from None
-    return manifest
+        field, problem = first_problem(error, Manifest.model_fields)
+        raise DataError(f"{path}: {field or 'manifest'}: {problem}") from None

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from neuronsim.schema import Part
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Parameter(_Part):
+class Parameter(Part):
     """A number of the netlist or of the bench, in SI units, with its legal range and its mismatch.
 
     ``sigma`` is the standard deviation of one chip's value: relative to the default, or absolute (in ``unit``) when
@@ -51,7 +49,7 @@ class Parameter(_Part):
         return None
 
 
-class Synapse(_Part):
+class Synapse(Part):
     """Subcircuit of one input: its ports, the parameter that holds the weight, and those it shares with the neuron.
 
     ``supply``: name of the voltage source inside it that feeds it at the first supply's voltage; its energy is counted.
@@ -65,7 +63,7 @@ class Synapse(_Part):
     supply: str | None = None
 
 
-class Stimulus(_Part):
+class Stimulus(Part):
     """How an input reaches the circuit.
 
     step: the line goes from low_v to high_v at the spike time and stays; pulse: it is high for ``width`` (name of a
@@ -94,7 +92,7 @@ class Stimulus(_Part):
         return self
 
 
-class Spike(_Part):
+class Spike(Part):
     """When the neuron counts as firing: ``node`` crosses ``level_v``, or the node ``reference``."""
 
     node: str
@@ -109,7 +107,7 @@ class Spike(_Part):
         return self
 
 
-class Time(_Part):
+class Time(Part):
     """Time scale of the runs: ``unit`` names a parameter in seconds; steps per unit and, with a carrier, per cycle.
 
     ``lead_in``: units simulated before time zero with the reset port high, for circuits that must settle (lock) first.
@@ -128,7 +126,7 @@ class Time(_Part):
         return self
 
 
-class PhaseNoise(_Part):
+class PhaseNoise(Part):
     """White frequency noise of VCO3 and VCO4 at ``port``, computed from three parameters (see
     neuronsim.circuits.deck.white_noise)."""
 
@@ -138,7 +136,7 @@ class PhaseNoise(_Part):
     lead: str
 
 
-class CurrentNoise(_Part):
+class CurrentNoise(Part):
     """White current noise into ``port``, or independent noise into each of several.
 
     ``density`` names a parameter: square root of the one-sided power spectral density, in A/sqrt(Hz). ``memory`` names a
@@ -151,19 +149,19 @@ class CurrentNoise(_Part):
     memory: str | None = None
 
 
-class Waveforms(_Part):
+class Waveforms(Part):
     """Nodes worth looking at."""
 
     nodes: tuple[str, ...]
 
 
-class Energy(_Part):
+class Energy(Part):
     """Supply ports and the parameter that holds their voltage; energy is the integral of v * i over the run."""
 
     supplies: dict[str, str]
 
 
-class OscillatorCell(_Part):
+class OscillatorCell(Part):
     """The ring VCO of a neuron: parameters that hold its control current at rest and the resistor ``pull`` from the phase
     detector to its control node, which sets the lock range.
     """
@@ -173,7 +171,7 @@ class OscillatorCell(_Part):
     pull: str
 
 
-class SynapseCell(_Part):
+class SynapseCell(Part):
     """The digital synapse: resistance of its smallest conductance (ohm), and the voltage of the node it feeds."""
 
     cell: Literal["switched_resistor_synapse"] = "switched_resistor_synapse"
@@ -181,14 +179,14 @@ class SynapseCell(_Part):
     summing_node_v: float = 0.5
 
 
-class Cells(_Part):
+class Cells(Part):
     """Cells of netlists/cells that the neuron is built of, for the plans that measure them alone."""
 
     oscillator: OscillatorCell | None = None
     synapse: SynapseCell | None = None
 
 
-class ErrorTerm(_Part):
+class ErrorTerm(Part):
     """One cause of the distance between the circuit and its equation, measured by changing it alone.
 
     ``membrane``: rms in thresholds, before the spike; ``spike_time_s``: rms in seconds; ``evidence``: what was compared with
@@ -202,7 +200,7 @@ class ErrorTerm(_Part):
     mended: bool = False
 
 
-class Validity(_Part):
+class Validity(Part):
     """Where the circuit does what its equation says; plans stay inside, except those that measure the edge.
 
     summed_weight: largest sum of decayed weights (phase error of the detector) in unit weights; lowest_membrane: in

@@ -15,17 +15,8 @@ from . import foundry_library as library
 from .manifest import Manifest, netlist_folder
 
 _UNITS = {
-    "t": 1e12,
-    "g": 1e9,
-    "meg": 1e6,
-    "k": 1e3,
-    "m": 1e-3,
-    "u": 1e-6,
-    "n": 1e-9,
-    "p": 1e-12,
-    "f": 1e-15,
-    "a": 1e-18,
-}
+    "t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15, "a": 1e-18,
+}  # fmt: skip
 _NUMBER = re.compile(r"^([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(meg|[tgkmunpfa])?[a-z]*$", re.IGNORECASE)
 _LIBRARY = re.compile(rf"^\.lib ({library.PREFIX}\S+) (\S+)$", re.MULTILINE)
 _INCLUDE = re.compile(r"^\s*\.(include|inc|lib)\s+(\"[^\"]+\"|'[^']+'|\S+)\s*(\S+)?\s*$", re.IGNORECASE)
@@ -36,7 +27,7 @@ class Netlist:
     """Text of a neuron's netlist with its includes in place and without comments, a digest of it with comments, and (ports,
     parameters) of each subcircuit.
 
-    Ports are in the order of the ``.subckt`` line; names are in lower case, as SPICE does not tell case. Sections of model
+    Ports are in the order of the ``.subckt`` line; names are in lower case, as SPICE ignores case. Sections of model
     libraries in installed packages (see neuronsim.circuits.neuron.foundry_library) stand in ``text`` as the lines that name them.
     """
 
@@ -172,7 +163,7 @@ def _subcircuits(lines: list[str], path: Path) -> dict[str, tuple[list[str], set
             joined[-1] += " " + line[1:]
         else:
             joined.append(line)
-    found: dict[str, tuple[list[str], set[str]]] = {}
+    subcircuits: dict[str, tuple[list[str], set[str]]] = {}
     open_names: list[str] = []
     for line in joined:
         words = re.sub(r"\s*=\s*", "=", line).split()
@@ -184,7 +175,7 @@ def _subcircuits(lines: list[str], path: Path) -> dict[str, tuple[list[str], set
                 raise DataError(f"{path}: does not parse: '{line.strip()}' has no name or no ports")
             ports = [word.lower() for word in words[2:] if "=" not in word and word.lower() != "params:"]
             parameters = {word.split("=")[0].lower() for word in words[2:] if "=" in word}
-            found[words[1].lower()] = (ports, parameters)
+            subcircuits[words[1].lower()] = (ports, parameters)
             open_names.append(words[1].lower())
         elif card == ".ends":
             if not open_names:
@@ -192,7 +183,7 @@ def _subcircuits(lines: list[str], path: Path) -> dict[str, tuple[list[str], set
             open_names.pop()
     if open_names:
         raise DataError(f"{path}: does not parse: subcircuit '{open_names[-1]}' is never closed with .ends")
-    return found
+    return subcircuits
 
 
 def read_netlist(manifest: Manifest, *, trust: bool = False) -> Netlist:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from neuronsim.errors import DataError, InputError, suggest
+from neuronsim.schema import Part
+
+from .toml_file import first_problem, read_toml
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Pelgrom(_Part):
+class Pelgrom(Part):
     """Threshold mismatch of one transistor model: sigma(V_t1 - V_t2) = a_vt/sqrt(W L) for a neighboring equal pair.
 
     a_vt in V m (3 mV um is 3e-9). Pelgrom, Duinmaijer and Welbers, Matching properties of MOS transistors, JSSC 1989.
@@ -42,7 +40,7 @@ class Pelgrom(_Part):
         return self.a_vt / math.sqrt(2.0 * width * length)
 
 
-class Process(_Part):
+class Process(Part):
     """Corners (name -> global parameters of the model file) and mismatch (model name -> law).
 
     ``sections``: for models from a library, corner -> section that the model file names -> section that replaces it.
@@ -75,19 +73,16 @@ class Process(_Part):
 
 def load_process(path: Path) -> Process:
     """Read a process file. Raises DataError naming the file and the field."""
-    try:
-        return _parsed(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"process file {path} does not exist: correct 'process' in the manifest") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not valid TOML: {error}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "process"
-        raise DataError(f"{path}: {where}: {first['msg']}.") from None
+    if not path.is_file():
+        raise DataError(f"process file {path} does not exist: correct 'process' in the manifest")
+    return _read(path, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=8)
-def _parsed(text: str) -> Process:
+def _read(path: Path, changed_ns: int) -> Process:
     """Asked of every run of a campaign, and the same for all of them."""
-    return Process.model_validate(tomllib.loads(text))
+    try:
+        return Process.model_validate(read_toml(path))
+    except ValidationError as error:
+        field, problem = first_problem(error, Process.model_fields)
+        raise DataError(f"{path}: {field or 'process'}: {problem}") from None

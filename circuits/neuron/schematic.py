@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from neuronsim.schema import Part
 
 
-class Schematic(BaseModel):
+class Schematic(Part):
     """``blocks``: name -> (column, row), row 0 on top; a name among the ports is drawn as a pin, others as boxes.
 
     ``wires``: "A -> B" or "A -> B: label", each an arrow.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     blocks: dict[str, tuple[float, float]] = Field(min_length=2)
     wires: tuple[str, ...]
@@ -28,11 +28,11 @@ class Schematic(BaseModel):
 
     def edges(self) -> list[tuple[str, str, str]]:
         """(from, to, label) of every wire. Raises ValueError for one without an arrow."""
-        found = []
+        edges = []
         for wire in self.wires:
             ends, _, label = wire.partition(":")
             first, arrow, last = ends.partition("->")
             if not arrow:
                 raise ValueError(f"wire '{wire}' is not 'A -> B' or 'A -> B: label'")
-            found.append((first.strip(), last.strip(), label.strip()))
-        return found
+            edges.append((first.strip(), last.strip(), label.strip()))
+        return edges

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from neuronsim.schema import Part
 
 
-class TrimStep(BaseModel):
+class TrimStep(Part):
     """Oscillators that are counted while some ports are held, and the parameter that trims each.
 
     count: parameter -> node of the neuron's subcircuit (or port); a larger parameter makes it faster. The goal is what the
@@ -17,7 +19,6 @@ class TrimStep(BaseModel):
     simulated before and while counting. tolerance: relative; rounds: at most, the first of which counts the chip as it is.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     count: dict[str, str] = Field(min_length=1)
     against: str | None = None
     hold: dict[str, float] = Field(default_factory=dict)

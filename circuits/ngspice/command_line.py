@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from neuronsim.errors import MissingToolError
 
-from ..deck.deck import Job
+from ..deck.job import Job
 from .outcome import Outcome, failed, measured, reason_of
 
 NAME = "ngspice-cli"
@@ -29,9 +29,9 @@ def version() -> str:
     """Version of the ``ngspice`` command. Raises MissingToolError when there is none."""
     path = shutil.which("ngspice")
     if path is None:
-        raise MissingToolError(f"the command 'ngspice' is not there: {HOW_TO_INSTALL}")
-    shown = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=30).stdout
-    match = re.search(r"ngspice-(\S+)", shown)
+        raise MissingToolError(f"the command 'ngspice' is missing: {HOW_TO_INSTALL}")
+    printed = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=30).stdout
+    match = re.search(r"ngspice-(\S+)", printed)
     return match[1] if match else "unknown"
 
 
@@ -78,13 +78,13 @@ def ngspice(folder: str, arguments: list[str], timeout_s: float | None) -> subpr
             text=True,
             errors="replace",
             cwd=folder,
-            # -D num_threads comes too late for BSIM4 in ngspice 39, which asks for two threads: the limit holds
+            # -D num_threads comes too late for BSIM4 in ngspice 39, which starts two threads: OMP_THREAD_LIMIT holds
             env={**os.environ, "HOME": folder, "OMP_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1"},
             timeout=timeout_s,
             check=False,
         )
     except FileNotFoundError:
-        raise MissingToolError(f"the command 'ngspice' is not there: {HOW_TO_INSTALL}") from None
+        raise MissingToolError(f"the command 'ngspice' is missing: {HOW_TO_INSTALL}") from None
 
 
 def run(job: Job, timeout_s: float | None = None) -> Outcome:

@@ -1,42 +1,32 @@
-"""What came of one SPICE run, and how an engine's messages are read."""
+"""Outcome of one SPICE run, and how an engine's messages are read."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..deck.deck import Job
+from ..deck.job import Job
 from .waveform_measures import crossings, envelope
 
-REASONS = ("bad_parameter", "bad_netlist", "no_convergence", "timeout", "crash", "no_result")
 WAVEFORM_SAMPLES = 800
 
-_SIGNS = (
-    (
-        "bad_parameter",
-        ("undefined parameter", "cannot compute substitute", "expression err", "parameter (inf)", "parameter (nan)"),
+#: what ngspice says, and the reason that it gives for it
+_SIGNS = {
+    "bad_parameter": (
+        "undefined parameter, cannot compute substitute, expression err, parameter (inf), parameter (nan), parameter (-nan), "
+        "parameter (-inf), formula() error"
     ),
-    ("bad_parameter", ("parameter (-nan)", "parameter (-inf)", "formula() error")),
-    (
-        "bad_netlist",
-        (
-            "circuit not parsed",
-            "unknown subckt",
-            "there aren't any circuits loaded",
-            "too few parameters for subcircuit",
-        ),
+    "bad_netlist": (
+        "circuit not parsed, unknown subckt, there aren't any circuits loaded, too few parameters for subcircuit"
     ),
-    (
-        "no_convergence",
-        ("timestep too small", "no convergence", "singular matrix", "iteration limit", "convergence failed"),
+    "no_convergence": (
+        "timestep too small, no convergence, singular matrix, iteration limit, convergence failed, transient op failed, "
+        "gmin stepping failed, source stepping failed, simulation(s) aborted"
     ),
-    (
-        "no_convergence",
-        ("transient op failed", "gmin stepping failed", "source stepping failed", "simulation(s) aborted"),
-    ),
-)
+}
 _COMPLAINTS = ("error on line", "err", "fail", "too small", "unknown", "unable", "singular", "undefined", "cannot")
 
 
@@ -69,12 +59,45 @@ class Outcome:
     final: dict[str, float] = field(default_factory=dict)
     frequencies_hz: dict[str, float] = field(default_factory=dict)
 
+    def stored(self) -> dict[str, Any]:
+        """Plain data for JSON, without NaN: null."""
+        return {
+            **asdict(self),
+            "energy_j": _null(self.energy_j),
+            "blocks": {block: (energy.window_j, _null(energy.active_j)) for block, energy in self.blocks.items()},
+            "waveforms": {name: values.tolist() for name, values in self.waveforms.items()},
+            "frequencies_hz": {name: _null(value) for name, value in self.frequencies_hz.items()},
+        }
+
+    @classmethod
+    def restored(cls, stored: dict[str, Any]) -> Self:
+        """The outcome of :meth:`stored`."""
+        blocks = {block: BlockEnergy(window_j=w, active_j=_nan(a)) for block, (w, a) in stored["blocks"].items()}
+        return cls(
+            spikes_s=tuple(stored["spikes_s"]),
+            energy_j=_nan(stored["energy_j"]),
+            blocks=blocks,
+            reason=stored["reason"],
+            message=stored["message"],
+            waveforms={name: np.asarray(values) for name, values in stored["waveforms"].items()},
+            final=stored.get("final", {}),
+            frequencies_hz={name: _nan(value) for name, value in stored.get("frequencies_hz", {}).items()},
+        )
+
+
+def _null(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def _nan(value: float | None) -> float:
+    return float("nan") if value is None else value
+
 
 def reason_of(messages: str) -> str:
-    """The reason that ngspice's messages speak of."""
+    """The reason that ngspice's messages give."""
     lower = messages.lower()
-    for reason, signs in _SIGNS:
-        if any(sign in lower for sign in signs):
+    for reason, signs in _SIGNS.items():
+        if any(sign in lower for sign in signs.split(", ")):
             return reason
     return "no_result"
 
@@ -86,7 +109,7 @@ def first_complaint(messages: str) -> str:
         if any(word in line.lower() for word in _COMPLAINTS):
             more = lines[i + 1 : i + 3] if line.lower().startswith("error on line") else []
             return " ".join([line, *(" ".join(extra.split()) for extra in more)])[:240]
-    return (lines[-1] if lines else "ngspice said nothing")[:240]
+    return (lines[-1] if lines else "ngspice gave no message")[:240]
 
 
 def failed(reason: str, messages: str) -> Outcome:
@@ -115,10 +138,12 @@ def measured(job: Job, vectors: dict[str, NDArray[np.float64]], messages: str) -
     level = vectors[job.reference] if job.reference else job.level_v
     spikes = tuple(float(t) for t in crossings(time, signal - level, edge=job.edge))
     blocks = _blocks(job, time, vectors, spikes)
-    shown = {}
+    waveforms = {}
     if job.waveforms:
-        shown = {"time": np.linspace(time[0], time[-1], WAVEFORM_SAMPLES)}
-        shown |= {name: envelope(time, vectors[name], WAVEFORM_SAMPLES) for name in job.waveforms if name in vectors}
+        waveforms = {"time": np.linspace(time[0], time[-1], WAVEFORM_SAMPLES)}
+        waveforms |= {
+            name: envelope(time, vectors[name], WAVEFORM_SAMPLES) for name in job.waveforms if name in vectors
+        }
     nodes = [name for name in vectors if job.final and name != "time" and "#" not in name]
     return Outcome(
         message="" if spikes else _silence(job, signal - level),
@@ -127,7 +152,7 @@ def measured(job: Job, vectors: dict[str, NDArray[np.float64]], messages: str) -
         spikes_s=spikes,
         energy_j=sum(block.window_j for block in blocks.values()) if blocks else float("nan"),
         blocks=blocks,
-        waveforms=shown,
+        waveforms=waveforms,
     )
 
 

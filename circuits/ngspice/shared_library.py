@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from neuronsim.errors import MissingToolError
 
-from ..deck.deck import Job
+from ..deck.job import Job
 from .command_line import HOW_TO_INSTALL
 from .outcome import Outcome, measured
 
@@ -33,7 +33,7 @@ def library_path() -> str:
     """File name of libngspice. Raises MissingToolError when there is none."""
     path = os.environ.get("NGSPICE_LIBRARY_PATH") or ctypes.util.find_library("ngspice")
     if not path:
-        raise MissingToolError(f"the library libngspice is not there: {HOW_TO_INSTALL}")
+        raise MissingToolError(f"the library libngspice is missing: {HOW_TO_INSTALL}")
     return path
 
 
@@ -103,27 +103,18 @@ def _vectors() -> dict[str, NDArray[np.float64]]:
     name = ffi.string(plot).decode()
     if not name.startswith("tran"):
         return {}
-    found: dict[str, NDArray[np.float64]] = {}
+    vectors: dict[str, NDArray[np.float64]] = {}
     names = library.ngSpice_AllVecs(plot)
     i = 0
     while names != ffi.NULL and names[i] != ffi.NULL:
         vector = ffi.string(names[i]).decode()
         info = library.ngGet_Vec_Info(f"{name}.{vector}".encode())
         if info != ffi.NULL and info.v_length > 0 and info.v_realdata != ffi.NULL:
-            found[vector.lower()] = np.frombuffer(
+            vectors[vector.lower()] = np.frombuffer(
                 ffi.buffer(info.v_realdata, info.v_length * 8), dtype=np.float64
             ).copy()
         i += 1
-    return found
-
-
-def bare(job: Job) -> None:
-    """ngspice alone: load, run and forget a deck without reading anything back (the floor of what a run costs)."""
-    _start()
-    _messages.clear()
-    _load(job.deck)
-    _command("run")
-    _forget()
+    return vectors
 
 
 def listing(deck: str) -> list[str]:

@@ -39,22 +39,22 @@ def crossings(
     y = difference if edge == "rising" else -difference
     keep = np.concatenate(([True], np.diff(time_s) > 0))  # ngspice may repeat a time at a breakpoint
     t, y = time_s[keep], y[keep]
-    found = np.flatnonzero((y[:-1] < 0) & (y[1:] >= 0)) + 1
-    return np.array([_interpolated(t, y, int(k)) for k in found])
+    rising = np.flatnonzero((y[:-1] < 0) & (y[1:] >= 0)) + 1
+    return np.array([_interpolated(t, y, int(k)) for k in rising])
 
 
 def envelope(time_s: NDArray[np.float64], values: NDArray[np.float64], n: int) -> NDArray[np.float64]:
     """``values`` on ``n`` equally spaced times, for plots, n even: of every two neighbors' stretch the extremes are kept.
 
-    A spike that is shorter than the spacing keeps its height; its place is right to within two samples.
+    A spike that is shorter than the spacing keeps its height; its time is right to within two samples.
     """
     grid = np.linspace(time_s[0], time_s[-1], n)
-    shown = np.interp(grid, time_s, values)
+    drawn = np.interp(grid, time_s, values)
     stretch = np.minimum(((time_s - time_s[0]) * (n / 2) / (time_s[-1] - time_s[0])).astype(np.int64), n // 2 - 1)
     first = np.flatnonzero(np.diff(stretch, prepend=-1))
     for start, end in zip(first, [*first[1:], len(values)], strict=True):
         part, pair = values[start:end], slice(2 * stretch[start], 2 * stretch[start] + 2)
         low, high = start + int(part.argmin()), start + int(part.argmax())
-        if low != high and (values[low] < shown[pair].min() or values[high] > shown[pair].max()):
-            shown[pair] = values[min(low, high)], values[max(low, high)]
-    return shown
+        if low != high and (values[low] < drawn[pair].min() or values[high] > drawn[pair].max()):
+            drawn[pair] = values[min(low, high)], values[max(low, high)]
+    return drawn

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import zlib
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from neuronsim.errors import InputError
 from neuronsim.neuron.closed_form import spike_time
+from neuronsim.schema import Part
 
-from ..deck.run import Run
+from ..deck.run import Run, SpikeStimulus
 from ..neuron.manifest import Manifest
 
 #: field of the plans that can leave the rest of a run, for a neuron that fires once
@@ -24,10 +24,9 @@ Beyond = Annotated[
 ]
 
 
-class Plan(BaseModel):
+class Plan(Part):
     """Base of all plans. ``kind`` is its name; ``code`` the kind of neuron it is for ("any": both)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     kind: ClassVar[str]
     code: ClassVar[str]
     summary: ClassVar[str]
@@ -61,7 +60,7 @@ class TTFSPlan(Plan):
 
     def watched(self, times: Sequence[float] | np.ndarray, weights: Sequence[float] | np.ndarray, last: float) -> float:
         """How long a run is watched, in tau: until ``last`` + settle, or where the ideal neuron fires ``beyond`` after that
-        if it is earlier. What comes later of a neuron that fires once costs time and tells nothing."""
+        if it is earlier: a neuron that fires once does nothing of interest later."""
         longest = last + self.settle
         if self.beyond is None:
             return longest
@@ -76,21 +75,23 @@ class TTFSPlan(Plan):
         trial: int,
         last_time: float,
         parameters: dict[str, float],
-        level: float = math.nan,
+        level: float | None = None,
         nominal_times: Sequence[float] | np.ndarray | None = None,
         nominal_weights: Sequence[float] | np.ndarray | None = None,
     ) -> Run:
         """One run, from times in tau; nominal stimulus as given where none is named; watched as :meth:`watched` says."""
-        nominal_times = times if nominal_times is None else nominal_times
+        stimulus = SpikeStimulus(
+            times_s=tuple(float(t) * unit_s for t in times),
+            weights=tuple(float(w) for w in weights),
+            nominal_times_s=tuple(float(t) * unit_s for t in (times if nominal_times is None else nominal_times)),
+            nominal_weights=tuple(float(w) for w in (weights if nominal_weights is None else nominal_weights)),
+        )
         return Run(
             plan=self.kind,
             trial=trial,
             level=level,
             window_s=self.watched(times, weights, last_time) * unit_s,
-            times_s=tuple(float(t) * unit_s for t in times),
-            weights=tuple(float(w) for w in weights),
-            nominal_times_s=tuple(float(t) * unit_s for t in nominal_times),
-            nominal_weights=tuple(float(w) for w in (weights if nominal_weights is None else nominal_weights)),
+            stimulus=stimulus,
             parameters=parameters,
         )
 
@@ -106,7 +107,7 @@ def membrane_extremes(times: np.ndarray, weights: np.ndarray) -> tuple[float, fl
     return float(np.abs(error).max()), float(min(membrane.min(), w.sum(), 0.0))
 
 
-def require_valid(manifest: Manifest, times: np.ndarray, weights: np.ndarray) -> str | None:
+def problem_of(manifest: Manifest, times: np.ndarray, weights: np.ndarray) -> str | None:
     """Why a stimulus lies outside the manifest's validity range, or None."""
     error, lowest = membrane_extremes(times, weights)
     limit = manifest.validity
@@ -119,7 +120,7 @@ def require_valid(manifest: Manifest, times: np.ndarray, weights: np.ndarray) ->
 
 def check_valid(kind: str, manifest: Manifest, times: np.ndarray, weights: np.ndarray) -> None:
     """Raise InputError when a stimulus lies outside the validity range of the neuron."""
-    problem = require_valid(manifest, times, weights)
+    problem = problem_of(manifest, times, weights)
     if problem:
         raise InputError(
             f"plan '{kind}' leaves the validity range of {manifest.name}: {problem}. Lower its weights or spread its times; "

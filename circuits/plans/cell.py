@@ -8,8 +8,8 @@ from typing import ClassVar, TypeVar
 
 from neuronsim.errors import InputError
 
-from ..cells import Condition
-from ..cells.campaign import Measurement
+from ..cells.bench import Condition
+from ..cells.measurement import Measurement
 from ..deck.run import Run
 from ..neuron.manifest import Manifest, netlist_folder
 from .base import Plan
@@ -27,12 +27,11 @@ class CellPlan(Plan):
     cell: ClassVar[str]
 
     def obstacle(self, manifest: Manifest) -> str | None:
-        """See the base class."""
-        there = manifest.process is not None and getattr(manifest.cells, self.cell) is not None
-        return super().obstacle(manifest) or (None if there else f"the manifest has no [cells] {self.cell}")
+        present = manifest.process is not None and getattr(manifest.cells, self.cell) is not None
+        return super().obstacle(manifest) or (None if present else f"the manifest has no [cells] {self.cell}")
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
-        """None; refuses a neuron that is not built of these cells."""
+        """None. Raises InputError for a neuron that is not built of these cells."""
         self.measurements(manifest, parameters, seed)
         return []
 
@@ -66,7 +65,7 @@ def carrier_hz(manifest: Manifest, values: dict[str, float]) -> float | None:
     return values[manifest.time.carrier] if manifest.time.carrier else None
 
 
-def cell_or_refuse(cell: T | None, kind: str, manifest: Manifest, table: str) -> T:
+def required_cell(cell: T | None, kind: str, manifest: Manifest, table: str) -> T:
     """``cell`` if the manifest has it. Raises InputError otherwise."""
     if cell is None:
         raise InputError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar
 
 from pydantic import Field
@@ -26,11 +25,7 @@ class Corners(GridPlan, ProbePlan):
     )
 
     def obstacle(self, manifest: Manifest) -> str | None:
-        """See the base class."""
         return super().obstacle(manifest) or (None if manifest.process else "the manifest names no process")
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
-        """See the base class."""
-        at = self.grid.points(manifest, parameters, self.kind)
-        stimuli = self.stimuli(manifest, parameters)
-        return [replace(run, operating=point) for point in at for run in stimuli]
+        return self.everywhere(self.stimuli(manifest, parameters), manifest, parameters)

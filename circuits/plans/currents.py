@@ -6,7 +6,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..deck.run import Run
+from neuronsim.errors import InputError
+
+from ..deck.run import CurrentStimulus, Run
+from ..neuron.manifest import Manifest
+
+
+def check_current(kind: str, manifest: Manifest, current_a: float, name: str = "") -> None:
+    """Raise InputError when ``current_a`` (field ``name`` of plan ``kind``) leaves the validity range of a rate neuron."""
+    low, high = manifest.validity.current_a or (0.0, 0.0)
+    if not low <= current_a <= high:
+        raise InputError(
+            f"plan '{kind}': {name}{current_a:g} A leaves the validity range of {manifest.name}, {low:g} to {high:g} A"
+        )
 
 
 def current_runs(
@@ -29,7 +41,7 @@ def current_runs(
             trial=trial,
             level=float(current),
             window_s=window_s * max(at_a / current, shortest),
-            current_a=float(current),
+            stimulus=CurrentStimulus(current_a=float(current)),
             parameters=parameters,
         )
         for trial, current in enumerate(currents_a)

@@ -26,23 +26,15 @@ class Energy(GridPlan, ProbePlan):
     )
 
     def obstacle(self, manifest: Manifest) -> str | None:
-        """See the base class."""
         return super().obstacle(manifest) or (None if manifest.energy else "the manifest names no supplies")
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
-        """See the base class."""
         stimuli = [replace(run, level=float(run.trial)) for run in self.stimuli(manifest, parameters)]
         idle = replace(
             max(stimuli, key=lambda run: run.window_s),
             trial=len(stimuli),
             level=-1.0,
-            times_s=(),
-            weights=(),
-            nominal_times_s=(),
-            nominal_weights=(),
-            current_a=0.0 if manifest.code == "rate" else stimuli[0].current_a,
+            stimulus=stimuli[0].stimulus.silent(),
         )
-        if self.corners is None:
-            return [*stimuli, idle]
-        at = self.grid.points(manifest, parameters, self.kind)
-        return [replace(run, operating=point) for point in at for run in (*stimuli, idle)]
+        runs = [*stimuli, idle]
+        return runs if self.corners is None else self.everywhere(runs, manifest, parameters)

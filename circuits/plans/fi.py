@@ -7,12 +7,10 @@ from typing import ClassVar, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from neuronsim.errors import InputError
-
 from ..deck.run import Run
 from ..neuron.manifest import Manifest
 from .base import Plan
-from .currents import current_runs
+from .currents import check_current, current_runs
 
 SHORTEST = 0.15  # part of the window that the highest currents are watched at least
 
@@ -43,13 +41,10 @@ class FICurve(Plan):
         return self
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
-        """See the base class."""
         low, high = manifest.validity.current_a or (0.0, 0.0)
         for name, value in (("low_a", self.low_a), ("high_a", self.high_a)):
-            if value is not None and not low <= value <= high:
-                raise InputError(
-                    f"plan 'fi': {name} = {value:g} A leaves the validity range of {manifest.name}, {low:g} to {high:g} A"
-                )
+            if value is not None:
+                check_current("fi", manifest, value, f"{name} = ")
         currents = np.geomspace(self.low_a or low, self.high_a or high, self.points)
         window_s = self.window * self.unit_s(manifest, parameters)
         return current_runs(

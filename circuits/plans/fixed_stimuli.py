@@ -7,11 +7,10 @@ from typing import ClassVar, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from neuronsim.errors import InputError
-
-from ..deck.run import Run
+from ..deck.run import Run, SpikeStimulus
 from ..neuron.manifest import Manifest
 from .base import Plan, check_valid
+from .currents import check_current, current_runs
 
 
 class ProbePlan(Plan):
@@ -52,34 +51,17 @@ class ProbePlan(Plan):
         Raises InputError for a stimulus outside the validity range of the neuron.
         """
         unit = self.unit_s(manifest, parameters)
-        shared = {"plan": self.kind, "parameters": parameters}
         if manifest.code == "rate":
             low, high = manifest.validity.current_a or (0.0, 0.0)
             currents = self.currents_a or (float(f"{np.sqrt(low * high):.3g}"),)
             for current in currents:
-                if not low <= current <= high:
-                    raise InputError(
-                        f"plan '{self.kind}': {current:g} A leaves the validity range of {manifest.name}, "
-                        f"{low:g} to {high:g} A"
-                    )
-            window_s = self.window * unit
-            return [
-                Run(trial=i, level=current, window_s=window_s, current_a=current, **shared)
-                for i, current in enumerate(currents)
-            ]
-        found = []
+                check_current(self.kind, manifest, current)
+            watched = {"window_s": self.window * unit, "at_a": min(currents), "shortest": 1.0}
+            return current_runs(self.kind, currents, **watched, parameters=parameters)
+        runs = []
         for trial, (times, weights) in enumerate(zip(self.times, self.weights, strict=True)):
             check_valid(self.kind, manifest, np.array(times), np.array(weights))
-            times_s = tuple(time * unit for time in times)
-            found.append(
-                Run(
-                    trial=trial,
-                    window_s=(max(times) + self.settle) * unit,
-                    times_s=times_s,
-                    weights=weights,
-                    nominal_times_s=times_s,
-                    nominal_weights=weights,
-                    **shared,
-                )
-            )
-        return found
+            stimulus = SpikeStimulus(times_s=tuple(time * unit for time in times), weights=weights)
+            window_s = (max(times) + self.settle) * unit
+            runs.append(Run(plan=self.kind, trial=trial, window_s=window_s, stimulus=stimulus, parameters=parameters))
+        return runs

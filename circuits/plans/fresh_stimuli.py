@@ -28,7 +28,6 @@ class FreshTransfer(Transfer):
     earliest: float = Field(default=0.02, description="earliest input time, in time units")
 
     def draw(self, rng: np.random.Generator, manifest: Manifest, silent: bool) -> tuple[np.ndarray, np.ndarray]:
-        """See the base class."""
         times, weights = super().draw(rng, manifest, silent)
         for _ in range(_TRIES - 1):
             if times.min() >= self.earliest:
@@ -44,7 +43,6 @@ class FreshCurrents(FICurve):
     summary: ClassVar[str] = "fresh random currents within the validity of a card"
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
-        """See the base class."""
         low, high = np.log([self.low_a or 0.0, self.high_a or 0.0])
         currents = np.exp(np.sort(self.rng(seed).uniform(low, high, self.points)))
         window_s = self.window * self.unit_s(manifest, parameters)

@@ -5,15 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 _ROOM: dict[str, Any] = {"temperatures_c": (27.0,), "supplies": (1.0,)}
-
-
 _FINE: dict[str, Any] = {"fine": True}
-
-
-#: what comes long after the ideal spike costs most of a run and tells nothing
+#: nothing of interest happens long after the ideal spike, and it takes most of the time of a run
 _BRIEF: dict[str, Any] = {"settle": 3.0, "beyond": 1.0}
-
-
 #: weights that fire every neuron, and as plan 'quantization' has them
 _VARIED: dict[str, Any] = {"weight": (0.6, 1.0)}
 

@@ -18,7 +18,7 @@ class Jitter(TTFSPlan):
     Level 0 is the unperturbed stimulus: its spike time is the desired one, and its distance from equation 4 the
     numerical floor of the deck. The paper gives neither times, weights, distribution nor number of trials.
 
-    With ``weight`` every trial has weights of its own, uniform in that range, in place of ``weights``. An output that is
+    With ``weight`` every trial has weights of its own, uniform in that range, instead of ``weights``. An output that is
     sampled needs this: the same stimulus again and again is always as near to the next clock edge.
     """
 
@@ -52,12 +52,11 @@ class Jitter(TTFSPlan):
         return self
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
-        """See the base class."""
         unit = self.unit_s(manifest, parameters)
         times = np.array(self.times)
         most = self.weights if self.weight is None else (self.weight[1],) * times.size
         check_valid(self.kind, manifest, times, np.array(most))
-        found = []
+        runs = []
         for number, level in enumerate((0.0, *self.levels)):
             for trial in range(self.trials):
                 weights = np.array(self.weights)
@@ -65,7 +64,7 @@ class Jitter(TTFSPlan):
                     weights = self.rng(seed, trial, len(self.levels) + 1).uniform(*self.weight, times.size)
                 draw = self.rng(seed, trial, number).standard_normal(times.size)
                 jittered = np.maximum(times * (1 + level * draw), 0.0)
-                found.append(
+                runs.append(
                     self.run(
                         unit,
                         jittered,
@@ -77,4 +76,4 @@ class Jitter(TTFSPlan):
                         parameters=parameters,
                     )
                 )
-        return found
+        return runs

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from neuronsim.errors import InputError
 
-from ..deck.run import Run
+from ..deck.run import CurrentStimulus, NoiseDraw, Run
 from ..neuron.manifest import Manifest
 from ..neuron.manifest_sections import CurrentNoise
 from .base import Plan
@@ -38,7 +38,6 @@ class MembraneNoise(Plan):
     samples: float = Field(default=60.0, ge=10, le=1e4, description="noise samples per time unit at the middle current")
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
-        """See the base class."""
         if not isinstance(manifest.noise, CurrentNoise):
             raise InputError(
                 f"plan 'membrane_noise' needs [noise] with 'port' and 'density' (A/sqrt(Hz)) in the manifest of "
@@ -49,7 +48,7 @@ class MembraneNoise(Plan):
         low, high = manifest.validity.current_a or (0.0, 0.0)
         middle = float(np.sqrt(low * high))
         currents = np.geomspace(low, high, self.points) if self.points > 1 else np.array([middle])
-        found = []
+        runs = []
         for trial, current in enumerate(currents):
             unit = self.unit_s(manifest, parameters) * middle / current
             quiet = Run(
@@ -57,10 +56,10 @@ class MembraneNoise(Plan):
                 trial=trial,
                 level=0.0,
                 window_s=self.window * unit,
-                current_a=float(current),
+                stimulus=CurrentStimulus(current_a=float(current)),
                 parameters=parameters,
-                noise_step_s=unit / self.samples,
             )
             seeds = self.rng(seed, trial).integers(0, 2**31 - 1, self.repeats)
-            found += [quiet, *(replace(quiet, level=1.0, noise_seed=int(s)) for s in seeds)]
-        return found
+            draws = [NoiseDraw(seed=int(s), step_s=unit / self.samples) for s in seeds]
+            runs += [quiet, *(replace(quiet, level=1.0, noise=draw) for draw in draws)]
+        return runs

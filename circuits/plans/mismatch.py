@@ -11,7 +11,7 @@ from pydantic import Field
 from neuronsim.errors import InputError
 
 from ..deck.operating_point import Chip, OperatingPoint
-from ..deck.run import Run
+from ..deck.run import Run, SpikeStimulus
 from ..neuron.manifest import Manifest
 from .base import Beyond, Plan
 from .currents import current_runs
@@ -41,7 +41,7 @@ class Mismatch(Plan):
 
     Where the manifest has [[trim]], every chip of the first kind is trimmed first, as a real one at start-up
     (neuronsim.circuits.campaign.trimming),
-    and all its runs use its trims, which the dataset tells (``trim_...``). A chip that cannot be trimmed has failed runs with
+    and all its runs use its trims, which are in the dataset (``trim_...``). A chip that cannot be trimmed has failed runs with
     the reason "not_trimmed" and is not good. ``trim = false``: chips as they are made, for the yield without trimming.
 
     Chip -1 is the nominal circuit. The dataset's ``weight`` holds the programmed weight; what a chip makes of it is
@@ -61,14 +61,12 @@ class Mismatch(Plan):
     trim: bool = Field(default=True, description="trim each chip first, where the manifest says how ([[trim]])")
 
     def obstacle(self, manifest: Manifest) -> str | None:
-        """See the base class."""
         sigmas = any(p.sigma for p in manifest.parameters.values()) or manifest.defaults().get("weight_sigma", 0.0)
         return super().obstacle(manifest) or (None if manifest.process or sigmas else "nothing in the manifest varies")
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
-        """See the base class."""
         stimuli = self._stimuli(manifest, parameters, seed)
-        if manifest.process is not None and manifest.process_or_refuse("a chip").mismatch:
+        if manifest.process is not None and manifest.required_process("a chip").mismatch:
             chips = [OperatingPoint(chip=Chip(seed=seed, number=number)) for number in range(self.chips)]
             return [*stimuli, *(replace(run, operating=chip, trim=self.trim) for chip in chips for run in stimuli)]
         weight_sigma = manifest.checked(parameters).get("weight_sigma", 0.0)
@@ -76,16 +74,18 @@ class Mismatch(Plan):
             raise InputError(
                 f"plan 'mismatch' needs a sigma in the manifest of {manifest.name}, or a process with mismatch; none is set"
             )
-        most = max(len(run.weights) for run in stimuli)
-        found = list(stimuli)
+        most = max(len(run.spikes.weights) for run in stimuli)
+        runs = list(stimuli)
         for chip in range(self.chips):
             rng = self.rng(seed, chip)
             drawn = draw_parameters(manifest, parameters, rng)
             errors = weight_sigma * rng.standard_normal(most)
             for run in stimuli:
-                weight_errors = tuple(errors[: len(run.weights)])
-                found.append(replace(run, chip=chip, parameters=drawn, weight_errors=weight_errors))
-        return found
+                stimulus = run.stimulus
+                if isinstance(stimulus, SpikeStimulus):
+                    stimulus = replace(stimulus, weight_errors=tuple(errors[: len(stimulus.weights)]))
+                runs.append(replace(run, chip=chip, parameters=drawn, stimulus=stimulus))
+        return runs
 
     def _stimuli(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
         if manifest.code == "ttfs":

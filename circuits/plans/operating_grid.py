@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import Field
 
 from neuronsim.errors import InputError
 
 from ..deck.operating_point import OperatingPoint, grid
+from ..deck.run import Run
 from ..neuron.manifest import Manifest
 from .base import Plan
 
@@ -28,7 +29,7 @@ class Grid:
 
         Raises InputError for an unknown corner, a manifest without a process, or supplies where there is none to set.
         """
-        process = manifest.process_or_refuse(f"the corners of plan '{kind}'")
+        process = manifest.required_process(f"the corners of plan '{kind}'")
         for corner in self.corners or ():
             process.corner(corner)
         if manifest.energy is None or not manifest.energy.supplies:
@@ -59,3 +60,8 @@ class GridPlan(Plan):
     def grid(self) -> Grid:
         """Where the plan goes."""
         return Grid(corners=self.corners, temperatures_c=self.temperatures_c, supplies=self.supplies)
+
+    def everywhere(self, runs: Sequence[Run], manifest: Manifest, parameters: dict[str, float]) -> list[Run]:
+        """All ``runs`` at each point of the grid. Raises InputError as :meth:`Grid.points`."""
+        points = self.grid.points(manifest, parameters, self.kind)
+        return [replace(run, operating=point) for point in points for run in runs]

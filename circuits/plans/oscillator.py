@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from ..cells.campaign import Measurement
+from ..cells.measurement import Measurement
 from ..neuron.manifest import Manifest
-from .cell import STEPS_PER_CYCLE, CellPlan, carrier_hz, cell_or_refuse, conditions
+from .cell import STEPS_PER_CYCLE, CellPlan, carrier_hz, conditions, required_cell
 from .operating_grid import GridPlan
 
 
@@ -26,21 +26,20 @@ class Oscillator(GridPlan, CellPlan):
     gamma: float = Field(default=2 / 3, gt=0, le=5, description="excess noise factor: 2/3 for long channels")
 
     def measurements(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Measurement]:
-        """See the base class."""
-        cell = cell_or_refuse(manifest.cells.oscillator, self.kind, manifest, self.cell)
+        cell = required_cell(manifest.cells.oscillator, self.kind, manifest, self.cell)
         values = manifest.checked(parameters)
         bias, pull = values[cell.bias], values[cell.pull]
         at = conditions(manifest, parameters, self.grid, self.kind)
         rest_hz = carrier_hz(manifest, values)
         # the bench's own length and step are those of 500 MHz
         pace = {} if rest_hz is None else {"hz_per_a": 0.8 * rest_hz / bias, "step_s": 1 / (STEPS_PER_CYCLE * rest_hz)}
-        found = []
+        measurements = []
         for condition in at:
             reach = condition.supply_v / (2 * pull)
             currents = sorted(
                 {float(f"{c:.9g}") for c in (*(bias * f for f in self.currents), bias - reach, bias + reach)}
             )
-            found.append(
+            measurements.append(
                 Measurement(
                     plan=self.kind,
                     function="tuning_curve",
@@ -55,4 +54,4 @@ class Oscillator(GridPlan, CellPlan):
                     labels={"rest_a": bias, "reach_a": reach},
                 )
             )
-        return found
+        return measurements

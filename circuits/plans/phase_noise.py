@@ -9,7 +9,7 @@ from pydantic import Field
 
 from neuronsim.errors import InputError
 
-from ..deck.run import Run
+from ..deck.run import NoiseDraw, Run
 from ..neuron.manifest import Manifest
 from .base import TTFSPlan
 from .transfer import Transfer
@@ -25,19 +25,17 @@ class PhaseNoise(TTFSPlan):
     repeats: int = Field(default=20, ge=2, le=10_000, description="runs of each stimulus under noise")
 
     def obstacle(self, manifest: Manifest) -> str | None:
-        """See the base class."""
         return super().obstacle(manifest) or (None if manifest.noise else "the manifest has no [noise] port")
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
-        """See the base class."""
         if manifest.noise is None:
             raise InputError(f"plan 'phase_noise' needs a [noise] port, which {manifest.name} does not have")
         stimuli = Transfer(trials=self.trials, silent=0.0, settle=self.settle, beyond=self.beyond).runs(
             manifest, parameters, seed + 1
         )
-        found = []
+        runs = []
         for run in stimuli:
-            found.append(replace(run, plan=self.kind, level=0.0))
+            runs.append(replace(run, plan=self.kind, level=0.0))
             seeds = self.rng(seed, run.trial).integers(0, 2**31 - 1, self.repeats)
-            found += [replace(run, plan=self.kind, level=1.0, noise_seed=int(s)) for s in seeds]
-        return found
+            runs += [replace(run, plan=self.kind, level=1.0, noise=NoiseDraw(seed=int(s))) for s in seeds]
+        return runs

@@ -43,16 +43,15 @@ class Quantization(TTFSPlan):
         return self
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
-        """See the base class."""
         unit = self.unit_s(manifest, parameters)
         times = np.array(self.times)
         check_valid(self.kind, manifest, times, np.full(times.size, self.w_max))
-        found = []
+        runs = []
         for level in (0, *self.levels):
             for trial in range(self.trials):
                 nominal = self.rng(seed, trial).uniform(*self.weight, times.size)
                 weights = ConductanceBank(bits=level, w_max=self.w_max).quantize(nominal) if level else nominal
-                found.append(
+                runs.append(
                     self.run(
                         unit,
                         times,
@@ -64,4 +63,4 @@ class Quantization(TTFSPlan):
                         parameters=parameters,
                     )
                 )
-        return found
+        return runs

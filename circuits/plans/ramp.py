@@ -30,7 +30,7 @@ class Ramp(TTFSPlan):
     )
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
-        """See the base class. Deterministic: the seed is not used."""
+        """Deterministic: the seed is not used."""
         if "ramp" not in manifest.parameters:
             raise InputError(f"plan 'ramp' sweeps the parameter 'ramp', which {manifest.name} does not have")
         unit = self.unit_s(manifest, parameters)

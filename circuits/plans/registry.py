@@ -2,54 +2,19 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from neuronsim.errors import DataError, InputError, suggest
+from neuronsim.errors import InputError, suggest
 
 from ..neuron.manifest import Manifest
+from ..neuron.toml_file import first_problem, read_toml
+from . import KINDS
 from .base import Plan
-from .corners import Corners
-from .energy import Energy
-from .fi import FICurve
 from .groups import GROUPS
-from .jitter import Jitter
-from .membrane_noise import MembraneNoise
-from .mismatch import Mismatch
-from .oscillator import Oscillator
-from .phase_noise import PhaseNoise
-from .quantization import Quantization
-from .ramp import Ramp
-from .reset import Reset
-from .saturation import Saturation
-from .synapse import Synapse
-from .thermal import Thermal
-from .transfer import Transfer
-
-_OF_NEURONS = (
-    Transfer,
-    Jitter,
-    Quantization,
-    Saturation,
-    Ramp,
-    PhaseNoise,
-    Mismatch,
-    FICurve,
-    MembraneNoise,
-    Corners,
-    Reset,
-    Energy,
-)
-
-
-_OF_CELLS = (Oscillator, Synapse, Thermal)
-
-
-KINDS: dict[str, type[Plan]] = {plan.kind: plan for plan in (*_OF_NEURONS, *_OF_CELLS)}
 
 
 def make_plan(kind: str, fields: dict, where: str = "") -> Plan:
@@ -59,10 +24,8 @@ def make_plan(kind: str, fields: dict, where: str = "") -> Plan:
     try:
         return KINDS[kind](**fields)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        hint = suggest(field, KINDS[kind].model_fields) if first["type"] == "extra_forbidden" else ""
-        raise InputError(f"{where}plan '{kind}'{': ' + field if field else ''}: {first['msg']}.{hint}") from None
+        field, problem = first_problem(error, KINDS[kind].model_fields)
+        raise InputError(f"{where}plan '{kind}'{': ' + field if field else ''}: {problem}") from None
 
 
 def _affordable(fields: dict[str, Any], manifest: Manifest | None) -> dict[str, Any]:
@@ -76,6 +39,15 @@ def _affordable(fields: dict[str, Any], manifest: Manifest | None) -> dict[str, 
     return {name: value for name, value in fields.items() if name != "fine"}
 
 
+def _from_file(path: Path) -> list[Plan]:
+    if not path.is_file():
+        raise InputError(f"no plan file at {path}")
+    tables = read_toml(path)
+    if not tables or not all(isinstance(table, dict) for table in tables.values()):
+        raise InputError(f"{path}: a plan file has one table per plan, such as [transfer]")
+    return [make_plan(kind, table, f"{path}: ") for kind, table in tables.items()]
+
+
 def load_plans(
     wanted: str | Path | Sequence[str | Plan],
     manifest: Manifest | None = None,
@@ -85,7 +57,7 @@ def load_plans(
     """Plans by name, group name, comma-separated list of these, or path of a TOML file with one table per plan.
 
     Plan objects in a list stay as they are. With a ``manifest``, a group gives only the plans that its neuron can do;
-    ``on_skip(kind, why)`` is told of the others.
+    ``on_skip(kind, why)`` is called for each of the others.
 
     Raises InputError for an unknown name (naming the nearest), DataError for a file that is not valid TOML.
     """
@@ -96,24 +68,15 @@ def load_plans(
             continue
         name = item.strip()
         if name.endswith(".toml"):
-            path = Path(name)
-            if not path.is_file():
-                raise InputError(f"no plan file at {path}")
-            try:
-                tables = tomllib.loads(path.read_text(encoding="utf-8"))
-            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-                raise DataError(f"{path}: not valid TOML: {error}") from None
-            if not tables or not all(isinstance(table, dict) for table in tables.values()):
-                raise InputError(f"{path}: a plan file has one table per plan, such as [transfer]")
-            plans += [make_plan(kind, table, f"{path}: ") for kind, table in tables.items()]
-        else:
-            for kind, fields in GROUPS.get(name, {name: {}}).items():
-                plan = make_plan(kind, _affordable(fields, manifest))
-                why = plan.obstacle(manifest) if manifest is not None and name in GROUPS else None
-                if why:
-                    on_skip(kind, why)
-                else:
-                    plans.append(plan)
+            plans += _from_file(Path(name))
+            continue
+        for kind, fields in GROUPS.get(name, {name: {}}).items():
+            plan = make_plan(kind, _affordable(fields, manifest))
+            why = plan.obstacle(manifest) if manifest is not None and name in GROUPS else None
+            if why:
+                on_skip(kind, why)
+            else:
+                plans.append(plan)
     if not plans:
         raise InputError("no plan given")
     twice = [plan.kind for i, plan in enumerate(plans) if plan.kind in [p.kind for p in plans[:i]]]

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from neuronsim.errors import InputError
 
-from ..deck.run import Run
+from ..deck.run import Run, SecondRound
 from ..neuron.manifest import Manifest
 from .fixed_stimuli import ProbePlan
 from .operating_grid import GridPlan
@@ -50,19 +50,17 @@ class Reset(GridPlan, ProbePlan):
         return self
 
     def obstacle(self, manifest: Manifest) -> str | None:
-        """See the base class."""
         if manifest.code == "ttfs" and (manifest.stimulus.kind != "pulse" or not manifest.time.lead_in):
             return "it needs input pulses and a reset port that is high before time zero ([time] lead_in)"
         return super().obstacle(manifest) or (None if manifest.process else "the manifest names no process")
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
-        """See the base class."""
         obstacle = self.obstacle(manifest)
         if obstacle:
             raise InputError(f"plan 'reset' cannot be done with {manifest.name}: {obstacle}")
-        at, unit = self.grid.points(manifest, parameters, self.kind), self.unit_s(manifest, parameters)
-        found = []
+        unit = self.unit_s(manifest, parameters)
+        runs = []
         for run in self.stimuli(manifest, parameters):
-            again_s = max(run.times_s) + self.rest * unit
-            found.append(replace(run, again_s=again_s, reset_s=self.reset * unit, window_s=again_s + run.window_s))
-        return [replace(run, operating=point) for point in at for run in found]
+            again = SecondRound(at_s=max(run.spikes.times_s) + self.rest * unit, reset_s=self.reset * unit)
+            runs.append(replace(run, again=again, window_s=again.at_s + run.window_s))
+        return self.everywhere(runs, manifest, parameters)

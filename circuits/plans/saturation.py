@@ -32,15 +32,15 @@ class Saturation(TTFSPlan):
     )
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
-        """See the base class. Deterministic: the seed is not used."""
+        """Deterministic: the seed is not used."""
         unit = self.unit_s(manifest, parameters)
         times = np.array([0.05, 0.4, 0.45])
-        found = []
+        runs = []
         for trial, level in enumerate(self.levels):
             remaining = self.inhibition * np.exp(times[0] - times[2])
             pair = (level + remaining) / (1 + np.exp(times[1] - times[2]))
             weights = (-self.inhibition, pair, pair)
-            found.append(
+            runs.append(
                 self.run(unit, times, weights, trial=trial, level=level, last_time=times.max(), parameters=parameters)
             )
-        return found
+        return runs

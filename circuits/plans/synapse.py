@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..cells.campaign import Measurement
+from ..cells.measurement import Measurement
 from ..neuron.manifest import Manifest
-from .cell import CellPlan, cell_or_refuse, conditions
+from .cell import CellPlan, conditions, required_cell
 from .operating_grid import GridPlan
 
 
@@ -18,8 +18,7 @@ class Synapse(GridPlan, CellPlan):
     summary: ClassVar[str] = "digital synapse alone: current levels, INL, DNL"
 
     def measurements(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Measurement]:
-        """See the base class."""
-        cell = cell_or_refuse(manifest.cells.synapse, self.kind, manifest, self.cell)
+        cell = required_cell(manifest.cells.synapse, self.kind, manifest, self.cell)
         at = conditions(manifest, parameters, self.grid, self.kind)
         return [
             Measurement(

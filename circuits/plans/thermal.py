@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from ..cells.campaign import Measurement
+from ..cells.measurement import Measurement
 from ..neuron.manifest import Manifest
-from .cell import STEPS_PER_CYCLE, CellPlan, carrier_hz, cell_or_refuse, conditions
+from .cell import STEPS_PER_CYCLE, CellPlan, carrier_hz, conditions, required_cell
 from .operating_grid import Grid
 
 
@@ -42,8 +42,7 @@ class Thermal(CellPlan):
     gamma: float = Field(default=2 / 3, gt=0, le=5, description="excess noise factor: 2/3 for long channels")
 
     def measurements(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Measurement]:
-        """See the base class."""
-        cell = cell_or_refuse(manifest.cells.oscillator, self.kind, manifest, self.cell)
+        cell = required_cell(manifest.cells.oscillator, self.kind, manifest, self.cell)
         values = manifest.checked(parameters)
         room, *others = conditions(
             manifest, parameters, Grid(corners=("tt",), temperatures_c=(27.0, *self.temperatures_c)), self.kind

@@ -11,39 +11,9 @@ from neuronsim.errors import InputError
 
 from ..deck.run import Run
 from ..neuron.manifest import Manifest
-from .base import TTFSPlan, require_valid
+from .base import TTFSPlan, problem_of
 
 _TRIES = 10_000
-
-
-def draw_stimulus(
-    rng: np.random.Generator,
-    manifest: Manifest,
-    *,
-    inputs: tuple[int, int],
-    last_time: float,
-    weight: tuple[float, float],
-    margin: float,
-    silent: bool,
-    kind: str,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Times (in tau) and weights whose total lies ``margin`` above the threshold (or below it, if ``silent``).
-
-    Raises InputError when no such stimulus lies in the validity range of the neuron.
-    """
-    problem: str | None = "no draw had a total weight on the wanted side of the threshold"
-    for _ in range(_TRIES):
-        n = int(rng.integers(inputs[0], inputs[1] + 1))
-        times = np.sort(rng.uniform(0.02, last_time, n))
-        weights = rng.uniform(*weight, n)
-        total = weights.sum()
-        if (total > 1 - margin) if silent else (total < 1 + margin):
-            continue
-        invalid = require_valid(manifest, times, weights)
-        if invalid is None:
-            return times, weights
-        problem = invalid
-    raise InputError(f"plan '{kind}' cannot draw a stimulus within the validity range of {manifest.name}: {problem}")
 
 
 class Transfer(TTFSPlan):
@@ -80,24 +50,30 @@ class Transfer(TTFSPlan):
         return self
 
     def draw(self, rng: np.random.Generator, manifest: Manifest, silent: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Times (in tau) and weights of one stimulus, see :func:`draw_stimulus`."""
-        return draw_stimulus(
-            rng,
-            manifest,
-            inputs=self.inputs,
-            last_time=self.last_time,
-            weight=self.weight,
-            margin=self.margin,
-            silent=silent,
-            kind=self.kind,
+        """Times (in tau) and weights whose total lies ``margin`` above the threshold (or below it, if ``silent``).
+
+        Raises InputError when no such stimulus lies in the validity range of the neuron.
+        """
+        problem: str | None = "no draw had a total weight on the wanted side of the threshold"
+        for _ in range(_TRIES):
+            n = int(rng.integers(self.inputs[0], self.inputs[1] + 1))
+            times = np.sort(rng.uniform(0.02, self.last_time, n))
+            weights = rng.uniform(*self.weight, n)
+            total = weights.sum()
+            if (total > 1 - self.margin) if silent else (total < 1 + self.margin):
+                continue
+            problem = problem_of(manifest, times, weights)
+            if problem is None:
+                return times, weights
+        raise InputError(
+            f"plan '{self.kind}' cannot draw a stimulus within the validity range of {manifest.name}: {problem}"
         )
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
-        """See the base class."""
         unit = self.unit_s(manifest, parameters)
-        found = []
+        runs = []
         for trial in range(self.trials):
             rng = self.rng(seed, trial)
             times, weights = self.draw(rng, manifest, bool(rng.random() < self.silent))
-            found.append(self.run(unit, times, weights, trial=trial, last_time=self.last_time, parameters=parameters))
-        return found
+            runs.append(self.run(unit, times, weights, trial=trial, last_time=self.last_time, parameters=parameters))
+        return runs

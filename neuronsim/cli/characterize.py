@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -12,32 +12,28 @@ from rich.markup import escape
 from ..errors import NeuronsimError
 from .common import Engine, Jobs, Quiet, Seed, Trust, console, output_file, saved, settings
 
+if TYPE_CHECKING:
+    import xarray as xr
+
 Neuron = Annotated[
     str, typer.Argument(help="Name of a neuron ('neuronsim list neurons') or path of a manifest (.toml).")
 ]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Replace a netlist parameter, e.g. --set tau=25n."),
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option(help="Seconds after which a run is killed and has failed. Default: 60, at transistor level 600."),
+]
 
 
-def run_bench(
-    neuron: str,
-    plan: str | None,
-    out: Path,
-    *,
-    seed: int,
-    jobs: int | None,
-    quiet: bool,
-    engine: str = "ngspice-shared",
-    timeout_s: float | None = None,
-    parameters: dict[str, float] | None = None,
-    trust: bool = False,
-    use_cache: bool = True,
-    retry_failed: bool = False,
-) -> Path:
-    """Characterize with a progress bar; returns the dataset's path and prints what failed."""
+def run_bench(neuron: str, plan: str | None, out: Path, *, seed: int, quiet: bool, **bench: Any) -> Path:
+    """Characterize with a progress bar; returns the dataset's path and prints what failed. ``bench`` as for
+    :func:`neuronsim.circuits.characterize`."""
     from neuronsim.circuits import characterize, load_manifest, load_plans
     from neuronsim.progress import bar
     from neuronsim.report import levels_near, write_datasheet
-
-    from ..artifacts.dataset import cell_plans, silence
 
     manifest = load_manifest(neuron)
 
@@ -45,42 +41,34 @@ def run_bench(
         console.print(f"[yellow]left out[/] plan {kind}: {why}", soft_wrap=True)
 
     chosen = load_plans(plan or ("card,table3" if manifest.code == "ttfs" else "fi"), manifest, on_skip=say)
-    with bar(f"characterize {manifest.name}", 1, shown=not quiet) as shown:
-        data = characterize(
-            manifest,
-            chosen,
-            out=out,
-            seed=seed,
-            jobs=jobs,
-            engine=engine,
-            timeout_s=timeout_s,
-            parameters=parameters,
-            trust=trust,
-            cache=use_cache,
-            retry_failed=retry_failed,
-            progress=shown.move,
-        )
+    with bar(f"characterize {manifest.name}", 1, shown=not quiet) as progress:
+        data = characterize(manifest, chosen, out=out, seed=seed, progress=progress.move, **bench)
     saved("dataset", out)
     _warn_of_old_card(out, manifest.name)
-    reasons = Counter(str(reason) for reason in data["reason"].values if reason)
-    total = data.sizes["run"]
+    _show_failures(data)
+    levels = levels_near(out, manifest.name)
+    saved("datasheet", write_datasheet(out, out.with_suffix(".html"), levels=levels))
+    return out
+
+
+def _show_failures(data: xr.Dataset) -> None:
+    """Say how many runs and measurements of cells there were, why some failed, and why no run fired."""
+    from ..artifacts.dataset import cell_plans, silence
+
+    def failed(reasons: str) -> str:
+        return f", [yellow]failed: {reasons}[/]" if reasons else ""
+
     for kind in cell_plans(data):
         lost = sorted(set(data[f"{kind}_reason"].values.tolist()) - {""})
         made = len(set(data[f"{kind}_measurement"].values.tolist()))
-        console.print(
-            f"{kind}: {made} measurements of the cell" + (f", [yellow]failed: {', '.join(lost)}[/]" if lost else "")
-        )
+        console.print(f"{kind}: {made} measurements of the cell" + failed(", ".join(lost)))
+    reasons, total = Counter(str(reason) for reason in data["reason"].values if reason), data.sizes["run"]
     counted = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
-    console.print(
-        f"{total} runs, {total - sum(reasons.values())} ok" + (f", [yellow]failed: {counted}[/]" if reasons else "")
-    )
+    console.print(f"{total} runs, {total - sum(reasons.values())} ok" + failed(counted))
     said = silence(data)
     if said:
         advice = "Correct 'spike' in the manifest, or raise the input or the window."
         console.print(f"[yellow]no run fired[/]: {said}. {advice}", soft_wrap=True)
-    levels = levels_near(out, manifest.name)
-    saved("datasheet", write_datasheet(out, out.with_suffix(".html"), levels=levels))
-    return out
 
 
 def _warn_of_old_card(dataset: Path, neuron: str) -> None:
@@ -111,17 +99,9 @@ def characterize_command(
     out: Annotated[Path | None, typer.Option(help="Dataset to write (.nc). Default: build/NEURON/NEURON.nc")] = None,
     seed: Seed = 0,
     jobs: Jobs = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Replace a netlist parameter, e.g. --set tau=25n."),
-    ] = None,
+    set_: Set = None,
     engine: Engine = "ngspice-shared",
-    timeout: Annotated[
-        float | None,
-        typer.Option(
-            help="Seconds after which a run is killed and becomes a failed row. Default: 60, at transistor level 600."
-        ),
-    ] = None,
+    timeout: Timeout = None,
     trust: Trust = False,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Simulate everything again.")] = False,
     retry_failed: Annotated[
@@ -131,24 +111,13 @@ def characterize_command(
 ) -> None:
     """Characterize a neuron in ngspice: run PLANs on its netlist, write a dataset (netCDF) and a datasheet (HTML).
 
-    Finished runs are cached by content, so an interrupted command goes on where it stopped and an unchanged one takes
+    Finished runs are cached by content, so an interrupted command resumes where it stopped and an unchanged one takes
     seconds. A run that hangs, crashes or does not converge becomes a row with a reason.
 
     Example: neuronsim characterize pll_nlif_averaged --plan table3 --jobs 2
     """
     name = Path(neuron).stem
     path = output_file(out or Path("build") / name / f"{name}.nc")
-    run_bench(
-        neuron,
-        plan,
-        path,
-        seed=seed,
-        jobs=jobs,
-        quiet=quiet,
-        engine=engine,
-        timeout_s=timeout,
-        parameters=settings(set_ or []),
-        trust=trust,
-        use_cache=not no_cache,
-        retry_failed=retry_failed,
-    )
+    bench = {"jobs": jobs, "engine": engine, "timeout_s": timeout, "parameters": settings(set_ or []), "trust": trust}
+    bench |= {"cache": not no_cache, "retry_failed": retry_failed}
+    run_bench(neuron, plan, path, seed=seed, quiet=quiet, **bench)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .characterize import Set
 from .common import Engine, Jobs, Quiet, Seed, Trust, console, output_file, saved, settings, show_tables
 
 if TYPE_CHECKING:
@@ -40,14 +41,9 @@ def compare_command(
     out: Annotated[Path | None, typer.Option(help="Levels file to write (.nc). Default: build/levels.nc")] = None,
     seed: Seed = 0,
     jobs: Jobs = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Set a netlist parameter at every level that has it."),
-    ] = None,
+    set_: Set = None,
     engine: Engine = "ngspice-shared",
-    timeout: Annotated[
-        float, typer.Option(help="Seconds after which a run is killed and becomes a failed row.")
-    ] = 120.0,
+    timeout: Annotated[float, typer.Option(help="Seconds after which a run is killed and has failed.")] = 120.0,
     trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:
@@ -65,18 +61,18 @@ def compare_command(
     from ..report.page.figures import save_png
 
     path = output_file(out or Path("build/levels.nc"))
-    with bar(f"compare {', '.join(neurons)}", 1, shown=not quiet) as shown:
+    with bar(f"compare {', '.join(neurons)}", 1, shown=not quiet) as progress:
         data = compare(
             neurons,
             stimuli=stimuli,
             seed=seed,
+            parameters=settings(set_ or []),
+            out=path,
             jobs=jobs,
             engine=engine,
             timeout_s=timeout,
-            parameters=settings(set_ or []),
             trust=trust,
-            progress=shown.move,
-            out=path,
+            progress=progress.move,
         )
     show_levels(data)
     console.print()

@@ -25,7 +25,7 @@ def fields_of(name: str) -> list[tuple[str, str, list[tuple[str, str, str, str]]
 
     if name not in KINDS and name not in GROUPS:
         raise InputError(f"unknown plan '{name}'.{suggest(name, [*KINDS, *GROUPS])}")
-    found = []
+    plans = []
     for kind, given in GROUPS.get(name, {name: {}}).items():
         own = KINDS[kind].model_fields
         # what every plan has ("fine") comes last
@@ -34,8 +34,8 @@ def fields_of(name: str) -> list[tuple[str, str, list[tuple[str, str, str, str]]
             (field, _toml(given.get(field, own[field].default)), _kind_of(own[field]), own[field].description or "")
             for field in order
         ]
-        found.append((kind, KINDS[kind].summary, rows))
-    return found
+        plans.append((kind, KINDS[kind].summary, rows))
+    return plans
 
 
 def _toml(value: Any) -> str:

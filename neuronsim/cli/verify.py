@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .characterize import Timeout
 from .common import Jobs, Quiet, Seed, Trust, console, output_file, saved
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def show_verification(result: Verification) -> None:
     if result.drift is not None and result.drift_limit is not None and result.detectable_shift is not None:
         console.print(
             f"mean clipped error against that of the held-out runs: {100 * result.drift:+.3g} % (at most "
-            f"{100 * result.drift_limit:.3g} %; a common shift of {100 * result.detectable_shift:.3g} % would be found)",
+            f"{100 * result.drift_limit:.3g} %; a common shift of {100 * result.detectable_shift:.3g} % would be detected)",
             soft_wrap=True,
         )
     if result.holds:
@@ -76,18 +77,13 @@ def verify_command(
     engine: Annotated[
         str | None, typer.Option(help="ngspice-shared or ngspice-cli. Default: the engine of the card.")
     ] = None,
-    timeout: Annotated[
-        float | None,
-        typer.Option(
-            help="Seconds after which a run is killed and counts as outside. Default: 60, at transistor level 600."
-        ),
-    ] = None,
+    timeout: Timeout = None,
     trust: Trust = False,
     quiet: Quiet = False,
 ) -> None:
-    """Say whether CARD still predicts its circuit: fresh stimuli through the netlist, against what the card foretells.
+    """Say whether CARD still predicts its circuit: fresh stimuli through the netlist, against what the card predicts.
 
-    What is allowed comes from the card's own held-out error; a healthy card is turned down in at most 1 of 100 verifications.
+    What is allowed comes from the card's own held-out error; a healthy card is rejected in at most 1 of 100 verifications.
     Exit status: 0 the card holds, 6 it does not.
 
     Example: neuronsim verify build/pll_nlif_averaged/card.json
@@ -96,19 +92,9 @@ def verify_command(
     from neuronsim.progress import bar
 
     path = output_file(out) if out else None
-    with bar(f"verify {card.name}", stimuli, shown=not quiet) as shown:
-        result = verify(
-            card,
-            netlist=netlist,
-            stimuli=stimuli,
-            seed=seed,
-            jobs=jobs,
-            engine=engine,
-            timeout_s=timeout,
-            trust=trust,
-            progress=shown.move,
-            out=path,
-        )
+    bench = {"jobs": jobs, "timeout_s": timeout, "trust": trust, **({"engine": engine} if engine else {})}
+    with bar(f"verify {card.name}", stimuli, shown=not quiet) as progress:
+        result = verify(card, netlist=netlist, stimuli=stimuli, seed=seed, out=path, progress=progress.move, **bench)
     show_verification(result)
     if path:
         saved("verification", path)

@@ -27,6 +27,7 @@ from record import machine_line, write_block
 from neuronsim.artifacts.atomic_write import write_text
 from neuronsim.circuits import load_manifest, load_plans
 from neuronsim.circuits.deck.deck import build
+from neuronsim.circuits.deck.resolved import resolve
 from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.ngspice import command_line as engine_cli
 
@@ -64,7 +65,7 @@ def machine_gain(jobs: int, repeats: int = 3) -> dict[str, Any]:
     """``jobs`` equal runs of ngspice one after the other, and at once: seconds of each of ``repeats`` tries."""
     manifest = load_manifest(NEURON)
     (plan,) = load_plans("transfer", manifest)
-    job = build(manifest, read_netlist(manifest), plan.runs(manifest, {}, 0)[0])
+    job = build(resolve(manifest, plan.runs(manifest, {}, 0)[0]), read_netlist(manifest))
     seconds: dict[int, list[float]] = {1: [], jobs: []}
     for _ in range(repeats):
         for workers, times in seconds.items():

@@ -6,20 +6,18 @@ from importlib import metadata
 
 import numpy as np
 import pytest
+from flip_flop_bench import set_up_time
+from phase_step_bench import phase_steps
+from xor_bench import detector_characteristic
 
 from neuronsim.circuits import Chip, characterize, load_manifest
-from neuronsim.circuits.cells import (
-    Condition,
-    detector_characteristic,
-    noise_sources,
-    phase_steps,
-    set_up_time,
-    synapse_levels,
-    tuning_curve,
-)
-from neuronsim.circuits.cells.bench import simulate
+from neuronsim.circuits.cells.bench import Condition, simulate
+from neuronsim.circuits.cells.jitter import noise_sources
+from neuronsim.circuits.cells.oscillator import tuning_curve
+from neuronsim.circuits.cells.synapse import synapse_levels
 from neuronsim.circuits.deck.deck import build
-from neuronsim.circuits.deck.run import Run
+from neuronsim.circuits.deck.resolved import resolve
+from neuronsim.circuits.deck.run import Run, SpikeStimulus
 from neuronsim.circuits.deck.transistors import transistors_in
 from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.ngspice import shared_library as engine_shared
@@ -121,15 +119,15 @@ def test_its_own_noise_is_a_third_of_that_in_65_nm():
 
 def test_a_chip_shifts_every_transistor_by_the_foundry_s_law():
     manifest = load_manifest("pll_nlif_gf180")
-    run = Run(plan="x", trial=0, window_s=1e-7, times_s=(5e-8,), weights=(1.0,))
-    found = transistors_in(engine_shared.listing(build(manifest, read_netlist(manifest), run).deck))
+    run = Run(plan="x", trial=0, window_s=1e-7, stimulus=SpikeStimulus(times_s=(5e-8,), weights=(1.0,)))
+    found = transistors_in(engine_shared.listing(build(resolve(manifest, run), read_netlist(manifest)).deck))
     generic = load_manifest("pll_nlif_transistor")
-    same = transistors_in(engine_shared.listing(build(generic, read_netlist(generic), run).deck))
+    same = transistors_in(engine_shared.listing(build(resolve(generic, run), read_netlist(generic)).deck))
     assert [t.name for t in found] == [t.name for t in same]
     assert {t.model for t in found} == {"nfet_03v3", "pfet_03v3"}
     shifts = Chip(seed=0, number=0).threshold_shifts(manifest, found)
     assert len(shifts) == len(found) > 170
-    laws = manifest.process_or_refuse("a chip").mismatch
+    laws = manifest.required_process("a chip").mismatch
     # 0.7071 par_vth um/sqrt((w + 0.1 um)(l - 0.15 um)), section fets_mm of the foundry's library
     assert laws["nfet_03v3"].sigma_v(1e-6, 1e-6) == pytest.approx(0.7071 * 7.148e-3 / np.sqrt(1.1 * 0.85), rel=1e-4)
     scaled = [shifts[t.name] / laws[t.model].sigma_v(t.width_m, t.length_m) for t in found]

@@ -6,7 +6,8 @@ import pytest
 from neuronsim.analysis.reset import reset_rows, reset_verdict, shift_s
 from neuronsim.circuits import characterize, load_manifest
 from neuronsim.circuits.deck.deck import build
-from neuronsim.circuits.deck.run import Run
+from neuronsim.circuits.deck.resolved import resolve
+from neuronsim.circuits.deck.run import CurrentStimulus, NoiseDraw, Run, SpikeStimulus
 from neuronsim.circuits.deck.sources import NOISE_STEPS_PER_UNIT, noise_sources
 from neuronsim.circuits.neuron.manifest import netlist_folder
 from neuronsim.circuits.neuron.manifest_sections import CurrentNoise
@@ -87,8 +88,8 @@ def test_axon_hillock_fires_in_proportion_to_its_current():
     netlist = read_netlist(manifest)
     rates = []
     for current, window in ((50e-9, 1.1e-6), (500e-9, 0.16e-6)):
-        run = Run(plan="x", trial=0, window_s=window, current_a=current)
-        spikes = engine_cli.run(build(manifest, netlist, run), 120).spikes_s
+        run = Run(plan="x", trial=0, window_s=window, stimulus=CurrentStimulus(current_a=current))
+        spikes = engine_cli.run(build(resolve(manifest, run), netlist), 120).spikes_s
         rates.append(1 / np.diff(spikes).mean())
     # at least the charge of the feedback capacitor per spike, and what the reset draws too much
     assert 16e-15 < 50e-9 / rates[0] < 26e-15
@@ -97,8 +98,8 @@ def test_axon_hillock_fires_in_proportion_to_its_current():
 
 def test_the_threshold_pulse_is_an_input_pulse_after_the_reset():
     manifest = load_manifest("pll_nlif_transistor")
-    run = Run(plan="x", trial=0, window_s=50e-9, times_s=(20e-9,), weights=(1.0,))
-    deck = build(manifest, read_netlist(manifest), run).deck.splitlines()
+    run = Run(plan="x", trial=0, window_s=50e-9, stimulus=SpikeStimulus(times_s=(20e-9,), weights=(1.0,)))
+    deck = build(resolve(manifest, run), read_netlist(manifest)).deck.splitlines()
     start, width = manifest.time.lead_in * manifest.bench["tau"].default, manifest.bench["width"].default
     found = {}
     for name in ("Vthreshold thr", "Vs0 s0"):
@@ -121,8 +122,8 @@ def test_noise_of_before_time_zero_is_part_of_a_run():
     def first_samples(one):
         found = []
         for seed in range(400):
-            run = Run(plan="x", trial=0, window_s=unit_s, noise_seed=seed)
-            ((_, text),) = noise_sources(one, run, values, unit_s, 0.0)
+            run = Run(plan="x", trial=0, window_s=unit_s, noise=NoiseDraw(seed=seed))
+            ((_, text),) = noise_sources(resolve(one, run), 0.0)
             found.append(np.array(text.replace("+", "")[4:-1].split(), dtype=float)[1::2])
         return np.array(found)
 

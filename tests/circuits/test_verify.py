@@ -129,12 +129,12 @@ def test_fresh_stimuli_are_new_and_within_the_card(averaged):
     manifest = load_manifest("pll_nlif_averaged")
     runs = fresh_plan(card, manifest, 40e-9, 200).runs(manifest, {"tau": 40e-9}, 3)
     fitted = Transfer(trials=80).runs(manifest, {"tau": 40e-9}, 3)
-    assert not {run.times_s for run in runs} & {run.times_s for run in fitted}
+    assert not {run.spikes.times_s for run in runs} & {run.spikes.times_s for run in fitted}
     tau = card.kernel.tau_s.value
-    assert max(max(run.times_s) for run in runs) / tau <= card.valid_time_tau.high * (1 + 1e-6)
-    assert min(min(run.times_s) for run in runs) / tau >= card.valid_time_tau.low * (1 - 1e-6)
-    assert max(max(run.weights) for run in runs) <= card.valid_weight.high
-    assert {len(run.times_s) for run in runs} <= set(range(2, 9))
+    assert max(max(run.spikes.times_s) for run in runs) / tau <= card.valid_time_tau.high * (1 + 1e-6)
+    assert min(min(run.spikes.times_s) for run in runs) / tau >= card.valid_time_tau.low * (1 - 1e-6)
+    assert max(max(run.spikes.weights) for run in runs) <= card.valid_weight.high
+    assert {len(run.spikes.times_s) for run in runs} <= set(range(2, 9))
 
 
 @pytest.mark.parametrize("tails", ["gaussian", "long"])

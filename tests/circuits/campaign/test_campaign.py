@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from neuronsim.circuits import characterize, load_manifest
+from neuronsim.circuits import characterize, load_manifest, load_plans
 from neuronsim.circuits.campaign.cache import Cache
-from neuronsim.circuits.campaign.scheduler import Task, Urgency, run_flows
+from neuronsim.circuits.campaign.scheduler import run_flows
+from neuronsim.circuits.campaign.tasks import Simulation, Urgency, measure
 from neuronsim.circuits.deck.deck import build
+from neuronsim.circuits.deck.resolved import resolve
 from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.plans import Jitter, PhaseNoise, Transfer
 from neuronsim.circuits.plans.base import TTFSPlan
@@ -90,8 +92,8 @@ def test_what_others_wait_for_goes_first_and_long_runs_before_short_ones():
     order: list[float] = []
 
     def task(length, urgency=Urgency.RUN):
-        job = build(manifest, netlist, replace(run, window_s=run.window_s * length))
-        return Task(job=job, safer=lambda: job, urgency=urgency)
+        job = build(resolve(manifest, replace(run, window_s=run.window_s * length)), netlist)
+        return Simulation(job=job, safer=lambda: job, urgency=urgency)
 
     def slow():
         yield [task(1.1), task(1.3), task(1.2)]
@@ -112,6 +114,28 @@ def test_what_others_wait_for_goes_first_and_long_runs_before_short_ones():
     )
     assert found == [True, "slow"]
     assert order == [0.9, 1.3, 0.8, 1.2, 1.1]
+
+
+def test_cells_are_measured_beside_the_runs():
+    """With one worker, which has two calls ahead: the measurement does not wait for the runs that have not begun."""
+    manifest, order = load_manifest("pll_nlif_averaged"), []
+    netlist = read_netlist(manifest)
+    jobs = [build(resolve(manifest, run), netlist) for run in Transfer(trials=4).runs(manifest, {}, 0)]
+    (plan,) = load_plans("synapse")
+    (level, *_) = plan.measurements(load_manifest("pll_nlif_transistor"), {}, 0)
+
+    def runs():
+        return (yield [Simulation(job=job, safer=lambda job=job: job) for job in jobs])
+
+    simulated, (measured,) = run_flows(
+        [runs(), measure([level])],
+        engine="ngspice-cli",
+        version="39",
+        on_done=lambda task, result: order.append(type(task).__name__),
+    )
+    assert order == ["Simulation", "Simulation", "CellTask", "Simulation", "Simulation"]
+    assert len(simulated) == 4
+    assert len(measured.outcome.columns["code"]) == 31
 
 
 def test_same_file_whatever_the_number_of_jobs(tmp_path):

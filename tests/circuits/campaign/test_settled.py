@@ -10,7 +10,8 @@ from neuronsim.circuits.campaign.cache import Cache
 from neuronsim.circuits.campaign.chip_flow import groups, most_before
 from neuronsim.circuits.campaign.lead_in import lead_in_run, shares_lead_in
 from neuronsim.circuits.deck.deck import build, build_lead_in
-from neuronsim.circuits.deck.run import Run
+from neuronsim.circuits.deck.resolved import resolve
+from neuronsim.circuits.deck.run import Run, SpikeStimulus
 from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.ngspice import command_line as engine_cli
 from neuronsim.circuits.plans import Transfer
@@ -47,7 +48,8 @@ bench.tau = { default = 1e-7, unit = "s", meaning = "time scale", above = 0.0 }
 """
 #: of a lead-in with a positive and a negative synapse
 SETTLED = {"xneuron.slow": 0.25, "xs0.mid": 0.125, "xs1.mid": 0.5, "s0": 0.0, "s1": 0.0}
-RUN = Run(plan="x", trial=0, window_s=5e-7, times_s=(3e-8, 8e-8, np.inf), weights=(1.0, 0.8, -0.5))
+SPIKES = SpikeStimulus(times_s=(3e-8, 8e-8, np.inf), weights=(1.0, 0.8, -0.5))
+RUN = Run(plan="x", trial=0, window_s=5e-7, stimulus=SPIKES)
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +64,12 @@ def slow(tmp_path_factory):
 def test_a_run_from_the_settled_state_is_the_same_run(slow):
     manifest, netlist = slow
     assert shares_lead_in(manifest, netlist)
-    settled = engine_cli.run(build_lead_in(manifest, netlist, lead_in_run(manifest, RUN)), 60).final
+    run = resolve(manifest, RUN)
+    settled = engine_cli.run(build_lead_in(resolve(manifest, lead_in_run(RUN)), netlist), 60).final
     assert settled["xneuron.slow"] == pytest.approx(1 - 0.9 * np.exp(-2), abs=1e-3)
-    whole = engine_cli.run(build(manifest, netlist, RUN), 60).spikes_s
-    resumed = engine_cli.run(build(manifest, netlist, RUN, settled=settled), 60).spikes_s
-    unsettled = engine_cli.run(build(manifest, netlist, RUN, settled={**settled, "xneuron.slow": 0.1}), 60).spikes_s
+    whole = engine_cli.run(build(run, netlist), 60).spikes_s
+    resumed = engine_cli.run(build(run, netlist, settled=settled), 60).spikes_s
+    unsettled = engine_cli.run(build(run, netlist, settled={**settled, "xneuron.slow": 0.1}), 60).spikes_s
     assert resumed == pytest.approx(whole, rel=2e-3)  # it settled for 0.4 ns longer
     assert abs(unsettled[0] / whole[0] - 1) > 0.02
 
@@ -74,7 +77,7 @@ def test_a_run_from_the_settled_state_is_the_same_run(slow):
 def test_a_resumed_deck_has_the_state_and_no_other_initial_conditions(slow):
     manifest, netlist = slow
     netlist = replace(netlist, text=netlist.text + "\n.ic v(x)=1\n+ v(y)=2\n* after")
-    deck = build(manifest, netlist, RUN, settled=SETTLED).deck
+    deck = build(resolve(manifest, RUN), netlist, settled=SETTLED).deck
     assert [line for line in deck.splitlines() if line.startswith(".ic")] == [
         ".ic v(xneuron.slow)=0.25",
         ".ic v(xs0.mid)=0.125",
@@ -87,7 +90,7 @@ def test_a_resumed_deck_has_the_state_and_no_other_initial_conditions(slow):
 
 def test_runs_share_a_lead_in_where_nothing_but_the_stimulus_differs(slow):
     manifest, netlist = slow
-    other = replace(RUN, times_s=(1e-8,), weights=(2.0,), trial=1)
+    other = replace(RUN, stimulus=SpikeStimulus(times_s=(1e-8,), weights=(2.0,)), trial=1)
     hot = replace(RUN, operating=OperatingPoint(temperature_c=85))
     assert groups(manifest, [RUN, hot, other, replace(RUN, fine=True)]) == [[0, 2], [1], [3]]
     assert most_before(manifest, netlist, RUN) == 1

@@ -14,6 +14,7 @@ from neuronsim.circuits.campaign.cache import Cache
 from neuronsim.circuits.campaign.trimming import most_counts, needs_trim, next_value
 from neuronsim.circuits.deck.deck import build
 from neuronsim.circuits.deck.operating_point import Chip
+from neuronsim.circuits.deck.resolved import resolve
 from neuronsim.circuits.neuron.manifest import netlist_folder
 from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.plans.mismatch import Mismatch
@@ -210,7 +211,9 @@ def test_the_neurons_of_transistors_are_trimmed_where_a_chip_is_drawn():
 def test_runs_without_a_chip_are_as_without_trims():
     manifest = load_manifest("pll_nlif_transistor")
     (run,) = [run for run in Mismatch(chips=2, trials=1).runs(manifest, {}, 0) if run.operating.chip is None]
-    line = next(t for t in build(manifest, read_netlist(manifest), run).deck.splitlines() if t.startswith("Xneuron"))
+    line = next(
+        t for t in build(resolve(manifest, run), read_netlist(manifest)).deck.splitlines() if t.startswith("Xneuron")
+    )
     assert {word for word in line.split() if word.startswith("trim")} == {f"trim{i}=1" for i in range(1, 5)}
 
 

@@ -2,15 +2,13 @@
 
 import numpy as np
 import pytest
+from flip_flop_bench import set_up_time
+from phase_step_bench import phase_steps
+from xor_bench import detector_characteristic
 
-from neuronsim.circuits.cells import (
-    Condition,
-    detector_characteristic,
-    phase_steps,
-    set_up_time,
-    synapse_levels,
-    tuning_curve,
-)
+from neuronsim.circuits.cells.bench import Condition
+from neuronsim.circuits.cells.oscillator import tuning_curve
+from neuronsim.circuits.cells.synapse import synapse_levels
 from neuronsim.errors import InputError
 
 

@@ -8,10 +8,10 @@ import pytest
 from pydantic import ValidationError
 
 from neuronsim.circuits import Chip, OperatingPoint, characterize, grid, load_manifest
-from neuronsim.circuits.campaign.cache import key_of
-from neuronsim.circuits.campaign.scheduler import listings
+from neuronsim.circuits.campaign.engines import listings
 from neuronsim.circuits.deck.deck import build
-from neuronsim.circuits.deck.run import Run
+from neuronsim.circuits.deck.resolved import resolve
+from neuronsim.circuits.deck.run import CurrentStimulus, Run, SpikeStimulus
 from neuronsim.circuits.deck.transistors import Transistor, transistors_in
 from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.neuron.process import Pelgrom
@@ -22,7 +22,7 @@ from neuronsim.errors import DataError, InputError
 
 MANIFEST = load_manifest("axon_hillock")
 NETLIST = read_netlist(MANIFEST)
-RUN = Run(plan="x", trial=0, window_s=0.06e-6, current_a=500e-9)
+RUN = Run(plan="x", trial=0, window_s=0.06e-6, stimulus=CurrentStimulus(current_a=500e-9))
 POINTS = {
     "nominal": OperatingPoint(),
     "slow": OperatingPoint(corner="ss"),
@@ -35,13 +35,13 @@ POINTS = {
 
 @pytest.fixture(scope="module")
 def transistors():
-    return transistors_in(listings("ngspice-cli", [build(MANIFEST, NETLIST, RUN).deck])[0])
+    return transistors_in(listings("ngspice-cli", [build(resolve(MANIFEST, RUN), NETLIST).deck])[0])
 
 
 @pytest.fixture(scope="module")
 def jobs(transistors):
     return {
-        name: build(MANIFEST, NETLIST, replace(RUN, operating=point), transistors=transistors)
+        name: build(resolve(MANIFEST, replace(RUN, operating=point)), NETLIST, transistors=transistors)
         for name, point in POINTS.items()
     }
 
@@ -50,7 +50,7 @@ def test_both_engines_list_the_same_transistors(transistors):
     assert len(transistors) == 5
     long_one = next(t for t in transistors if t.name == "m.xneuron.xreset.m1")
     assert (long_one.model, long_one.width_m, long_one.length_m) == pytest.approx(("nch", 0.2e-6, 0.96e-6))
-    assert transistors_in(listings("ngspice-shared", [build(MANIFEST, NETLIST, RUN).deck])[0]) == transistors
+    assert transistors_in(listings("ngspice-shared", [build(resolve(MANIFEST, RUN), NETLIST).deck])[0]) == transistors
 
 
 def test_every_operating_point_changes_the_result_alike_in_both_engines(jobs):
@@ -65,11 +65,11 @@ def test_every_operating_point_changes_the_result_alike_in_both_engines(jobs):
 
 
 def test_the_cache_tells_operating_points_apart(jobs):
-    assert len({key_of(job, "ngspice-cli", "39") for job in jobs.values()}) == len(POINTS)
+    assert len({job.key("ngspice-cli", "39") for job in jobs.values()}) == len(POINTS)
 
 
 def test_a_chip_is_frozen_by_seed_number_and_name():
-    law = MANIFEST.process_or_refuse("").mismatch["nch"]
+    law = MANIFEST.required_process("").mismatch["nch"]
     some = [Transistor(name=f"m.x{i}.m1", model="nch", width_m=1e-6, length_m=1e-6) for i in range(2000)]
     shifts = Chip(seed=3, number=0).threshold_shifts(MANIFEST, some)
     assert shifts == Chip(seed=3, number=0).threshold_shifts(MANIFEST, some)
@@ -115,12 +115,12 @@ def test_the_dataset_says_where_each_run_was():
 )
 def test_impossible_points_are_refused(point, says):
     with pytest.raises(InputError, match=says):
-        build(MANIFEST, NETLIST, replace(RUN, operating=point))
+        build(resolve(MANIFEST, replace(RUN, operating=point)), NETLIST)
 
 
 def test_a_neuron_without_a_process_has_no_corners():
     manifest = load_manifest("lif_behavioral")
-    run = Run(plan="x", trial=0, window_s=1e-7, current_a=20e-6)
+    run = Run(plan="x", trial=0, window_s=1e-7, stimulus=CurrentStimulus(current_a=20e-6))
     netlist = read_netlist(manifest)
     for point, says in (
         (OperatingPoint(corner="ss"), "no 'process' in its manifest"),
@@ -128,8 +128,9 @@ def test_a_neuron_without_a_process_has_no_corners():
         (OperatingPoint(supply_v=1.1), r"no \[energy\] supplies"),
     ):
         with pytest.raises(InputError, match=says):
-            build(manifest, netlist, replace(run, operating=point))
-    assert build(manifest, netlist, replace(run, operating=OperatingPoint(temperature_c=85))).deck.count("temp=85") == 1
+            build(resolve(manifest, replace(run, operating=point)), netlist)
+    hot = resolve(manifest, replace(run, operating=OperatingPoint(temperature_c=85)))
+    assert build(hot, netlist).deck.count("temp=85") == 1
 
 
 def test_the_grid_of_a_sign_off():
@@ -140,8 +141,8 @@ def test_the_grid_of_a_sign_off():
 
 def test_lead_in_shifts_the_stimulus_and_holds_the_reset():
     manifest = load_manifest("pll_nlif_transistor")
-    run = Run(plan="x", trial=0, window_s=50e-9, times_s=(10e-9,), weights=(1.0,))
-    job = build(manifest, read_netlist(manifest), run)
+    run = Run(plan="x", trial=0, window_s=50e-9, stimulus=SpikeStimulus(times_s=(10e-9,), weights=(1.0,)))
+    job = build(resolve(manifest, run), read_netlist(manifest))
     start = manifest.time.lead_in * manifest.bench["tau"].default
     assert job.t_start_s == pytest.approx(start)
     reset = next(line for line in job.deck.splitlines() if line.startswith("Vreset"))
@@ -168,7 +169,7 @@ def test_operating_points_refuse_nonsense():
 def test_a_wrong_process_file_is_named(tmp_path):
     manifest = MANIFEST.model_copy(update={"folder": tmp_path, "process": "p.toml"})
     with pytest.raises(DataError, match="does not exist"):
-        manifest.process_or_refuse("a chip")
+        manifest.required_process("a chip")
     (tmp_path / "p.toml").write_text('name = "p"\nsummary = "p"\n[corners]\ntt = { dvtn = "x" }\n')
     with pytest.raises(DataError, match=r"p.toml: corners.tt.dvtn"):
-        manifest.process_or_refuse("a chip")
+        manifest.required_process("a chip")

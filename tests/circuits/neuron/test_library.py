@@ -1,13 +1,15 @@
 """Model libraries in installed packages: what may be read, what takes its place at a corner, what is refused."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from neuronsim.circuits import load_manifest
 from neuronsim.circuits.deck.deck import build
 from neuronsim.circuits.deck.operating_point import OperatingPoint
-from neuronsim.circuits.deck.run import Run
+from neuronsim.circuits.deck.resolved import resolve
+from neuronsim.circuits.deck.run import CurrentStimulus, Run
 from neuronsim.circuits.neuron import foundry_library as library
 from neuronsim.circuits.neuron.manifest import netlist_folder
 from neuronsim.circuits.neuron.netlist import model_text, read_netlist
@@ -107,11 +109,11 @@ def test_a_corner_takes_other_sections(neuron):
     manifest = load_manifest(neuron)
     netlist = read_netlist(manifest)
     assert f".lib {REFERENCE} slow_n" in netlist.text
+    run = Run(plan="x", trial=0, window_s=1e-7, stimulus=CurrentStimulus(current_a=1e-7))
     decks = {
         corner: build(
-            manifest,
+            resolve(manifest, replace(run, operating=OperatingPoint(corner=corner))),
             netlist,
-            Run(plan="x", trial=0, window_s=1e-7, current_a=1e-7, operating=OperatingPoint(corner=corner)),
         ).deck
         for corner in ("tt", "ff", None)
     }

@@ -8,7 +8,8 @@ import pytest
 
 from neuronsim.circuits import load_manifest, neurons
 from neuronsim.circuits.deck.deck import build
-from neuronsim.circuits.deck.run import Run
+from neuronsim.circuits.deck.resolved import resolve
+from neuronsim.circuits.deck.run import NoiseDraw, Run, SpikeStimulus
 from neuronsim.circuits.neuron.manifest import netlist_folder
 from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.errors import DataError, InputError
@@ -146,9 +147,9 @@ def test_noise_may_go_into_several_ports(copy_of):
     )
     manifest = load_manifest(path)
     netlist = read_netlist(manifest, trust=True)
-    quiet = Run(plan="x", trial=0, window_s=2e-8, times_s=(5e-9,), weights=(1.0,))
-    assert "Inoise" not in build(manifest, netlist, quiet).deck
-    deck = build(manifest, netlist, replace(quiet, noise_seed=3)).deck
+    quiet = Run(plan="x", trial=0, window_s=2e-8, stimulus=SpikeStimulus(times_s=(5e-9,), weights=(1.0,)))
+    assert "Inoise" not in build(resolve(manifest, quiet), netlist).deck
+    deck = build(resolve(manifest, replace(quiet, noise=NoiseDraw(seed=3))), netlist).deck
     sources = [text.split("PWL")[1].split("\nI")[0] for text in deck.split("Inoise")[1:]]
     assert len(sources) == 2
     values = [np.array(text.replace("\n+", " ").strip("()\n ").split(")")[0].split(), dtype=float) for text in sources]

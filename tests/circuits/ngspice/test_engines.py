@@ -8,7 +8,8 @@ import pytest
 from neuronsim import spike_time
 from neuronsim.circuits import characterize, load_manifest
 from neuronsim.circuits.deck.deck import build
-from neuronsim.circuits.deck.run import Run
+from neuronsim.circuits.deck.resolved import resolve
+from neuronsim.circuits.deck.run import CurrentStimulus, Run, SpikeStimulus
 from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.ngspice import command_line as engine_cli
 from neuronsim.circuits.ngspice import shared_library as engine_shared
@@ -78,15 +79,16 @@ def test_rate_of_the_voltage_domain_neurons(neuron, leak):
 
 def test_silent_below_the_rheobase():
     manifest = load_manifest("lif_behavioral")
-    job = build(manifest, read_netlist(manifest), Run(plan="x", trial=0, window_s=1e-6, current_a=9.9e-6))
+    run = Run(plan="x", trial=0, window_s=1e-6, stimulus=CurrentStimulus(current_a=9.9e-6))
+    job = build(resolve(manifest, run), read_netlist(manifest))
     assert engine_cli.run(job, 30).spikes_s == ()
 
 
 def test_latch_and_reset(tmp_path):
     """The output stays high after the crossing until rst, which also empties the membrane."""
     manifest = load_manifest("pll_nlif_averaged")
-    run = Run(plan="x", trial=0, window_s=6 * TAU, times_s=(20e-9,), weights=(1.5,))
-    job = build(manifest, read_netlist(manifest), run)
+    run = Run(plan="x", trial=0, window_s=6 * TAU, stimulus=SpikeStimulus(times_s=(20e-9,), weights=(1.5,)))
+    job = build(resolve(manifest, run), read_netlist(manifest))
     raw = tmp_path / "run.raw"
     (tmp_path / "deck.cir").write_text(job.deck.replace("Vreset rst 0 DC 0", "Vreset rst 0 PULSE(0 1 200n 1n 1n 50n)"))
     import subprocess
@@ -107,9 +109,8 @@ def test_latch_and_reset(tmp_path):
 
 def test_spiceinit_of_the_user_changes_nothing(tmp_path, monkeypatch):
     manifest = load_manifest("pll_nlif_averaged")
-    job = build(
-        manifest, read_netlist(manifest), Run(plan="x", trial=0, window_s=4 * TAU, times_s=(20e-9,), weights=(1.5,))
-    )
+    run = Run(plan="x", trial=0, window_s=4 * TAU, stimulus=SpikeStimulus(times_s=(20e-9,), weights=(1.5,)))
+    job = build(resolve(manifest, run), read_netlist(manifest))
     before = engine_cli.run(job, 30).spikes_s
     (tmp_path / ".spiceinit").write_text("option reltol=0.1\nset ngbehavior=hs\n")
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from neuronsim.circuits import KINDS, load_manifest, load_plans, make_plan
 from neuronsim.circuits.characterize import _runs_with_waveforms
 from neuronsim.circuits.deck.deck import build
+from neuronsim.circuits.deck.resolved import resolve
 from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.plans import FICurve, Jitter, Mismatch, Quantization, Saturation, Transfer
 from neuronsim.circuits.plans.base import membrane_extremes
@@ -80,7 +81,7 @@ def test_a_plan_may_stop_watching_after_the_ideal_spike():
     silent = 0
     for long, short in zip(whole, brief, strict=True):
         assert replace(short, window_s=long.window_s) == long
-        ideal = float(spike_time(long.times_s, long.weights, tau=tau))
+        ideal = float(spike_time(long.spikes.times_s, long.spikes.weights, tau=tau))
         assert short.window_s == pytest.approx(min(long.window_s, ideal + 0.5 * tau))
         silent += np.isinf(ideal)
     assert silent > 3  # these are watched to the end
@@ -96,20 +97,20 @@ def test_groups_keep_the_steps_of_transistors_with_a_carrier():
 
 def test_transfer_stimuli_are_what_they_say():
     runs = Transfer(trials=300).runs(AVERAGED, {}, 0)
-    totals = np.array([sum(run.weights) for run in runs])
-    assert {len(run.times_s) for run in runs} == set(range(2, 9))
+    totals = np.array([sum(run.spikes.weights) for run in runs])
+    assert {len(run.spikes.times_s) for run in runs} == set(range(2, 9))
     assert (np.abs(totals - 1) >= 0.2).all()
     assert 0.03 < (totals < 1).mean() < 0.2
-    assert any(min(run.weights) < 0 for run in runs)
-    assert all(membrane_extremes(np.array(r.times_s) / 50e-9, np.array(r.weights))[0] <= 5 for r in runs)
+    assert any(min(run.spikes.weights) < 0 for run in runs)
+    assert all(membrane_extremes(np.array(r.spikes.times_s) / 50e-9, np.array(r.spikes.weights))[0] <= 5 for r in runs)
 
 
 def test_quantization_uses_the_same_weights_at_every_level():
     runs = Quantization(trials=5).runs(AVERAGED, {}, 0)
-    by_trial = [run.nominal_weights for run in runs if run.trial == 2]
+    by_trial = [run.spikes.nominal_weights for run in runs if run.trial == 2]
     assert len(by_trial) == 6
     assert len(set(by_trial)) == 1
-    four_bits = [run for run in runs if run.level == 4]
+    four_bits = [run.spikes for run in runs if run.level == 4]
     assert all(
         abs(w - n) <= 1 / 15 + 1e-12 for run in four_bits for w, n in zip(run.weights, run.nominal_weights, strict=True)
     )
@@ -117,17 +118,17 @@ def test_quantization_uses_the_same_weights_at_every_level():
 
 def test_mismatch_hides_its_errors():
     runs = Mismatch(chips=3, trials=3).runs(AVERAGED, {}, 0)
-    nominal, chips = [r for r in runs if r.chip < 0], [r for r in runs if r.chip >= 0]
+    nominal, chips = [r for r in runs if r.chip is None], [r for r in runs if r.chip is not None]
     assert (len(nominal), len(chips)) == (3, 9)
-    assert all(r.weights == r.nominal_weights for r in chips)
+    assert all(r.spikes.weights == r.spikes.nominal_weights for r in chips)
     assert len({r.parameters["theta"] for r in chips}) == 3
-    assert len({r.weight_errors[:2] for r in chips}) == 3
+    assert len({r.spikes.weight_errors[:2] for r in chips}) == 3
 
 
 def test_saturation_reaches_its_level():
     runs = Saturation(levels=(5.0, 8.0)).runs(AVERAGED, {}, 0)
     for run in runs:
-        error, _ = membrane_extremes(np.array(run.times_s) / 50e-9, np.array(run.weights))
+        error, _ = membrane_extremes(np.array(run.spikes.times_s) / 50e-9, np.array(run.spikes.weights))
         assert error == pytest.approx(run.level)
 
 
@@ -151,13 +152,13 @@ def test_membrane_noise_has_its_floor_and_fresh_seeds():
     runs = plan.runs(manifest, {}, 5)
     assert runs == plan.runs(manifest, {}, 5)
     assert runs != plan.runs(manifest, {}, 6)
-    quiet = [run for run in runs if run.noise_seed < 0]
+    quiet = [run for run in runs if run.noise is None]
     low, high = manifest.validity.current_a
-    assert [run.current_a for run in quiet] == pytest.approx([low, (low * high) ** 0.5, high])
-    assert len({run.noise_seed for run in runs}) == 1 + 3 * 4
-    deck = build(manifest, read_netlist(manifest), runs[1]).deck
+    assert [run.stimulus.current_a for run in quiet] == pytest.approx([low, (low * high) ** 0.5, high])
+    assert len({run.noise for run in runs}) == 1 + 3 * 4
+    deck = build(resolve(manifest, runs[1]), read_netlist(manifest)).deck
     assert "Inoise 0 in PWL(" in deck
-    assert "Inoise" not in build(manifest, read_netlist(manifest), quiet[0]).deck
+    assert "Inoise" not in build(resolve(manifest, quiet[0]), read_netlist(manifest)).deck
     with pytest.raises(InputError, match="'density'"):
         plan.runs(manifest.model_copy(update={"noise": None}), {}, 0)
     with pytest.raises(InputError, match="no noise to measure"):
@@ -166,7 +167,7 @@ def test_membrane_noise_has_its_floor_and_fresh_seeds():
 
 def test_mismatch_of_a_rate_neuron_draws_threshold_and_capacitor():
     runs = KINDS["mismatch"](chips=300, trials=2).runs(load_manifest("if_behavioral"), {}, 1)
-    drawn = {run.chip: run.parameters for run in runs if run.chip >= 0}
+    drawn = {run.chip: run.parameters for run in runs if run.chip is not None}
     assert len(drawn) == 300
     assert len(runs) == 602
     for name, nominal, sigma in (("vth", 1.0, 0.02), ("cmem", 1e-12, 0.01)):
@@ -179,11 +180,11 @@ def test_jitter_with_weights_of_its_own_in_each_trial():
     drawn, fixed = (
         Jitter(trials=3, levels=(0.01, 0.05), **more).runs(AVERAGED, {}, 4) for more in ({"weight": (0.6, 1.0)}, {})
     )
-    by_trial = {trial: {run.weights for run in drawn if run.trial == trial} for trial in range(3)}
+    by_trial = {trial: {run.spikes.weights for run in drawn if run.trial == trial} for trial in range(3)}
     assert all(len(found) == 1 for found in by_trial.values())
     assert len(set.union(*by_trial.values())) == 3
-    assert all(0.6 <= w <= 1.0 for run in drawn for w in run.weights)
-    assert [run.times_s for run in drawn] == [run.times_s for run in fixed]
+    assert all(0.6 <= w <= 1.0 for run in drawn for w in run.spikes.weights)
+    assert [run.spikes.times_s for run in drawn] == [run.spikes.times_s for run in fixed]
     with pytest.raises(ValueError, match="never fires"):
         Jitter(weight=(0.4, 1.0))
     with pytest.raises(ValueError, match="must rise"):
@@ -196,7 +197,7 @@ def test_the_example_waveform_of_a_rate_neuron_is_at_the_middle_current():
     runs = [run for plan in load_plans("fi,membrane_noise") for run in plan.runs(manifest, {}, 0)]
     shown = sorted(_runs_with_waveforms(runs))
     assert [runs[index].plan for index in shown] == ["fi", "membrane_noise"]
-    assert runs[shown[0]].current_a == pytest.approx(np.sqrt(10.5e-6 * 300e-6), rel=0.1)
-    assert runs[shown[1]].noise_seed == -1
+    assert runs[shown[0]].stimulus.current_a == pytest.approx(np.sqrt(10.5e-6 * 300e-6), rel=0.1)
+    assert runs[shown[1]].noise is None
     ttfs = [run for plan in load_plans("transfer,ramp") for run in plan.runs(load_manifest("pll_nlif_averaged"), {}, 0)]
     assert _runs_with_waveforms(ttfs) == {0, 200}

@@ -10,12 +10,15 @@ from neuronsim.analysis.reset import reset_rows, reset_verdict
 from neuronsim.artifacts import dataset as schema
 from neuronsim.circuits import characterize, load_manifest, load_plans, make_plan
 from neuronsim.circuits.assemble import assemble
-from neuronsim.circuits.campaign.scheduler import Result, Task, run_flows
-from neuronsim.circuits.cells import Condition, noise_sources
-from neuronsim.circuits.cells.jitter import noisy_edges
+from neuronsim.circuits.campaign.scheduler import run_flows
+from neuronsim.circuits.campaign.tasks import Result, Simulation, measure
+from neuronsim.circuits.cells.bench import Condition
+from neuronsim.circuits.cells.jitter import noise_sources, noisy_edges
 from neuronsim.circuits.deck.deck import build
+from neuronsim.circuits.deck.resolved import resolve
 from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.ngspice.outcome import Outcome
+from neuronsim.circuits.tables import cell_tables
 from neuronsim.errors import DataError, InputError
 from neuronsim.report import write_datasheet
 from neuronsim.report.chapters.operating_points import corners_section
@@ -72,7 +75,7 @@ def test_mismatch_chooses_its_mechanism_by_the_manifest():
     by_transistor = make_plan("mismatch", {"chips": 2, "trials": 1}).runs(PLL, {}, 3)
     assert [run.operating.chip and run.operating.chip.number for run in by_transistor] == [None, 0, 1]
     by_sigma = make_plan("mismatch", {"chips": 2, "trials": 1}).runs(load_manifest("lif_behavioral"), {}, 3)
-    assert [run.chip for run in by_sigma] == [-1, 0, 1]
+    assert [run.chip for run in by_sigma] == [None, 0, 1]
     assert len({tuple(run.parameters.items()) for run in by_sigma}) == 3
 
 
@@ -111,13 +114,13 @@ def test_the_datasheet_names_missing_spikes_and_yield(hillock, tmp_path):
 
 def test_equal_decks_are_simulated_once():
     run = make_plan("energy", {"currents_a": (500e-9,), "window": 0.06}).runs(HILLOCK, {}, 0)[0]
-    job = build(HILLOCK, read_netlist(HILLOCK), run)
+    job = build(resolve(HILLOCK, run), read_netlist(HILLOCK))
     other = replace(job, t_stop_s=job.t_stop_s / 2)
     done: list[Result] = []
 
     def flow(*jobs):
-        first = yield [Task(job=one, safer=lambda: job) for one in jobs]
-        again = yield [Task(job=jobs[0], safer=lambda: job)]
+        first = yield [Simulation(job=one, safer=lambda: job) for one in jobs]
+        again = yield [Simulation(job=jobs[0], safer=lambda: job)]
         return [*first, *again]
 
     found, shared = run_flows(
@@ -157,11 +160,9 @@ def test_cells_have_tables_of_their_own(tmp_path):
 def test_a_failed_measurement_is_a_row():
     plan = make_plan("oscillator", {"corners": ("tt", "ss"), "temperatures_c": (27.0,), "currents": (1.0,)})
     good, bad = plan.measurements(PLL, {}, 0)
-    from neuronsim.circuits.cells.campaign import columns_of, perform_all
-
     bad = replace(bad, arguments={**bad.arguments, "currents_a": [2e-6, 1e-6]})
-    results = perform_all([good, bad], version="39")
-    columns = columns_of([good, bad], results)
+    (results,) = run_flows([measure([good, bad])], engine="ngspice-cli", version="39")
+    columns = cell_tables([good, bad], [result.outcome for result in results])
     status = columns["oscillator_status"][1].tolist()
     assert status == ["ok"] * (len(status) - 1) + ["failed"]
     assert "rising" in columns["oscillator_message"][1][-1]
@@ -182,9 +183,9 @@ def test_thermal_noise_is_seeded_and_above_its_floor():
 def test_the_reset_plan_repeats_reset_threshold_and_stimulus():
     plan = make_plan("reset", {"corners": ["ss"], "temperatures_c": [27.0], "supplies": [0.9]})
     (run,) = plan.runs(PLL, {}, 0)
-    deck = build(PLL, read_netlist(PLL), run).deck.splitlines()
+    deck = build(resolve(PLL, run), read_netlist(PLL)).deck.splitlines()
     start = PLL.time.lead_in * PLL.bench["tau"].default
-    assert run.again_s == pytest.approx(0.6 * 26e-9 + 5 * 26e-9)
+    assert run.again.at_s == pytest.approx(0.6 * 26e-9 + 5 * 26e-9)
 
     def edges(name):
         text = next(line for line in deck if line.startswith(name))
@@ -193,11 +194,11 @@ def test_the_reset_plan_repeats_reset_threshold_and_stimulus():
         return points[crossed, 0] + np.diff(points[:, 0])[crossed] / 2
 
     reset = edges("Vreset")  # high from the start, falls at time zero, high once more
-    np.testing.assert_allclose(reset - start, [0, run.again_s - run.reset_s, run.again_s], atol=30e-12)
+    np.testing.assert_allclose(reset - start, [0, run.again.at_s - run.again.reset_s, run.again.at_s], atol=30e-12)
     for name in ("Vthreshold", "Vs0", "Vs1"):
         rise, fall, rise_again, fall_again = edges(name)
-        assert rise_again - rise == pytest.approx(run.again_s)
-        assert fall_again - fall == pytest.approx(run.again_s)
+        assert rise_again - rise == pytest.approx(run.again.at_s)
+        assert fall_again - fall == pytest.approx(run.again.at_s)
         assert rise_again > reset[2]
     with pytest.raises(InputError, match="after the spike"):
         make_plan("reset", {"rest": 2.0})
@@ -208,7 +209,7 @@ def test_the_reset_plan_repeats_reset_threshold_and_stimulus():
 def test_what_a_reset_came_to():
     """Every word of the verdict, from a dataset of the right shape."""
     runs = make_plan("reset", {"supplies": [0.9, 1.1]}).runs(PLL, {}, 0)[:7]
-    again, first = runs[0].again_s, 40e-9
+    again, first = runs[0].again.at_s, 40e-9
     spikes = [
         (first, again + 40.5e-9),
         (first, again + 43e-9),
@@ -225,7 +226,7 @@ def test_what_a_reset_came_to():
     provenance = dict.fromkeys(("neuron", "engine", "engine_version", "netlist_sha256", "versions"), "x")
     provenance |= {"code": "ttfs", "seed": 0, "defaults": json.dumps(PLL.defaults())}
     provenance["plans"] = json.dumps({"reset": make_plan("reset", {}).model_dump(mode="json")})
-    data = schema.Characterization.check(assemble(PLL, runs, results, provenance))
+    data = schema.Characterization.check(assemble(PLL, [resolve(PLL, run) for run in runs], results, provenance))
     said = reset_verdict(reset_rows(data)).tolist()
     assert said == ["again", "shifted", "silent", "extra", "extra", "silent first", "failed"]
     page = corners_section(data.assign(plan=("run", ["reset"] * 6 + ["corners"])), "")

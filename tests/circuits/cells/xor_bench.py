@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .bench import Condition, simulate
+from neuronsim.circuits.cells.bench import Condition, simulate
 
 _CYCLES = 3
 

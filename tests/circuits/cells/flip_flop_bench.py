@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.circuits.cells.bench import Condition, simulate
+from neuronsim.circuits.ngspice.waveform_measures import crossings
 from neuronsim.errors import InputError
-
-from ..ngspice.waveform_measures import crossings
-from .bench import Condition, simulate
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,10 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.circuits.cells.bench import Condition, simulate
+from neuronsim.circuits.ngspice.waveform_measures import crossings
 from neuronsim.errors import DataError, InputError
-
-from ..ngspice.waveform_measures import crossings
-from .bench import Condition, simulate
 
 _PERIODS_BEFORE, _PERIODS_AFTER, _SETTLE = 5, 10, 6
 
