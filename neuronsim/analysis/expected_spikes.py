@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from ..neuron.closed_form import spike_time
 from ..neuron.event_solver import first_crossing, slope
-from ..neuron.saturated_solver import first_crossing_saturated
 from ..statistics.summary import Array
 
 
@@ -57,15 +56,15 @@ def loop_solution(
     times = dataset["input_time_s"].values
     weights = np.where(np.isfinite(times), dataset["weight"].values, 0.0)
     ratio = None if ideal else r
+    xor_limit = None
     if saturated:
         step, limit = row_parameter(dataset, "kphi"), row_parameter(dataset, "xor_range")
         if step is None or limit is None:
             return unknown
-        result = first_crossing_saturated(
-            times, weights, xor_limit=limit / step, tau=tau, second_pole_ratio=ratio, ramp=ramp, threshold=theta
-        )
-    else:
-        result = first_crossing(times, weights, tau=tau, second_pole_ratio=ratio, ramp=ramp, threshold=theta)
+        xor_limit = limit / step
+    result = first_crossing(
+        times, weights, tau=tau, second_pole_ratio=ratio, ramp=ramp, threshold=theta, xor_limit=xor_limit
+    )
     return np.where(result > dataset["window_s"].values, np.inf, result)
 
 

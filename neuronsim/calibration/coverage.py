@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..artifacts.ttfs_card import TTFSCard
+from ..statistics.bootstrap import rms_estimate
 from ..statistics.estimate import Estimate
 from ..statistics.proportions import proportion
+from .kernel_fit import KernelFit
 from .prediction import spike_time_interval
 from .stimuli import StimulusRows
 
@@ -37,3 +41,31 @@ def coverage(inside: NDArray[np.bool_], trial: NDArray[np.int64], confidence: fl
     elif trials.size < n:
         effect = n / trials.size  # all or none inside: the runs say nothing of how they cluster
     return proportion(p * n / effect, n / effect, confidence)
+
+
+def held_out_coverage(
+    card: TTFSCard,
+    kernel: KernelFit,
+    *,
+    fit_rows: StimulusRows,
+    test_rows: StimulusRows,
+    noisy_rows: StimulusRows | None,
+    seed: int,
+    confidence: float,
+) -> dict[str, Any]:
+    """The fields of Quality about the predicted interval: of held-out ``noisy_rows``, else of the noise-free ``test_rows``."""
+    judged = test_rows if noisy_rows is None else noisy_rows
+    # Only rows in which circuit or card fires: that both are silent is no feat of an interval.
+    judged = judged[judged.fired | np.isfinite(kernel.predict(judged))]
+    if noisy_rows is None:
+        # The card's floor is of the held-out runs themselves, which only the floor of the fit can judge.
+        predicted = kernel.predict(fit_rows)
+        both = fit_rows.fired & np.isfinite(predicted)
+        floor = rms_estimate(predicted[both] - fit_rows.out[both], np.random.default_rng(seed), confidence)
+        card = card.model_copy(update={"timing_noise": card.timing_noise.model_copy(update={"floor_s": floor})})
+    inside = covered(card, judged, temporal=noisy_rows is not None)
+    return {
+        "coverage": coverage(inside, judged.trial, confidence),
+        "n_coverage": len(judged),
+        "coverage_of": "noise_free" if noisy_rows is None else "noisy",
+    }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 from scipy.optimize import lsq_linear
 
 from ..artifacts.card_parts import Energy
+from ..artifacts.dataset import as_drawn
 from ..statistics.bootstrap import multiplicities, percentile_ends
 from ..statistics.estimate import Estimate
 
@@ -14,6 +16,18 @@ from ..statistics.estimate import Estimate
 _COLLINEAR = 1e3
 #: largest share of such resamples with which the split is still reported
 _OPEN = 0.01
+
+
+def fit_energy_of(dataset: xr.Dataset, not_fitted: dict[str, str], *, seed: int, confidence: float) -> Energy | None:
+    """:func:`fit_energy` of the runs of ``dataset`` on the circuit as it is drawn; a reason goes to ``not_fitted``."""
+    runs = dataset.isel(run=np.flatnonzero((dataset["status"].values == "ok") & as_drawn(dataset)))
+    ttfs = dataset.attrs["code"] == "ttfs"
+    fired = np.isfinite(runs["spike_time_s"].values) if ttfs else np.isfinite(runs["spike_times_s"].values).sum(axis=1)
+    energy, window = (runs[name].values.astype(np.float64) for name in ("energy_j", "window_s"))
+    fit, reason = fit_energy(energy, fired.astype(np.float64), window, seed=seed, confidence=confidence)
+    if reason:
+        not_fitted[lost_field(fit)] = reason
+    return fit
 
 
 def fit_energy(

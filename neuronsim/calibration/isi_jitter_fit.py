@@ -2,7 +2,7 @@
 
 At each current the spread is that of the intervals within each run under noise (the first one left out), less the spread
 without noise (the numerical floor of the deck). All currents share one density S (:mod:`neuronsim.neuron.interval_noise`); the
-estimate is the mean of variance over the law's variance, weighted by degrees of freedom. The card tells it as coefficient
+estimate is the mean of variance over the law's variance, weighted by degrees of freedom. The card gives it as coefficient
 of variation of the interval at one reference current.
 """
 
@@ -14,10 +14,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ..artifacts.card_parts import Range
 from ..neuron.firing_rate import interval
 from ..neuron.interval_noise import interval_variance, linearity
 from ..statistics.bootstrap import sigma_estimate
 from ..statistics.estimate import Estimate
+from .fi_fit import FIFit
 from .rate_noise import reference_current
 
 MIN_INTERVALS = 10
@@ -30,7 +32,7 @@ _MOST_FLOOR = 0.5  # of the variance: above, the deck's own scatter is what woul
 class JitterFit:
     """``jitter``: coefficient of variation at the reference current. ``error``: median over held-out currents of
     |sigma_predicted / sigma_measured - 1|, None when none could be held out; ``floor``: largest share of the spread, over
-    currents, that is there without noise, None when that was not measured."""
+    currents, that remains without noise, None when that was not measured."""
 
     jitter: Estimate
     error: float | None
@@ -66,81 +68,87 @@ def interval_spreads(dataset: xr.Dataset) -> IntervalSpread:
                 total, number = total + float(isi.sum()), number + isi.size
         return square, freedom, total / number if number else np.nan
 
-    found = []
+    table = []
     for at in np.unique(current[ok & (seeds >= 0)]):
         square, freedom, mean = pooled(ok & (seeds >= 0) & (current == at))
         same_plans = np.isin(plan, np.unique(plan[ok & (seeds >= 0)]))
         quiet, n_quiet, _ = pooled(ok & (seeds < 0) & same_plans & (current == at))
         if freedom:
-            found.append((at, mean, square / freedom, freedom, quiet / n_quiet if n_quiet else np.nan))
-    columns = np.array(found, dtype=np.float64).reshape(-1, 5).T
-    current, mean, variance, freedom, floor = columns
+            table.append((at, mean, square / freedom, freedom, quiet / n_quiet if n_quiet else np.nan))
+    current, mean, variance, freedom, floor = np.array(table, dtype=np.float64).reshape(-1, 5).T
     return IntervalSpread(current=current, mean=mean, variance=variance, freedom=freedom, floor=floor)
 
 
 def fit_isi_jitter(
     dataset: xr.Dataset,
-    *,
-    charge: float,
-    rheobase: float,
-    refractory: float,
-    valid: tuple[float, float],
-    held_out: float,
-    rng: np.random.Generator,
-    confidence: float,
+    curve: FIFit,
+    valid: Range,
     not_fitted: dict[str, str],
+    *,
+    held_out: float,
+    seed: int,
+    confidence: float,
 ) -> JitterFit:
     """Fit the jitter at the reference current of the range ``valid`` (ampere); what is missing goes to ``not_fitted``."""
-    none = JitterFit(jitter=Estimate.exact(0.0), error=None, n_held_out=None, floor=None)
-    found = interval_spreads(dataset)
-    neuron = {"charge_per_spike": charge, "rheobase": rheobase}
-    law = interval_variance(found.current, density=1.0, **neuron)
-    usable = np.isfinite(law) & (linearity(found.current, np.sqrt(found.variance), **neuron) <= _MOST_NONLINEAR)
-    drowned = usable & (found.floor > _MOST_FLOOR * found.variance)
-    usable &= ~drowned
-    intervals = int(found.freedom[usable].sum())
-    if intervals < MIN_INTERVALS and drowned.any():
-        worst = float(np.sqrt(np.max((found.floor / found.variance)[drowned])))
-        not_fitted["isi_jitter"] = (
-            f"without noise the intervals scatter up to {worst:.2g} times as much as with it: lower the deck's numerical floor "
-            "(plan 'membrane_noise' with fine = true), or raise the noise density"
-        )
-        return none
-    if intervals < MIN_INTERVALS:
-        not_fitted["isi_jitter"] = (
-            f"the dataset has {intervals} independent intervals from runs with noise far enough above the rheobase, at least "
-            f"{MIN_INTERVALS} are needed (plan 'membrane_noise')"
-        )
-        return none
-    clean = np.maximum(found.variance - np.where(np.isnan(found.floor), 0.0, found.floor), 0.0)
-    places = np.flatnonzero(usable)
-    test = np.zeros(usable.size, dtype=bool)
-    if places.size >= MIN_CURRENTS:
-        # every so many currents with a random phase; the ends stay in the fit
-        n = max(1, round(held_out * places.size))
-        inner = np.linspace(1, places.size - 1, n, endpoint=False) + rng.random() * (places.size - 2) / n
-        test[places[np.clip(inner.astype(int), 1, places.size - 2)]] = True
+    spreads = interval_spreads(dataset)
+    law = interval_variance(spreads.current, density=1.0, **curve.leaky)
+    usable, why = _usable(spreads, law, curve)
+    at = reference_current(valid.low, valid.high, curve.rheobase_a.value)
+    unit = float(interval_variance(at, density=1.0, **curve.leaky))
+    if not why and not np.isfinite(unit):
+        why = "the rheobase lies above the currents of the dataset: raise them"
+    if why:
+        not_fitted["isi_jitter"] = why
+        return JitterFit(jitter=Estimate.exact(0.0), error=None, n_held_out=None, floor=None)
+    clean = np.maximum(spreads.variance - np.where(np.isnan(spreads.floor), 0.0, spreads.floor), 0.0)
+    test = _held_out(usable, held_out, np.random.default_rng(seed + 2))
     fit = usable & ~test
-    freedom = float(found.freedom[fit].sum())
-    density = float((found.freedom * clean / law)[fit].sum() / freedom)
-    at = reference_current(*valid, rheobase)
-    period = float(interval(at, charge_per_spike=charge, rheobase=rheobase, refractory=refractory))
-    variance = density * float(interval_variance(at, density=1.0, **neuron)) / period**2
-    if not np.isfinite(variance):
-        not_fitted["isi_jitter"] = "the rheobase lies above the currents of the dataset: raise them"
-        return none
+    freedom = float(spreads.freedom[fit].sum())
+    density = float((spreads.freedom * clean / law)[fit].sum() / freedom)
+    variance = density * unit / float(interval(at, **curve.neuron)) ** 2
     error = None
-    if test.any():
-        measured = np.sqrt(clean[test])
-        error = float(np.median(np.abs(np.sqrt(density * law[test]) / measured - 1))) if (measured > 0).all() else None
+    if test.any() and (clean[test] > 0).all():
+        error = float(np.median(np.abs(np.sqrt(density * law[test]) / np.sqrt(clean[test]) - 1)))
     if error is None:
         not_fitted["quality.isi_jitter_error"] = (
-            f"{places.size} currents with noise, at least {MIN_CURRENTS} are needed to hold any out"
+            f"{int(usable.sum())} currents with noise, at least {MIN_CURRENTS} are needed to hold any out"
         )
-    shares = np.sqrt(found.floor / found.variance)[usable]
+    shares = np.sqrt(spreads.floor / spreads.variance)[usable]
     return JitterFit(
         jitter=sigma_estimate(variance, variance * np.sqrt(2.0 / freedom), freedom, confidence),
         error=error,
         n_held_out=int(test.sum()) if error is not None else None,
         floor=float(np.nanmax(shares)) if np.isfinite(shares).any() else None,
     )
+
+
+def _usable(spreads: IntervalSpread, law: NDArray[np.float64], curve: FIFit) -> tuple[NDArray[np.bool_], str]:
+    """Currents at which the first-order law holds and the noise stands out of the deck's floor; why they are too few, or ""."""
+    holds = np.isfinite(law)
+    holds &= linearity(spreads.current, np.sqrt(spreads.variance), **curve.leaky) <= _MOST_NONLINEAR
+    drowned = holds & (spreads.floor > _MOST_FLOOR * spreads.variance)
+    usable = holds & ~drowned
+    intervals = int(spreads.freedom[usable].sum())
+    if intervals >= MIN_INTERVALS:
+        return usable, ""
+    if drowned.any():
+        worst = float(np.sqrt(np.max((spreads.floor / spreads.variance)[drowned])))
+        return usable, (
+            f"without noise the intervals scatter up to {worst:.2g} times as much as with it: lower the deck's numerical floor "
+            "(plan 'membrane_noise' with fine = true), or raise the noise density"
+        )
+    return usable, (
+        f"the dataset has {intervals} independent intervals from runs with noise far enough above the rheobase, at least "
+        f"{MIN_INTERVALS} are needed (plan 'membrane_noise')"
+    )
+
+
+def _held_out(usable: NDArray[np.bool_], fraction: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Every so many of the ``usable`` currents with a random phase; the ends stay in the fit. None of fewer than 4."""
+    at = np.flatnonzero(usable)
+    test = np.zeros(usable.size, dtype=bool)
+    if at.size >= MIN_CURRENTS:
+        n = max(1, round(fraction * at.size))
+        inner = np.linspace(1, at.size - 1, n, endpoint=False) + rng.random() * (at.size - 2) / n
+        test[at[np.clip(inner.astype(int), 1, at.size - 2)]] = True
+    return test

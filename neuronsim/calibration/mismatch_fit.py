@@ -29,6 +29,7 @@ from ..statistics.estimate import Estimate
 from .kernel_fit import KernelFit
 from .stimuli import StimulusRows
 
+FIELDS = ("frozen.gain_sigma", "frozen.ramp_sigma_per_tau", "weights.mismatch_sigma")
 MIN_CHIPS = 8
 MIN_STIMULI = 4
 
@@ -40,6 +41,9 @@ class MismatchFit:
     gain_sigma: Estimate
     ramp_sigma: Estimate
     weight_sigma: Estimate
+
+
+NO_MISMATCH = MismatchFit(**dict.fromkeys(("gain_sigma", "ramp_sigma", "weight_sigma"), Estimate.exact(0.0)))
 
 
 def _residual(
@@ -64,26 +68,28 @@ def _table(rows: StimulusRows, kernel: KernelFit) -> tuple[NDArray, NDArray, NDA
     trials = np.unique(noise_free.trial)
     shape = (chips.size, trials.size)
     ys, lates, xs = np.zeros(shape), np.zeros(shape), np.zeros((*shape, x.shape[1]))
-    there = np.zeros(shape, dtype=bool)
+    present = np.zeros(shape, dtype=bool)
     drawn = noise_free.chip >= 0
     row, column = np.searchsorted(chips, noise_free.chip[drawn]), np.searchsorted(trials, noise_free.trial[drawn])
-    ys[row, column], lates[row, column], xs[row, column], there[row, column] = y[drawn], late[drawn], x[drawn], True
+    ys[row, column], lates[row, column], xs[row, column], present[row, column] = y[drawn], late[drawn], x[drawn], True
     base = np.full(trials.size, np.nan)
     base[np.searchsorted(trials, noise_free.trial[~drawn])] = y[~drawn]
     # Without a nominal run of a stimulus the mean over chips has to do.
-    mean = np.divide((ys * there).sum(axis=0), there.sum(axis=0), out=np.zeros(trials.size), where=there.any(axis=0))
-    ys = np.where(there, ys - np.where(np.isnan(base), mean, base), 0.0)
-    keep = there.sum(axis=1) >= 2
-    return ys[keep], lates[keep], xs[keep], there[keep]
+    mean = np.divide(
+        (ys * present).sum(axis=0), present.sum(axis=0), out=np.zeros(trials.size), where=present.any(axis=0)
+    )
+    ys = np.where(present, ys - np.where(np.isnan(base), mean, base), 0.0)
+    keep = present.sum(axis=1) >= 2
+    return ys[keep], lates[keep], xs[keep], present[keep]
 
 
-def _solve(
-    theta: NDArray[np.float64], y: NDArray[np.float64], parts: NDArray[np.float64], there: NDArray[np.bool_]
+def _likelihood(
+    theta: NDArray[np.float64], y: NDArray[np.float64], parts: NDArray[np.float64], present: NDArray[np.bool_]
 ) -> tuple[float, NDArray, NDArray]:
     """Negative log likelihood, C^-1 and dL/dC = (C^-1 - C^-1 y y' C^-1)/2, per chip (chips, stimuli, stimuli)."""
     covariance = np.tensordot(theta, parts, axes=1)
-    diagonal = np.arange(there.shape[1])
-    covariance[:, diagonal, diagonal] += ~there  # an absent run contributes nothing
+    diagonal = np.arange(present.shape[1])
+    covariance[:, diagonal, diagonal] += ~present  # an absent run contributes nothing
     inverse = np.linalg.inv(covariance)
     solved = (inverse @ y[:, :, None])[:, :, 0]
     value = 0.5 * float((np.linalg.slogdet(covariance)[1] + (y * solved).sum(axis=1)).sum())
@@ -95,24 +101,15 @@ def fit_mismatch(rows: StimulusRows, kernel: KernelFit, *, seed: int, confidence
 
     Raises DataError when fewer than 8 chips with 4 different stimuli are left, or most chips do not work at all.
     """
-    drawn = rows[(rows.chip >= 0) & (rows.noise_seed == -1)]
-    deaf = ~drawn.fired | (drawn.out < drawn.times.min(axis=1))
-    if len(drawn) and deaf.mean() > 0.5:
-        raise DataError(
-            f"in {int(deaf.sum())} of {len(drawn)} runs of plan 'mismatch' the chip fires before its first input or not at all: "
-            "chips that do not work have no spread of gain, ramp and synapses; enlarge the transistors that must match, or trim "
-            "them"
-        )
-    y, late, x, there = _table(rows, kernel)
+    _working(rows[(rows.chip >= 0) & (rows.noise_seed == -1)])
+    y, late, x, present = _table(rows, kernel)
     chips, stimuli = y.shape if y.size else (0, 0)
     if chips < MIN_CHIPS or stimuli < MIN_STIMULI:
         raise DataError(
-            f"plan 'mismatch' left {chips} chips and {stimuli} stimuli that fire on all of them; at least "
-            f"{MIN_CHIPS} chips and {MIN_STIMULI} "
-            "stimuli are needed to tell gain, ramp and synapses apart"
+            f"plan 'mismatch' left {chips} chips and {stimuli} stimuli that fire on all of them; at least {MIN_CHIPS} chips "
+            f"and {MIN_STIMULI} stimuli are needed to tell gain, ramp and synapses apart"
         )
     total = x.sum(axis=2)
-    mask = there[:, :, None] & there[:, None, :]
     parts = np.stack(
         [
             total[:, :, None] * total[:, None, :],
@@ -121,38 +118,49 @@ def fit_mismatch(rows: StimulusRows, kernel: KernelFit, *, seed: int, confidence
             np.broadcast_to(np.eye(stimuli), (chips, stimuli, stimuli)),
         ]
     )
-    parts = parts * mask
-    scale = max(float((y**2).sum() / there.sum()), 1e-24)
-    y = y / np.sqrt(scale)
+    parts = parts * (present[:, :, None] & present[:, None, :])
+    scale = max(float((y**2).sum() / present.sum()), 1e-24)
+    variance, error = _variances(y / np.sqrt(scale), parts, present, seed)
+    synapses = int((np.abs(x).max(axis=1) > 0).sum())
+    freedom = (chips - 1, chips - 1, synapses - 1)
+    estimates = [sigma_estimate(variance[k] * scale, error[k] * scale, freedom[k], confidence) for k in range(3)]
+    return MismatchFit(gain_sigma=estimates[0], ramp_sigma=estimates[1], weight_sigma=estimates[2])
+
+
+def _working(drawn: StimulusRows) -> None:
+    deaf = ~drawn.fired | (drawn.out < drawn.times.min(axis=1))
+    if len(drawn) and deaf.mean() > 0.5:
+        raise DataError(
+            f"in {int(deaf.sum())} of {len(drawn)} runs of plan 'mismatch' the chip fires before its first input or not at all: "
+            "chips that do not work have no spread of gain, ramp and synapses; enlarge the transistors that must match, or trim "
+            "them"
+        )
+
+
+def _variances(
+    y: NDArray[np.float64], parts: NDArray[np.float64], present: NDArray[np.bool_], seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(s_a^2, s_b^2, s_e^2, s_0^2) of largest likelihood, in units of the mean square of y, and their standard errors."""
 
     def objective(theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        value, _, by_covariance = _solve(theta, y, parts, there)
+        value, _, by_covariance = _likelihood(theta, y, parts, present)
         return value, np.tensordot(parts, by_covariance, axes=3)
 
-    bounds = [(0.0, None), (0.0, None), (0.0, None), (1e-6, None)]
     best = minimize(
         objective,
         [0.2, 0.2, 0.2, 0.2],
         jac=True,
-        bounds=bounds,
+        bounds=[(0.0, None), (0.0, None), (0.0, None), (1e-6, None)],
         method="L-BFGS-B",
         options={"ftol": 1e-11, "maxiter": 300},
     )
-    theta = best.x
-    _, inverse, by_covariance = _solve(theta, y, parts, there)
+    _, inverse, by_covariance = _likelihood(best.x, y, parts, present)
     gradient = np.einsum("cij,kcij->ck", by_covariance, parts)
     scaled = inverse @ parts
     information = 0.5 * np.einsum("kcij,lcji->ckl", scaled, scaled)
-    replicates = newton_replicates(information, -gradient, np.random.default_rng(seed))
-    total_information = information.sum(axis=0)
-    unit = np.sqrt(np.maximum(np.diagonal(total_information), 1e-300))
-    variances = np.diagonal(np.linalg.pinv(total_information / np.outer(unit, unit), hermitian=True)) / unit**2
-    boot = spread(replicates)
+    boot = spread(newton_replicates(information, -gradient, np.random.default_rng(seed)))
+    total = information.sum(axis=0)
+    unit = np.sqrt(np.maximum(np.diagonal(total), 1e-300))
+    theory = np.diagonal(np.linalg.pinv(total / np.outer(unit, unit), hermitian=True)) / unit**2
     # Gaussian theory is the floor: with few chips a bootstrap misses the tails it never saw.
-    error = np.maximum(np.where(np.isfinite(boot), boot, 0.0), np.sqrt(np.maximum(variances, 0.0)))
-    variance = theta * scale
-    error = error * scale
-    synapses = int((np.abs(x).max(axis=1) > 0).sum())
-    freedom = (chips - 1, chips - 1, synapses - 1)
-    estimates = [sigma_estimate(variance[k], error[k], freedom[k], confidence) for k in range(3)]
-    return MismatchFit(gain_sigma=estimates[0], ramp_sigma=estimates[1], weight_sigma=estimates[2])
+    return best.x, np.maximum(np.where(np.isfinite(boot), boot, 0.0), np.sqrt(np.maximum(theory, 0.0)))

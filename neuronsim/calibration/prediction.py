@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
@@ -11,10 +13,20 @@ from ..artifacts.ttfs_card import TTFSCard
 from ..errors import InputError
 from ..neuron.event_solver import first_crossing, slope
 from ..neuron.firing_rate import rate
-from ..neuron.saturated_solver import first_crossing_saturated
 
 #: draws of the three sources of spread behind an interval; their quantiles are good to about 0.1 % in probability
 DRAWS = 4096
+
+
+def _loop(card: TTFSCard) -> dict[str, Any]:
+    """The loop of ``card``, as the event solver takes it."""
+    ratio = card.kernel.second_pole_ratio
+    return {
+        "tau": card.kernel.tau_s.value,
+        "second_pole_ratio": None if ratio is None else ratio.value,
+        "ramp": card.kernel.ramp_per_tau.value,
+        "gain": card.weights.gain.value,
+    }
 
 
 def spike_times(
@@ -24,18 +36,9 @@ def spike_times(
 
     ``times`` in seconds, ``weights``: (..., n), silent inputs at inf; ``window`` in seconds, broadcast to (...).
     """
-    kernel, limit = card.kernel, card.kernel.xor_limit_weight
-    common = {
-        "tau": kernel.tau_s.value,
-        "second_pole_ratio": None if kernel.second_pole_ratio is None else kernel.second_pole_ratio.value,
-        "ramp": kernel.ramp_per_tau.value,
-        "gain": card.weights.gain.value,
-        "delay": kernel.delay_s.value,
-    }
-    if limit is None:
-        out = first_crossing(times, weights, **common)
-    else:
-        out = first_crossing_saturated(times, weights, xor_limit=limit.value, **common)
+    limit = card.kernel.xor_limit_weight
+    xor_limit = None if limit is None else limit.value
+    out = first_crossing(times, weights, xor_limit=xor_limit, delay=card.kernel.delay_s.value, **_loop(card))
     return np.where(out <= np.asarray(window), out, np.inf)
 
 
@@ -60,7 +63,7 @@ def spike_time_interval(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Central interval (low, high), (...,) in seconds, that holds the spike time of a run with probability ``level``.
 
-    It has in it the card's timing noise (with ``temporal``), what the model leaves unexplained, the sampling of the output
+    It includes the card's timing noise (with ``temporal``), what the model leaves unexplained, the sampling of the output
     and missing spikes; not the frozen mismatch. A silent neuron counts as a spike at inf, so ``high`` is inf where silence is
     likely enough. Quantiles are taken over 4096 points of a low-discrepancy sequence, so there is no random draw.
 
@@ -77,18 +80,8 @@ def spike_time_interval(
     points = (0.5 + np.arange(1, DRAWS + 1)[:, None] / root ** np.arange(1, 4)) % 1.0
     shift = np.zeros((*middle.shape, DRAWS))
     if temporal:
-        ratio = card.kernel.second_pole_ratio
-        steepness = slope(
-            times,
-            weights,
-            at,
-            tau=tau,
-            second_pole_ratio=None if ratio is None else ratio.value,
-            ramp=card.kernel.ramp_per_tau.value,
-            gain=card.weights.gain.value,
-        )
-        late = np.maximum(at / tau, 0.0)
-        sigma = np.sqrt(noise.variance_v(late))
+        steepness = slope(times, weights, at, **_loop(card))
+        sigma = np.sqrt(noise.variance_v(np.maximum(at / tau, 0.0)))
         with np.errstate(divide="ignore", invalid="ignore"):
             left = 1.0 - (sigma / np.maximum(steepness * tau, 1e-9))[..., None] * ndtri(points[:, 0])
             shift = np.where(left > 0, -tau * np.log(left), np.inf)

@@ -1,8 +1,7 @@
 """The detector's linear range from runs that leave it (plan 'saturation').
 
-The limit is the one at which :func:`neuronsim.neuron.saturated_solver.first_crossing_saturated` with the calibrated
-kernel explains
-the measured spike times best: least sum over the runs of min(relative error, 0.5)^2, where a wrong spike/no-spike
+The limit is the one at which the calibrated kernel with a saturated detector (:mod:`neuronsim.neuron.saturated_solver`)
+explains the measured spike times best: least sum over the runs of min(relative error, 0.5)^2, where a wrong spike/no-spike
 outcome counts as 0.5. The objective has flat parts and corners, so it is scanned, then refined; the interval is the
 bootstrap over runs on the fine scan.
 """
@@ -13,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from ..neuron.saturated_solver import first_crossing_saturated
 from ..statistics.bootstrap import multiplicities, percentile_ends
 from ..statistics.estimate import Estimate
 from .kernel_fit import KernelFit
-from .stimuli import StimulusRows
+from .stimuli import StimulusRows, nominal
 
+FIELDS = ("kernel.xor_limit_weight",)
 _WORST = 0.5
 
 
@@ -35,17 +34,7 @@ def peak_error(rows: StimulusRows, kernel: KernelFit) -> NDArray[np.float64]:
 
 def _losses(rows: StimulusRows, kernel: KernelFit, limits: NDArray[np.float64]) -> NDArray[np.float64]:
     """Loss of every run at every limit: (limits, rows)."""
-    out = first_crossing_saturated(
-        rows.times,
-        rows.weights,
-        xor_limit=limits[:, None],
-        tau=kernel.tau,
-        second_pole_ratio=kernel.ratio,
-        ramp=kernel.ramp,
-        gain=kernel.gain,
-        delay=kernel.delay,
-    )
-    out = np.where(out <= rows.window, out, np.inf)
+    out = kernel.predict(rows, xor_limit=limits[:, None])
     with np.errstate(invalid="ignore"):
         error = np.abs(out - rows.out) / rows.out
     error = np.where(rows.fired & np.isfinite(out), error, np.where(rows.fired == np.isfinite(out), 0.0, _WORST))
@@ -53,13 +42,13 @@ def _losses(rows: StimulusRows, kernel: KernelFit, limits: NDArray[np.float64]) 
 
 
 def fit_limit(rows: StimulusRows, kernel: KernelFit, *, floor: float, seed: int, confidence: float = 0.95) -> Estimate:
-    """xor_limit_weight with its interval.
+    """xor_limit_weight with its interval, from the nominal of ``rows``.
 
-    ``floor``: rms relative error of the card on runs inside the range; only a loss well above it is taken for
-    saturation.
+    ``floor``: rms relative error of the card on runs inside the range; only a loss well above it counts as saturation.
 
     Raises DataError when fewer than 5 runs are left, or none of them shows the end of the linear range.
     """
+    rows = nominal(rows)
     if len(rows) < 5:
         raise DataError(f"plan 'saturation' left only {len(rows)} noise-free runs, at least 5 are needed")
     peak = peak_error(rows, kernel)
@@ -67,12 +56,11 @@ def fit_limit(rows: StimulusRows, kernel: KernelFit, *, floor: float, seed: int,
     grid = np.geomspace(max(top * 0.02, 1e-3), top * 1.05, 160)
     loss = _losses(rows, kernel, grid)
     linear, total = loss[-1], loss.sum(axis=1)
-    shown = int(((linear > (10 * floor) ** 2) & (linear > 1e-6)).sum())
-    if shown < 3 or total.min() > 0.5 * linear.sum():
+    saturated = int(((linear > (10 * floor) ** 2) & (linear > 1e-6)).sum())
+    if saturated < 3 or total.min() > 0.5 * linear.sum():
         raise DataError(
-            f"no run of plan 'saturation' leaves the detector's linear range: the phase error reached {top:.3g} "
-            "unit weights, and the linear "
-            "card explains the spike times; raise the plan's levels"
+            f"no run of plan 'saturation' leaves the detector's linear range: the phase error reached {top:.3g} unit weights, "
+            "and the linear card explains the spike times; raise the plan's levels"
         )
     at = int(total.argmin())
     for _ in range(3):
@@ -80,15 +68,11 @@ def fit_limit(rows: StimulusRows, kernel: KernelFit, *, floor: float, seed: int,
         loss = _losses(rows, kernel, grid)
         at = int(loss.sum(axis=1).argmin())
     best = float(grid[at])
-    # The bootstrap needs a scan as wide as the answer varies.
+    drawn = multiplicities(len(rows), np.random.default_rng(seed), resamples=400)
     width = 0.002
-    while True:
+    while True:  # the bootstrap needs a scan as wide as the answer varies
         scan = best * np.linspace(1 - width, 1 + width, 201)
-        chosen = scan[
-            (
-                multiplicities(len(rows), np.random.default_rng(seed), resamples=400) @ _losses(rows, kernel, scan).T
-            ).argmin(axis=1)
-        ]
+        chosen = scan[(drawn @ _losses(rows, kernel, scan).T).argmin(axis=1)]
         low, high = percentile_ends(chosen, confidence)
         if width >= 0.5 or (low > scan[2] and high < scan[-3]):
             break

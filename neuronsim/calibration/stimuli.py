@@ -1,4 +1,4 @@
-"""The rows of a ttfs dataset as plain arrays, and the split into a fit part and a held-out part."""
+"""The rows of a ttfs dataset as plain arrays."""
 
 from __future__ import annotations
 
@@ -58,27 +58,3 @@ def of_plan(dataset: xr.Dataset, plan: str) -> StimulusRows:
 def nominal(rows: StimulusRows) -> StimulusRows:
     """Rows without noise and without mismatch."""
     return rows[(rows.noise_seed == -1) & (rows.chip == -1)]
-
-
-def split(rows: StimulusRows, fraction: float, rng: np.random.Generator) -> tuple[StimulusRows, StimulusRows]:
-    """(fit, held out): ``fraction`` of the trials held out, drawn within each stratum (fired or not, number of inputs).
-
-    All rows of one trial go to the same side, so that no stimulus is on both.
-    """
-    stratum = {
-        int(trial): (bool(fired), int(n)) for trial, fired, n in zip(rows.trial, rows.fired, rows.inputs, strict=True)
-    }
-    trials = sorted(stratum)
-    shuffled = [trials[i] for i in rng.permutation(len(trials))]
-    shuffled.sort(key=lambda trial: stratum[trial])  # stable: random within a stratum
-    # Taking every k-th of the ordered list holds out the same share of each stratum, however small it is.
-    position = (np.arange(len(shuffled)) + rng.random()) * fraction
-    out = [
-        trial
-        for trial, take in zip(
-            shuffled, np.diff(np.floor(position), prepend=np.floor(position[0] - fraction)), strict=True
-        )
-        if take
-    ]
-    held = np.isin(rows.trial, out)
-    return rows[~held], rows[held]

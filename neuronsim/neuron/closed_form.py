@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import array_checks as checks
+from . import array_checks
 
 
 def spike_time(
@@ -34,10 +34,10 @@ def spike_time(
     >>> spike_time([0.3, 0.6], [[0.9, 0.8], [0.4, 0.5]])  # a total weight below the threshold stays silent
     array([1.33971474,        inf])
     """
-    t, w = checks.spikes(times, weights)
+    t, w = array_checks.spikes(times, weights)
     tau_, theta = (
-        float(checks.positive("tau", tau, "time constant")),
-        float(checks.positive("threshold", threshold, "level")),
+        float(array_checks.positive("tau", tau, "time constant")),
+        float(array_checks.positive("threshold", threshold, "level")),
     )
     order = np.argsort(t, axis=-1, kind="stable")
     # Events first: the loop below runs over inputs and is vectorized over rows.
@@ -85,7 +85,7 @@ def spike_time_gradient(
     >>> by_time.round(3), by_weight.round(3)  # the third input comes after the spike
     (array([0.455, 0.545, 0.   ]), array([-0.923, -0.747,  0.   ]))
     """
-    t, w = checks.spikes(times, weights)
+    t, w = array_checks.spikes(times, weights)
     out = spike_time(t, w, tau=tau, threshold=threshold)[..., None]
     causal = (t < out) & np.isfinite(out)
     with np.errstate(invalid="ignore"):

@@ -3,10 +3,10 @@
     v(t)  = gain sum_{i: t_i < t} w_i g((t - t_i)/tau)           g: see neuronsim.neuron.kernel; r = second_pole_ratio
     fires at the first t with v(t) >= threshold (1 + ramp t/tau);   t_out = t + delay
 
-Between two events v - threshold is a constant plus a ramp plus two exponentials, so the first crossing is found exactly
-(:mod:`neuronsim.neuron.exponential_crossing`), also where v rises and falls again between events. This is the oracle
-that calibration and
-training are checked against. ``t`` is counted from the release of reset (paper 004, equations 1 to 4).
+Between two events v - threshold is a constant plus a ramp plus two exponentials, so the first crossing is solved exactly
+(:mod:`neuronsim.neuron.exponential_crossing`), also where v rises and falls again between events. Where the phase error
+leaves the linear range of the detector, :mod:`neuronsim.neuron.saturated_solver` takes over. This is the oracle that
+calibration and training are checked against. ``t`` is counted from the release of reset (paper 004, equations 1 to 4).
 """
 
 from __future__ import annotations
@@ -19,22 +19,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
-from . import array_checks as checks
+from . import array_checks
 from .exponential_crossing import first_rise
 from .kernel import coefficients, kernel, kernel_slope
+from .saturated_solver import saturated_crossings
 
 
 @numba.njit(cache=True, nogil=True)
-def crossing_of_sorted(
-    t: NDArray[np.float64],
-    w: NDArray[np.float64],
-    tau: float,
-    r: float,
-    ramp: float,
-    gain: float,
-    threshold: float,
-) -> float:
-    """First crossing of one neuron; ``t`` sorted (inf last), ``r`` = inf for the ideal kernel. No checks, no delay."""
+def _crossing(t: NDArray[np.float64], w: NDArray[np.float64], parameters: NDArray[np.float64]) -> float:
+    """First crossing of one neuron; ``t`` sorted (inf last), ``parameters`` as in :func:`_sorted_rows`. No delay."""
+    tau, r, ramp, gain, threshold = parameters[0], parameters[1], parameters[2], parameters[3], parameters[4]
     ideal = r == math.inf
     q = 0.0 if ideal else 1.0 / (r * (r - 2.0))
     p = 1.0 + q
@@ -66,47 +60,29 @@ def crossing_of_sorted(
 
 
 @numba.njit(cache=True, nogil=True)
-def _crossings(
-    t: NDArray[np.float64],
-    w: NDArray[np.float64],
-    tau: NDArray[np.float64],
-    r: NDArray[np.float64],
-    ramp: NDArray[np.float64],
-    gain: NDArray[np.float64],
-    threshold: NDArray[np.float64],
-) -> NDArray[np.float64]:
+def _crossings(t: NDArray[np.float64], w: NDArray[np.float64], parameters: NDArray[np.float64]) -> NDArray[np.float64]:
     out = np.empty(t.shape[0])
     for row in range(t.shape[0]):
-        out[row] = crossing_of_sorted(t[row], w[row], tau[row], r[row], ramp[row], gain[row], threshold[row])
+        out[row] = _crossing(t[row], w[row], parameters[row])
     return out
 
 
-def sorted_rows(
-    times: ArrayLike, weights: ArrayLike, **parameters: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.float64], list[NDArray[np.float64]], tuple[int, ...]]:
-    """Check and flatten to rows: sorted times and weights (rows, n), each parameter (rows,), and the batch shape."""
-    t, w = checks.spikes(times, weights)
+def _sorted_rows(
+    times: ArrayLike, weights: ArrayLike, parameters: dict[str, ArrayLike]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], tuple[int, ...]]:
+    """Check and flatten to rows: sorted times and weights (rows, n), parameters (rows, p), and the batch shape."""
+    t, w = array_checks.spikes(times, weights)
     values = [np.asarray(value, dtype=np.float64) for value in parameters.values()]
     try:
         shape = np.broadcast_shapes(t.shape[:-1], *(value.shape for value in values))
     except ValueError:
         shapes = {name: np.shape(value) for name, value in parameters.items()}
         raise InputError(f"parameters {shapes} do not broadcast to the batch shape {t.shape[:-1]} of times") from None
-    full = (*shape, t.shape[-1])
-    t, w = np.broadcast_to(t, full).reshape(-1, full[-1]), np.broadcast_to(w, full).reshape(-1, full[-1])
+    full, flat = (*shape, t.shape[-1]), (math.prod(shape), t.shape[-1])
+    t, w = np.broadcast_to(t, full).reshape(flat), np.broadcast_to(w, full).reshape(flat)
     order = np.argsort(t, axis=-1, kind="stable")
-    rows = [np.ascontiguousarray(np.broadcast_to(value, shape).reshape(-1)) for value in values]
+    rows = np.stack([np.broadcast_to(value, shape).reshape(-1) for value in values], axis=-1)
     return np.take_along_axis(t, order, axis=-1), np.take_along_axis(w, order, axis=-1), rows, shape
-
-
-def threshold_at_first_input(t: NDArray[np.float64], tau: NDArray[np.float64], ramp: NDArray[np.float64]) -> None:
-    """Raises InputError for rows of :func:`sorted_rows` whose threshold is not positive yet where their inputs begin."""
-    first = np.minimum(t[:, 0], 0.0) if t.shape[1] else np.zeros(len(t))
-    if np.any(1.0 + ramp * first / tau <= 0.0):
-        raise InputError(
-            f"ramp = {ramp.max():g} per tau puts the threshold below zero at the first input, {first.min():g}: "
-            "times count from the release of reset"
-        )
 
 
 def first_crossing(
@@ -119,39 +95,48 @@ def first_crossing(
     gain: ArrayLike = 1.0,
     delay: ArrayLike = 0.0,
     threshold: ArrayLike = 1.0,
+    xor_limit: ArrayLike | None = None,
 ) -> NDArray[np.float64]:
     """First output spike time of the second-order loop with threshold ramp (equations at the top of this module).
 
     ``times``, ``weights``: shape (..., n), time in the unit of ``tau``, inf = silent input. Every parameter is a
     scalar or an array that broadcasts with the batch shape (...): ``second_pole_ratio`` r > 2 (None or inf: ideal),
-    ``ramp`` in thresholds per tau, ``delay`` in the unit of ``tau``. Returns shape (...), inf = silent. Relative
-    accuracy about 1e-14 away from grazing.
+    ``ramp`` in thresholds per tau, ``delay`` in the unit of ``tau``, ``xor_limit`` the phase error in unit weights up to
+    which the detector is linear (None: everywhere). Returns shape (...), inf = silent. Relative accuracy about 1e-14
+    away from grazing.
 
-    Raises InputError for NaN, shapes that do not broadcast, tau or threshold <= 0, r <= 2, or a threshold that the ramp
-    has already made negative at the first input (only possible for times before the release of reset).
+    Raises InputError for NaN, shapes that do not broadcast, tau, threshold or xor_limit <= 0, r <= 2, or a threshold that
+    the ramp has already made negative at the first input (only possible for times before the release of reset).
 
     >>> first_crossing([0.3, 0.6], [0.9, 0.8]).round(4)  # ideal kernel: equation 4
     np.float64(1.3397)
     >>> first_crossing([0.3, 0.6], [0.9, 0.8], ramp=[0.01, 0.03], second_pole_ratio=200).round(4)
     array([1.3594, 1.4017])
     """
-    checks.positive("tau", tau, "time constant")
-    checks.positive("threshold", threshold, "level")
-    checks.finite("ramp", ramp, "thresholds per tau")
-    checks.finite("gain", gain, "effective weight per weight")
-    checks.finite("delay", delay, "time")
-    r = coefficients(second_pole_ratio)[0]
-    t, w, rows, shape = sorted_rows(
-        times, weights, tau=tau, second_pole_ratio=r, ramp=ramp, gain=gain, threshold=threshold, delay=delay
-    )
-    tau_, r_, ramp_, gain_, threshold_, delay_ = rows
-    threshold_at_first_input(t, tau_, ramp_)
-    return (_crossings(t, w, tau_, r_, ramp_, gain_, threshold_) + delay_).reshape(shape)
+    parameters: dict[str, ArrayLike] = {
+        "tau": array_checks.positive("tau", tau, "time constant"),
+        "second_pole_ratio": coefficients(second_pole_ratio)[0],
+        "ramp": array_checks.finite("ramp", ramp, "thresholds per tau"),
+        "gain": array_checks.finite("gain", gain, "effective weight per weight"),
+        "threshold": array_checks.positive("threshold", threshold, "level"),
+        "delay": array_checks.finite("delay", delay, "time"),
+    }
+    if xor_limit is not None:
+        parameters["xor_limit"] = array_checks.positive("xor_limit", xor_limit, "phase error in unit weights")
+    t, w, rows, shape = _sorted_rows(times, weights, parameters)
+    first = np.minimum(t[:, 0], 0.0) if t.shape[1] else np.zeros(len(t))
+    if np.any(1.0 + rows[:, 2] * first / rows[:, 0] <= 0.0):
+        raise InputError(
+            f"ramp = {rows[:, 2].max():g} per tau puts the threshold below zero at the first input, {first.min():g}: "
+            "times count from the release of reset"
+        )
+    crossings = _crossings if xor_limit is None else saturated_crossings
+    return (crossings(t, w, rows) + rows[:, 5]).reshape(shape)
 
 
 def _ages(times: ArrayLike, weights: ArrayLike, at: ArrayLike, tau: ArrayLike) -> tuple[Any, Any, NDArray[np.float64]]:
-    t, w = checks.spikes(times, weights)
-    at, tau = np.asarray(at, dtype=np.float64), checks.positive("tau", tau, "time constant")
+    t, w = array_checks.spikes(times, weights)
+    at, tau = np.asarray(at, dtype=np.float64), array_checks.positive("tau", tau, "time constant")
     with np.errstate(invalid="ignore"):
         age = (at[..., None] - t) / tau[..., None]
     return t, w, np.where(np.isnan(age), -np.inf, age)  # inf - inf: a silent input never acts

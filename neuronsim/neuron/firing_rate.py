@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
-from . import array_checks as checks
+from . import array_checks
 
 
 def leak_factor(x: ArrayLike) -> NDArray[np.float64]:
@@ -26,9 +26,9 @@ def leak_factor(x: ArrayLike) -> NDArray[np.float64]:
 
 
 def _check(charge: ArrayLike, rheobase: ArrayLike, refractory: ArrayLike) -> tuple[NDArray, NDArray, NDArray]:
-    q = checks.positive("charge_per_spike", charge, "coulomb")
-    i_rh = checks.finite("rheobase", rheobase, "ampere")
-    t_ref = checks.finite("refractory", refractory, "second")
+    q = array_checks.positive("charge_per_spike", charge, "coulomb")
+    i_rh = array_checks.finite("rheobase", rheobase, "ampere")
+    t_ref = array_checks.finite("refractory", refractory, "second")
     if np.any(i_rh < 0) or np.any(t_ref < 0):
         raise InputError(f"rheobase ({i_rh.min():g} A) and refractory ({t_ref.min():g} s) must be >= 0")
     return q, i_rh, t_ref

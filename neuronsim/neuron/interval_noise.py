@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
-from . import array_checks as checks
+from . import array_checks
 
 
 def interval_variance(
@@ -29,9 +29,9 @@ def interval_variance(
 
     +inf at and below the rheobase. Raises InputError for NaN, a negative density or rheobase, or a charge that is not positive.
     """
-    q = checks.positive("charge_per_spike", charge_per_spike, "coulomb")
-    i, i_rh = checks.finite("current", current, "ampere"), checks.finite("rheobase", rheobase, "ampere")
-    s = checks.finite("density", density, "A^2/Hz")
+    q = array_checks.positive("charge_per_spike", charge_per_spike, "coulomb")
+    i, i_rh = array_checks.finite("current", current, "ampere"), array_checks.finite("rheobase", rheobase, "ampere")
+    s = array_checks.finite("density", density, "A^2/Hz")
     if np.any(s < 0) or np.any(i_rh < 0):
         raise InputError(f"density ({s.min():g} A^2/Hz) and rheobase ({i_rh.min():g} A) must be >= 0")
     above = (i > i_rh) & (i > 0)

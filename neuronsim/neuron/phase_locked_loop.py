@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import lambertw, wrightomega
 
 from ..errors import InputError
-from . import array_checks as checks
+from . import array_checks
 from .closed_form import spike_time_gradient
 
 s = sp.Symbol("s")
@@ -161,6 +161,6 @@ def output_jitter(
     sigma = np.asarray(input_sigma, dtype=np.float64)
     if not np.all(sigma >= 0):
         raise InputError("input_sigma must be >= 0 everywhere")
-    checks.finite("input_sigma", sigma, "the unit of tau")
+    array_checks.finite("input_sigma", sigma, "the unit of tau")
     by_time, _ = spike_time_gradient(times, weights, tau=tau, threshold=threshold)
     return np.sqrt(((by_time * sigma) ** 2).sum(axis=-1))

@@ -9,9 +9,8 @@ In region m, |e - 2 m limit| <= limit, the detector is linear with gain (-1)^m, 
 exponentials: poles -1/tau and -(r-1)/tau where the gain is positive, a saddle where it is negative (the loop then runs
 to the next lock point: a cycle slip). Region changes and threshold crossings are both found by
 :mod:`neuronsim.neuron.exponential_crossing`. The error and the limit count *programmed* weights, before ``gain``, which
-belongs to the
-second integrator. For |e| <= limit throughout it equals :func:`neuronsim.neuron.event_solver.first_crossing` (own
-derivation).
+belongs to the second integrator. For |e| <= limit throughout this equals the linear loop (derived independently).
+:func:`neuronsim.neuron.event_solver.first_crossing` with ``xor_limit`` is the way in: it checks, sorts and adds the delay.
 """
 
 from __future__ import annotations
@@ -20,12 +19,9 @@ import math
 
 import numba
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from . import array_checks as checks
-from .event_solver import sorted_rows, threshold_at_first_input
 from .exponential_crossing import first_rise
-from .kernel import coefficients
 
 _MAX_SWITCHES = 100_000
 
@@ -52,16 +48,9 @@ def _exit(a: float, la: float, b: float, lb: float, limit: float, length: float)
 
 
 @numba.njit(cache=True, nogil=True)
-def _crossing(
-    t: NDArray[np.float64],
-    w: NDArray[np.float64],
-    tau: float,
-    r: float,
-    ramp: float,
-    gain: float,
-    threshold: float,
-    limit: float,
-) -> float:
+def _crossing(t: NDArray[np.float64], w: NDArray[np.float64], parameters: NDArray[np.float64]) -> float:
+    tau, r, ramp, gain, threshold = parameters[0], parameters[1], parameters[2], parameters[3], parameters[4]
+    limit = parameters[6]
     loop_gain = 1.0 if r == math.inf else 1.0 - 1.0 / r
     n = t.size
     now = min(0.0, t[0]) if n else 0.0
@@ -107,56 +96,12 @@ def _crossing(
 
 
 @numba.njit(cache=True, nogil=True)
-def _crossings(
-    t: NDArray[np.float64],
-    w: NDArray[np.float64],
-    tau: NDArray[np.float64],
-    r: NDArray[np.float64],
-    ramp: NDArray[np.float64],
-    gain: NDArray[np.float64],
-    threshold: NDArray[np.float64],
-    limit: NDArray[np.float64],
+def saturated_crossings(
+    t: NDArray[np.float64], w: NDArray[np.float64], parameters: NDArray[np.float64]
 ) -> NDArray[np.float64]:
+    """First crossings (rows,) without delay: times (rows, n) sorted, inf last; parameters (rows, 7) tau, r, ramp, gain,
+    threshold, delay, limit."""
     out = np.empty(t.shape[0])
-    for i in range(t.shape[0]):
-        out[i] = _crossing(t[i], w[i], tau[i], r[i], ramp[i], gain[i], threshold[i], limit[i])
+    for row in range(t.shape[0]):
+        out[row] = _crossing(t[row], w[row], parameters[row])
     return out
-
-
-def first_crossing_saturated(
-    times: ArrayLike,
-    weights: ArrayLike,
-    *,
-    xor_limit: ArrayLike,
-    tau: ArrayLike = 1.0,
-    second_pole_ratio: ArrayLike | None = None,
-    ramp: ArrayLike = 0.0,
-    gain: ArrayLike = 1.0,
-    delay: ArrayLike = 0.0,
-    threshold: ArrayLike = 1.0,
-) -> NDArray[np.float64]:
-    """First output spike time with the triangular detector characteristic of ``xor_limit`` unit weights.
-
-    Arguments and result as :func:`neuronsim.neuron.event_solver.first_crossing`. Raises InputError likewise, and for
-    xor_limit <= 0.
-    """
-    checks.positive("xor_limit", xor_limit, "phase error in unit weights")
-    checks.positive("tau", tau, "time constant")
-    checks.positive("threshold", threshold, "level")
-    checks.finite("ramp", ramp, "thresholds per tau")
-    checks.finite("gain", gain, "effective weight per weight")
-    checks.finite("delay", delay, "time")
-    t, w, rows, shape = sorted_rows(
-        times,
-        weights,
-        tau=tau,
-        second_pole_ratio=coefficients(second_pole_ratio)[0],
-        ramp=ramp,
-        gain=gain,
-        threshold=threshold,
-        limit=xor_limit,
-        delay=delay,
-    )
-    *parameters, delay_ = rows
-    threshold_at_first_input(t, parameters[0], parameters[2])
-    return (_crossings(t, w, *parameters) + delay_).reshape(shape)

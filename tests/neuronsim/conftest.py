@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from neuronsim.neuron.event_solver import first_crossing
 from neuronsim.neuron.firing_rate import interval
 from neuronsim.neuron.interval_noise import interval_variance
-from neuronsim.neuron.saturated_solver import first_crossing_saturated
 
 ATTRIBUTES = {
     "engine": "synthetic",
@@ -64,11 +63,9 @@ class Circuit:
             "gain": self.gain * (1.0 + np.asarray(gain)),
             "delay": self.delay,
             "threshold": level,
+            "xor_limit": self.limit,
         }
-        if self.limit is None:
-            out = first_crossing(times, weights, **common)
-        else:
-            out = first_crossing_saturated(times, weights, xor_limit=self.limit, **common)
+        out = first_crossing(times, weights, **common)
         return np.where(out <= self.window * self.tau, out, np.inf)
 
     def stimuli(self, n: int, rng: np.random.Generator, scale: float = 1.0) -> tuple[NDArray, NDArray]:

@@ -189,8 +189,7 @@ def circuit_layer(
     fired, all (batch, positions, c_out). Only z_out carries gradients, the exact ones of ``circuit_gradient`` (also beyond the
     range; silent outputs pass none), with v' not below ``slope_floor``. The circuit's own values are constants.
 
-    The crossing is that of ``neuronsim.neuron.event_solver.first_crossing`` and
-    ``neuronsim.neuron.saturated_solver.first_crossing_saturated``; the
+    The crossing is that of ``neuronsim.neuron.event_solver.first_crossing``; the
     ideal circuit is :func:`first_spike`. Raises InputError for shapes or types that do not fit, NaN, z < 1, slope_floor < 0.
     """
     if z.ndim != 2 or z.shape[1] != geometry.n_in:

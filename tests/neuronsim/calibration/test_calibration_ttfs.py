@@ -12,9 +12,11 @@ from neuronsim.artifacts import dataset as schema
 from neuronsim.artifacts.card_base import ModelCard
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.calibration.energy_fit import fit_energy, lost_field
-from neuronsim.calibration.kernel_fit import _fit, fit_kernel
+from neuronsim.calibration.held_out import split
+from neuronsim.calibration.kernel_fit import fit_kernel
 from neuronsim.calibration.kernel_problem import KernelProblem
-from neuronsim.calibration.stimuli import nominal, of_plan, split
+from neuronsim.calibration.kernel_solution import solve_with_errors
+from neuronsim.calibration.stimuli import nominal, of_plan
 from neuronsim.errors import DataError, InputError
 from neuronsim.neuron.event_solver import first_crossing
 from neuronsim.statistics.bootstrap import multiplicities
@@ -212,11 +214,13 @@ def test_one_step_bootstrap_equals_full_refits(circuit):
     rows = rows[rows.fired]
     fit = fit_kernel(rows, tau_guess=None, seed=0)
     start, free = np.array([0.0, 1.1, 0.02, 0.02, 0.0]), [0, 1, 2, 3]
-    assert _fit(KernelProblem(rows, made.tau), start, free, 0, 0.95).x[1] == pytest.approx(fit.gain, rel=1e-5)
+    assert solve_with_errors(KernelProblem(rows, made.tau), start, free, 0, 0.95).x[1] == pytest.approx(
+        fit.gain, rel=1e-5
+    )
     refits = []
     for m in multiplicities(len(rows), np.random.default_rng(1), resamples=80):
         drawn = rows[np.repeat(np.arange(len(rows)), m.astype(int))]
-        refits.append(_fit(KernelProblem(drawn, made.tau), start, free, 0, 0.95).x)
+        refits.append(solve_with_errors(KernelProblem(drawn, made.tau), start, free, 0, 0.95).x)
     spread = np.std(refits, axis=0)
     assert (fit.estimates["gain"].high - fit.gain) == pytest.approx(1.98 * spread[1], rel=0.25)
     tau = fit.estimates["tau_s"]

@@ -10,7 +10,6 @@ from neuronsim.errors import InputError
 from neuronsim.neuron.closed_form import spike_time
 from neuronsim.neuron.event_solver import first_crossing, membrane, sensitivity, slope
 from neuronsim.neuron.kernel import kernel, kernel_slope
-from neuronsim.neuron.saturated_solver import first_crossing_saturated
 
 RNG = np.random.default_rng
 
@@ -155,14 +154,14 @@ def test_bad_parameters_are_named(arguments, words):
     with pytest.raises(InputError, match=words):
         first_crossing(times, [2.0], **arguments)
     with pytest.raises(InputError, match=words):
-        first_crossing_saturated(times, [2.0], xor_limit=5.0, **arguments)
+        first_crossing(times, [2.0], xor_limit=5.0, **arguments)
 
 
 def test_saturated_equals_linear_inside_the_range():
     times, weights = stimuli(3000, RNG(7))
     common = {"second_pole_ratio": 20.0, "ramp": 0.03, "gain": 0.97, "delay": 0.01}
     linear = first_crossing(times, weights, **common)
-    folded = first_crossing_saturated(times, weights, xor_limit=50.0, **common)
+    folded = first_crossing(times, weights, xor_limit=50.0, **common)
     np.testing.assert_array_equal(np.isfinite(folded), np.isfinite(linear))
     np.testing.assert_allclose(folded[np.isfinite(linear)], linear[np.isfinite(linear)], rtol=1e-10)
 
@@ -204,7 +203,7 @@ def test_saturated_equals_the_differential_equation(ratio, ramp):
     for _ in range(12):
         times, weights = rng.uniform(0, 1.0, 4), rng.uniform(-2.0, 3.0, 4)
         limit = 1.2
-        got = first_crossing_saturated(times, weights, xor_limit=limit, second_pole_ratio=ratio, ramp=ramp)
+        got = first_crossing(times, weights, xor_limit=limit, second_pole_ratio=ratio, ramp=ramp)
         want = integrate(times, weights, limit, ratio, ramp)
         if np.isinf(want):
             assert got > 12
@@ -216,8 +215,8 @@ def test_saturated_equals_the_differential_equation(ratio, ramp):
 
 def test_saturation_delays_or_silences_and_names_a_bad_limit():
     linear = first_crossing([0.0], [3.0])
-    assert first_crossing_saturated([0.0], [3.0], xor_limit=2.0) > linear
+    assert first_crossing([0.0], [3.0], xor_limit=2.0) > linear
     # Beyond 2 limits the loop slips to the next lock point: the membrane runs away downwards.
-    assert first_crossing_saturated([0.0], [4.5], xor_limit=2.0) == np.inf
+    assert first_crossing([0.0], [4.5], xor_limit=2.0) == np.inf
     with pytest.raises(InputError, match="xor_limit = 0"):
-        first_crossing_saturated([0.0], [3.0], xor_limit=0.0)
+        first_crossing([0.0], [3.0], xor_limit=0.0)

@@ -34,7 +34,6 @@ from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import DataError, InputError, OutputError
 from neuronsim.neuron.conductance_bank import ConductanceBank
 from neuronsim.neuron.event_solver import first_crossing
-from neuronsim.neuron.saturated_solver import first_crossing_saturated
 from neuronsim.report import discover, write_datasheet, write_report
 from neuronsim.statistics.estimate import Estimate
 
@@ -72,10 +71,8 @@ class Bench:
 
     def run(self, plan: str, t0, w0, *, t=None, w=None, saturated=False, ramp=0.0, gain=1.0, sigma=0.0, **more) -> None:
         t, w = t0 if t is None else t, w0 if w is None else w
-        if saturated:
-            spike = first_crossing_saturated(t, w, xor_limit=np.pi / 0.6, tau=TAU, second_pole_ratio=R)
-        else:
-            spike = first_crossing(t, w, tau=TAU, second_pole_ratio=R, ramp=ramp, gain=gain)
+        limit = np.pi / 0.6 if saturated else None
+        spike = first_crossing(t, w, xor_limit=limit, tau=TAU, second_pole_ratio=R, ramp=ramp, gain=gain)
         spike = (
             float(spike) * (1 + 1e-6 * self.generator.standard_normal())
             + sigma * TAU * self.generator.standard_normal()

@@ -8,7 +8,6 @@ import torch
 
 from neuronsim.errors import InputError
 from neuronsim.neuron.event_solver import first_crossing
-from neuronsim.neuron.saturated_solver import first_crossing_saturated
 from neuronsim.training.ttfs import circuit_spikes, first_spike
 from neuronsim.training.ttfs.geometry import Geometry
 
@@ -124,9 +123,7 @@ def test_crossings_are_those_of_the_event_solvers(r, limit):
 
         def solve(weights, t=t, options=options):
             times = np.repeat(t, 60, axis=0)
-            if limit is None:
-                return first_crossing(times, weights.T, **options)
-            return first_crossing_saturated(times, weights.T, xor_limit=limit, **options)
+            return first_crossing(times, weights.T, xor_limit=limit, **options)
 
         oracle, moved = solve(weight), solve(weight * (1 + 1e-12))
         # Around the unstable middle of a folded region rounding decides to which side the loop slips.

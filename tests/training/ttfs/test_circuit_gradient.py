@@ -8,7 +8,6 @@ import torch
 
 from neuronsim.errors import InputError
 from neuronsim.neuron.event_solver import first_crossing, sensitivity
-from neuronsim.neuron.saturated_solver import first_crossing_saturated
 from neuronsim.training.compiled.threads import use_threads
 from neuronsim.training.ttfs import Circuit, circuit_layer, first_spike
 from neuronsim.training.ttfs.geometry import Geometry
@@ -61,10 +60,7 @@ def test_gradients_equal_finite_differences_also_beyond_the_detector_range(r, li
     circuit = Circuit(second_pole_ratio=r, ramp=0.03, gain=1.1, limit=limit)
 
     def solve(times, weights):
-        options = {"second_pole_ratio": r, "ramp": 0.03, "gain": 1.1}
-        if limit is None:
-            return first_crossing(times, weights, **options)
-        return first_crossing_saturated(times, weights, xor_limit=limit, **options)
+        return first_crossing(times, weights, second_pole_ratio=r, ramp=0.03, gain=1.1, xor_limit=limit)
 
     base = solve(np.repeat(t, 30, axis=0), weight.T)
     left = np.zeros(30, bool)

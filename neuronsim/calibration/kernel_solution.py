@@ -1,0 +1,64 @@
+"""The kernel's parameters with intervals that hold: an instrumental estimate, and standard errors by the bootstrap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..statistics.bootstrap import half_width, newton_replicates, spread
+from .kernel_problem import KernelProblem
+
+
+@dataclass(frozen=True)
+class Solution:
+    """x = (ln tau/tau0, gain, ramp, delay/tau0, kappa); ``error``, ``half``: standard errors and half widths of the intervals,
+    inf where not resolved, 0 where not free."""
+
+    x: NDArray[np.float64]
+    half: NDArray[np.float64]
+    error: NDArray[np.float64]
+
+
+def solve_with_errors(
+    problem: KernelProblem, start: NDArray[np.float64], free: list[int], seed: int, confidence: float
+) -> Solution:
+    """Fit of the ``free`` entries of x from ``start``, with intervals; ``seed`` draws the bootstrap."""
+    x, limit = problem.solve(start, free)
+    for _ in range(10):
+        residual, jacobian = problem.evaluate(x)
+        measured = jacobian[:, free]
+        # The measured time is in the regressors too, so its error biases plain least squares, and can even make a singular
+        # design look well posed. The Jacobian at the *predicted* time is free of it and serves as the instrument.
+        predicted = problem.predicted(x)
+        fires = np.isfinite(predicted)
+        instrument = problem.evaluate(x, np.where(fires, predicted, problem.rows.out))[1][:, free] * fires[:, None]
+        inside = (np.abs(residual) <= limit).astype(np.float64)
+        matrix = instrument.T @ (inside[:, None] * measured)
+        score = instrument.T @ np.clip(residual, -limit, limit)
+        unit = np.maximum(np.linalg.norm(instrument, axis=0), 1e-300)
+        if not np.linalg.cond(matrix / np.outer(unit, unit)) < 1e10:
+            break
+        step = -np.linalg.solve(matrix, score)
+        if np.abs(step).max() > 0.5:
+            break
+        x = x.copy()
+        x[free] += step
+        if np.all(np.abs(step) <= 1e-12):
+            break
+    # Leverage correction (HC3): a residual at a run that pulls the fit towards itself, such as the few that show the second
+    # pole, is smaller than the error there.
+    influence = inside[:, None] * instrument @ np.linalg.pinv(matrix).T
+    leverage = (influence * measured).sum(axis=1)
+    # Few runs decide on the second pole: degrees of freedom as Bell and McCaffrey (2002) for independent errors.
+    share = influence**2 / np.maximum((influence**2).sum(axis=0), 1e-300)
+    freedom = np.minimum(1.0 / np.maximum((share**2).sum(axis=0), 1e-300), residual.size - len(free))
+    psi = np.clip(residual, -limit, limit) / np.clip(1.0 - leverage, 0.1, 1.0)
+    information = inside[:, None, None] * instrument[:, :, None] * measured[:, None, :]
+    score = -psi[:, None] * instrument
+    replicates = newton_replicates(information, score, np.random.default_rng(seed))
+    error, half = np.zeros(5), np.zeros(5)
+    error[free] = spread(replicates)
+    half[free] = [half_width(e, n, confidence) for e, n in zip(error[free], freedom, strict=True)]
+    return Solution(x, half, error)
