@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -72,22 +71,13 @@ def _some_success(dataset: xr.Dataset) -> None:
     if not (status == "ok").any():
         reasons, counts = np.unique(dataset["reason"].values.astype(str), return_counts=True)
         raise DataError(
-            f"all {status.size} runs of the dataset failed, most often ({counts.max()}x) with: "
-            f"{reasons[counts.argmax()]!r}; "
+            f"all {status.size} runs of the dataset failed, most often ({counts.max()}x) with: {reasons[counts.argmax()]!r}; "
             "fix the netlist or its parameters and characterize again"
         )
 
 
-def _mapping(value: Any) -> dict[str, Any]:
-    try:
-        parsed = json.loads(value) if isinstance(value, str) else value
-    except json.JSONDecodeError:
-        parsed = {"dataset": value}
-    return dict(parsed) if isinstance(parsed, dict) else {"dataset": parsed}
-
-
 def _provenance(dataset: xr.Dataset, digest: str, options: dict[str, float]) -> Provenance:
-    versions = {name: str(value) for name, value in _mapping(dataset.attrs["versions"]).items()}
+    versions = {name: str(value) for name, value in json.loads(dataset.attrs["versions"]).items()}
     for package in ("numpy", "scipy"):
         versions[f"calibrate {package}"] = importlib.metadata.version(package)
     from .. import __version__

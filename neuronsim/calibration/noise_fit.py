@@ -15,14 +15,13 @@ fit repeated until it stays (expectation maximization for a Gaussian; the interv
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 from scipy.stats import norm, t
 
-from ..artifacts.card_parts import variance_v
+from ..artifacts.card_parts import TimingNoise, variance_v
 from ..errors import DataError
 from ..statistics.bootstrap import newton_replicates, sigma_estimate, spread
 from ..statistics.estimate import Estimate
@@ -47,10 +46,15 @@ class NoiseFit:
     missing: Estimate = _ZERO
     not_fitted: dict[str, str] = field(default_factory=dict)
 
-    def variance_v(self, late: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Variance of the membrane in thresholds squared, ``late`` tau after the release of reset."""
-        loop_v = 0.0 if self.loop_v is None else self.loop_v.value
-        return variance_v(late, sigma_v=self.sigma_v.value, diffusion_v=self.diffusion_v.value, loop_v=loop_v)
+    def term(self, *, floor_s: Estimate, resolution_s: Estimate | None) -> TimingNoise:
+        """The card's term, with the error that noise-free runs have."""
+        return TimingNoise(
+            sigma_v=self.sigma_v,
+            diffusion_v=self.diffusion_v,
+            loop_v=self.loop_v,
+            floor_s=floor_s,
+            resolution_s=resolution_s,
+        )
 
 
 def fit_noise(
@@ -79,8 +83,7 @@ def fit_noise(
     if square.max() == 0.0:
         return NoiseFit(missing=missing, not_fitted=not_fitted)
     terms = _terms(runs.late, in_loop, not_fitted)
-    nothing: dict[str, Any] = {"sigma_v": 0.0, "diffusion_v": 0.0, "loop_v": 0.0}
-    design = np.stack([variance_v(runs.late, **(nothing | {name: 1.0})) for name in terms], axis=1)
+    design = np.stack([_column(name, runs.late) for name in terms], axis=1)
     for _ in range(60 if np.isnan(runs.n).any() else 0):
         expected = design @ _components(design, square, runs.sampled)[0] + runs.sampled
         before, square = square, runs.squares(expected)
@@ -125,6 +128,12 @@ def _terms(late: NDArray[np.float64], in_loop: bool, not_fitted: dict[str, str])
         )
         return ["sigma_v"]
     return ["sigma_v", "diffusion_v"]
+
+
+def _column(name: str, late: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Variance of the membrane by the coefficient ``name`` alone, at 1."""
+    sigma_v, diffusion_v, loop_v = (float(name == one) for one in ("sigma_v", "diffusion_v", "loop_v"))
+    return variance_v(late, sigma_v=sigma_v, diffusion_v=diffusion_v, loop_v=loop_v)
 
 
 def _components(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..artifacts.card_parts import TimingNoise
 from ..errors import DataError
 from ..statistics.bootstrap import sigma_estimate
 from ..statistics.estimate import Estimate
@@ -38,14 +39,14 @@ def fit_noise_held_out(
 
 
 def sigma_over_predicted(
-    rows: StimulusRows, kernel: KernelFit, noise: NoiseFit, *, resolution_s: float = 0.0, confidence: float = 0.95
+    rows: StimulusRows, kernel: KernelFit, noise: TimingNoise, *, confidence: float = 0.95
 ) -> Estimate | None:
     """Spread of n in runs that the fit has not seen, over what ``noise`` and sampling predict (1: as predicted).
 
     None where fewer than 30 noisy runs have a reference. ``rows``: noise-free and noisy runs. The interval is by trial:
     repeats of one share its kernel error. Silent runs count as in the fit.
     """
-    runs = noisy_runs(rows, kernel, resolution_s)
+    runs = noisy_runs(rows, kernel, 0.0 if noise.resolution_s is None else noise.resolution_s.value)
     predicted = noise.variance_v(np.maximum(runs.late, 0.0))
     due = runs.due(kernel, float(np.sqrt(predicted.max(initial=0.0))))
     used = runs.rows.fired | ~due  # silent though due: a missing spike, no noise

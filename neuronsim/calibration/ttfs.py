@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..artifacts.card_parts import Frozen, Kernel, Provenance, Range, TimingNoise, WeightResponse
+from ..artifacts.card_parts import Frozen, Kernel, Provenance, Range, WeightResponse
 from ..artifacts.ttfs_card import TTFSCard
 from ..errors import DataError
 from ..statistics.bootstrap import rms_estimate
@@ -73,13 +73,7 @@ def calibrate_ttfs(
             xor_limit_weight=limit,
         ),
         weights=WeightResponse(gain=values["gain"], mismatch_sigma=spread.weight_sigma),
-        timing_noise=TimingNoise(
-            sigma_v=noise.sigma_v,
-            diffusion_v=noise.diffusion_v,
-            loop_v=noise.loop_v,
-            floor_s=floor,
-            resolution_s=resolution,
-        ),
+        timing_noise=noise.term(floor_s=floor, resolution_s=resolution),
         frozen=Frozen(gain_sigma=spread.gain_sigma, ramp_sigma_per_tau=spread.ramp_sigma),
         missing_probability=noise.missing,
         energy=energy,
@@ -90,7 +84,7 @@ def calibrate_ttfs(
     judged = over_targets(test_rows.out[both], predicted[both], grid)
     noisy = None
     if unseen is not None:
-        ratio = sigma_over_predicted(unseen, kernel, noise, resolution_s=grid, confidence=confidence)
+        ratio = sigma_over_predicted(unseen, kernel, card.timing_noise, confidence=confidence)
         judged, noisy = judged | {"sigma_over_predicted": ratio}, unseen[unseen.noise_seed >= 0]
     judged |= held_out_coverage(card, kernel, fit_rows=fit_rows, test_rows=test_rows, noisy_rows=noisy, **how)
     return card.model_copy(update={"quality": quality.model_copy(update=judged)}).signed()
