@@ -1,4 +1,4 @@
-"""The command line. It parses arguments and calls; the only part of neuronsim that knows circuits and training."""
+"""The command line. It parses arguments, calls and shows."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from .calibrate import calibrate_command
 from .characterize import characterize_command
 from .common import INTERRUPTED, guarded
 from .compare import compare_command
+from .demo import demo_command
+from .doctor import doctor_command
+from .listing import list_command
 from .networks import evaluate_command, robustness_command, train_command
 from .noisy_weights import reproduce_app
-from .overview import demo_command, doctor_command, list_command, report_command
+from .report import report_command
 from .verify import verify_command
 
 app = typer.Typer(

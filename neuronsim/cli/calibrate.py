@@ -1,4 +1,4 @@
-"""``neuronsim characterize`` and ``neuronsim calibrate``: from netlist to card."""
+"""``neuronsim calibrate``: from dataset to model card."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ import typer
 from .common import Seed, console, output_file, saved
 
 
-def run_calibration(dataset: Path, out: Path, *, seed: int, held_out: float = 0.3) -> Path:
-    """Calibrate and print the card's quality."""
-    from .. import TTFSCard, calibrate
+def show_card(path: Path) -> None:
+    """Print a card's quality and what is not fitted."""
+    from .. import ModelCard, TTFSCard
 
-    with console.status(f"calibrate {dataset.name}"):
-        card = calibrate(dataset, out=out, seed=seed, held_out=held_out)
+    card = ModelCard.load(path)
     quality = card.quality
-    saved("card", out)
     console.print(
         f"held-out error: median {100 * quality.median_error:.2g} %, 95th percentile {100 * quality.p95_error:.2g} % "
         f"({quality.n_held_out} runs not used in the fit)",
@@ -42,7 +40,6 @@ def run_calibration(dataset: Path, out: Path, *, seed: int, held_out: float = 0.
         )
     for name, why in card.not_fitted.items():
         console.print(f"[yellow]not fitted[/] {name}: {why}", soft_wrap=True)
-    return out
 
 
 def calibrate_command(
@@ -59,11 +56,13 @@ def calibrate_command(
 
     Example: neuronsim calibrate build/pll_nlif_averaged/pll_nlif_averaged.nc
     """
+    from .. import calibrate
     from ..report import levels_near, write_datasheet
 
-    path = run_calibration(dataset, output_file(out or dataset.with_name("card.json")), seed=seed, held_out=held_out)
-    from .. import ModelCard
-
-    card = ModelCard.load(path)
+    path = output_file(out or dataset.with_name("card.json"))
+    with console.status(f"calibrate {dataset.name}"):
+        card = calibrate(dataset, out=path, seed=seed, held_out=held_out)
+    saved("card", path)
+    show_card(path)
     levels = levels_near(dataset, card.neuron)
     saved("datasheet", write_datasheet(dataset, dataset.with_suffix(".html"), card=card, levels=levels))

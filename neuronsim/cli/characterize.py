@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from ..errors import NeuronsimError
 from .common import Engine, Jobs, Quiet, Seed, Trust, console, output_file, saved, settings
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 Neuron = Annotated[
     str, typer.Argument(help="Name of a neuron ('neuronsim list neurons') or path of a manifest (.toml).")
@@ -28,32 +25,12 @@ Timeout = Annotated[
 ]
 
 
-def run_bench(neuron: str, plan: str | None, out: Path, *, seed: int, quiet: bool, **bench: Any) -> Path:
-    """Characterize with a progress bar; returns the dataset's path and prints what failed. ``bench`` as for
-    :func:`neuronsim.circuits.characterize`."""
-    from neuronsim.circuits import characterize, load_manifest, load_plans
-    from neuronsim.progress import bar
-    from neuronsim.report import levels_near, write_datasheet
+def show_dataset(path: Path) -> None:
+    """Say how many runs and measurements of cells a dataset has, why some failed, and why no run fired."""
+    from ..artifacts.dataset import Characterization, cell_plans, silence
 
-    manifest = load_manifest(neuron)
-
-    def say(kind: str, why: str) -> None:
-        console.print(f"[yellow]left out[/] plan {kind}: {why}", soft_wrap=True)
-
-    chosen = load_plans(plan or ("card,table3" if manifest.code == "ttfs" else "fi"), manifest, on_skip=say)
-    with bar(f"characterize {manifest.name}", 1, shown=not quiet) as progress:
-        data = characterize(manifest, chosen, out=out, seed=seed, progress=progress.move, **bench)
-    saved("dataset", out)
-    _warn_of_old_card(out, manifest.name)
-    _show_failures(data)
-    levels = levels_near(out, manifest.name)
-    saved("datasheet", write_datasheet(out, out.with_suffix(".html"), levels=levels))
-    return out
-
-
-def _show_failures(data: xr.Dataset) -> None:
-    """Say how many runs and measurements of cells there were, why some failed, and why no run fired."""
-    from ..artifacts.dataset import cell_plans, silence
+    data = Characterization.load(path).data
+    _warn_of_old_card(path, data.attrs["neuron"])
 
     def failed(reasons: str) -> str:
         return f", [yellow]failed: {reasons}[/]" if reasons else ""
@@ -116,8 +93,33 @@ def characterize_command(
 
     Example: neuronsim characterize pll_nlif_averaged --plan table3 --jobs 2
     """
+    from neuronsim.circuits import characterize, load_manifest, load_plans
+    from neuronsim.progress import bar
+    from neuronsim.report import levels_near, write_datasheet
+
     name = Path(neuron).stem
     path = output_file(out or Path("build") / name / f"{name}.nc")
-    bench = {"jobs": jobs, "engine": engine, "timeout_s": timeout, "parameters": settings(set_ or []), "trust": trust}
-    bench |= {"cache": not no_cache, "retry_failed": retry_failed}
-    run_bench(neuron, plan, path, seed=seed, quiet=quiet, **bench)
+    manifest = load_manifest(neuron)
+
+    def left_out(kind: str, why: str) -> None:
+        console.print(f"[yellow]left out[/] plan {kind}: {why}", soft_wrap=True)
+
+    plans = load_plans(plan or ("card,table3" if manifest.code == "ttfs" else "fi"), manifest, on_skip=left_out)
+    with bar(f"characterize {manifest.name}", 1, shown=not quiet) as progress:
+        characterize(
+            manifest,
+            plans,
+            out=path,
+            seed=seed,
+            jobs=jobs,
+            engine=engine,
+            timeout_s=timeout,
+            parameters=settings(set_ or []),
+            trust=trust,
+            cache=not no_cache,
+            retry_failed=retry_failed,
+            progress=progress.move,
+        )
+    saved("dataset", path)
+    show_dataset(path)
+    saved("datasheet", write_datasheet(path, path.with_suffix(".html"), levels=levels_near(path, manifest.name)))

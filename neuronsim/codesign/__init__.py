@@ -1,0 +1,1 @@
+"""Circuit and network together: the only room besides the command line that knows both circuits and training."""
