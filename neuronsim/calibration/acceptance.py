@@ -7,9 +7,9 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import betabinom, norm, t
 
+from ..arrays import Array
 from ..artifacts.card_parts import Quality
 
 FALSE_ALARM = 0.005
@@ -45,9 +45,9 @@ def drift_limit(quality: Quality, runs: int) -> tuple[float, float] | None:
 def judge(
     quality: Quality,
     *,
-    simulated: NDArray[np.float64],
-    predicted: NDArray[np.float64],
-    allowed: NDArray[np.float64],
+    simulated: Array,
+    predicted: Array,
+    allowed: Array,
     silent: float,
 ) -> dict[str, Any]:
     """The verdict's fields from (runs,) arrays: values in any unit, NaN = simulation failed, ``silent`` = no spike.

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Mask
 from ..artifacts.ttfs_card import TTFSCard
 from ..statistics.bootstrap import rms_estimate
 from ..statistics.estimate import Estimate
@@ -18,13 +19,13 @@ from .stimuli import StimulusRows
 LEVEL = 0.9
 
 
-def covered(card: TTFSCard, rows: StimulusRows, *, temporal: bool) -> NDArray[np.bool_]:
+def covered(card: TTFSCard, rows: StimulusRows, *, temporal: bool) -> Mask:
     """Rows whose outcome (spike time, or silence) lies within the predicted 90 % interval."""
     low, high = spike_time_interval(card, rows.times, rows.weights, level=LEVEL, window=rows.window, temporal=temporal)
     return (low <= rows.out) & (rows.out <= high)
 
 
-def coverage(inside: NDArray[np.bool_], trial: NDArray[np.int64], confidence: float) -> Estimate:
+def coverage(inside: Mask, trial: NDArray[np.int64], confidence: float) -> Estimate:
     """Fraction of ``inside`` (runs,) with its Wilson interval.
 
     Repeats of one ``trial`` share the error of the kernel there, and so are not independent. The number of runs in the

@@ -7,6 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.optimize import lsq_linear
 
+from ..arrays import Array
 from ..artifacts.card_parts import Energy
 from ..artifacts.dataset import as_drawn
 from ..statistics.bootstrap import multiplicities, percentile_ends
@@ -31,9 +32,9 @@ def fit_energy_of(dataset: xr.Dataset, not_fitted: dict[str, str], *, seed: int,
 
 
 def fit_energy(
-    energy: NDArray[np.float64],
-    spikes: NDArray[np.float64],
-    window: NDArray[np.float64],
+    energy: Array,
+    spikes: Array,
+    window: Array,
     *,
     seed: int,
     confidence: float = 0.95,
@@ -66,7 +67,7 @@ def fit_energy(
             "explains the energies better; vary the windows or add silent runs"
         )
 
-    def solve(rows: NDArray) -> NDArray[np.float64]:
+    def solve(rows: NDArray) -> Array:
         value = np.zeros(2)
         value[columns] = _solve(normalized[rows][:, columns], energy[rows] / unit) * unit
         return value / scale
@@ -89,6 +90,6 @@ def lost_field(energy: Energy | None) -> str:
     return "energy.static_w" if energy.static_w.value == 0 else "energy.per_spike_j"
 
 
-def _solve(design: NDArray[np.float64], energy: NDArray[np.float64]) -> NDArray[np.float64]:
+def _solve(design: Array, energy: Array) -> Array:
     """Non-negative least squares."""
     return lsq_linear(design, energy, bounds=(0.0, np.inf), method="bvls").x

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
+from ..arrays import Array
 from ..artifacts.dataset import plans, select, silence
 from ..errors import DataError
 from ..neuron.firing_rate import leak_factor
@@ -43,7 +43,7 @@ class FIFit:
         return self.leaky | {"refractory": self.refractory_s.value}
 
 
-def fi_runs(dataset: xr.Dataset) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def fi_runs(dataset: xr.Dataset) -> tuple[Array, Array]:
     """Current and rate of the noise-free nominal runs of plan 'fi'. Raises DataError where no curve could be fitted to them."""
     if not (dataset["plan"].values == "fi").any():
         raise DataError(
@@ -76,7 +76,7 @@ def fi_runs(dataset: xr.Dataset) -> tuple[NDArray[np.float64], NDArray[np.float6
     return current, hertz
 
 
-def fit_fi(current: NDArray[np.float64], hertz: NDArray[np.float64], *, seed: int, confidence: float) -> FIFit:
+def fit_fi(current: Array, hertz: Array, *, seed: int, confidence: float) -> FIFit:
     """Fit the curve to firing runs (n,). Raises DataError where they leave the charge open by more than 50 %."""
     values, errors = _fit(current, 1.0 / hertz, seed)
     estimates = {}
@@ -91,19 +91,17 @@ def fit_fi(current: NDArray[np.float64], hertz: NDArray[np.float64], *, seed: in
     return FIFit(**estimates)
 
 
-def _fit(
-    current: NDArray[np.float64], isi: NDArray[np.float64], seed: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _fit(current: Array, isi: Array, seed: int) -> tuple[Array, Array]:
     """(Q, I_rh, t_ref) and their standard errors; errors of clipped entries come from the unconstrained fit."""
     slope, offset = np.polyfit(1.0 / current, isi, 1, w=1.0 / isi)
     scale = np.array([abs(slope), float(current.min()), float(isi.min())])
 
-    def residual(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def residual(x: Array) -> Array:
         q, i_rh, t_ref = x * scale
         return (t_ref + q / current * leak_factor(np.minimum(i_rh / current, 1 - 1e-12))) / isi - 1.0
 
-    def solve(free: list[int]) -> NDArray[np.float64]:
-        def full(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    def solve(free: list[int]) -> Array:
+        def full(z: Array) -> Array:
             x = np.zeros(3)
             x[free] = z
             return x
@@ -140,6 +138,6 @@ def _fit(
     return x * scale, error * scale
 
 
-def _jacobian(function, x: NDArray[np.float64]) -> NDArray[np.float64]:
+def _jacobian(function, x: Array) -> Array:
     step = 1e-6
     return np.stack([(function(x + d) - function(x - d)) / (2 * step) for d in np.eye(x.size) * step], axis=1)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array, Mask
 from ..errors import DataError
 from .stimuli import StimulusRows
 
 
-def _every(n: int, fraction: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+def _every(n: int, fraction: float, rng: np.random.Generator) -> Mask:
     """``fraction`` of an ordered list of ``n``, evenly spaced: holds out the same share of each stratum, however small."""
     position = (np.arange(n) + rng.random()) * fraction
     return np.diff(np.floor(position), prepend=np.floor(position[0] - fraction)) > 0
@@ -28,9 +28,7 @@ def split(rows: StimulusRows, fraction: float, rng: np.random.Generator) -> tupl
     return rows[~held], rows[held]
 
 
-def split_curve(
-    current: NDArray[np.float64], hertz: NDArray[np.float64], fraction: float, rng: np.random.Generator
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def split_curve(current: Array, hertz: Array, fraction: float, rng: np.random.Generator) -> tuple[Mask, Mask]:
     """(fit, held out) as masks (n,): an even share along the current axis; the end points stay in the fit.
 
     Raises DataError where no held-out run fires.

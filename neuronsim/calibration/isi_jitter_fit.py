@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from ..arrays import Array, Mask
 from ..artifacts.card_parts import Range
 from ..neuron.firing_rate import interval
 from ..neuron.interval_noise import interval_variance, linearity
@@ -45,11 +45,11 @@ class IntervalSpread:
     """Intervals under noise by current (all (n,)): their mean in s, their variance in s^2 with its degrees of freedom, and
     ``floor``, the variance without noise (NaN: not measured)."""
 
-    current: NDArray[np.float64]
-    mean: NDArray[np.float64]
-    variance: NDArray[np.float64]
-    freedom: NDArray[np.float64]
-    floor: NDArray[np.float64]
+    current: Array
+    mean: Array
+    variance: Array
+    freedom: Array
+    floor: Array
 
 
 def interval_spreads(dataset: xr.Dataset) -> IntervalSpread:
@@ -58,7 +58,7 @@ def interval_spreads(dataset: xr.Dataset) -> IntervalSpread:
     seeds, plan = dataset["noise_seed"].values, dataset["plan"].values
     current, spikes = dataset["input_current_a"].values.astype(np.float64), dataset["spike_times_s"].values
 
-    def pooled(rows: NDArray[np.bool_]) -> tuple[float, int, float]:
+    def pooled(rows: Mask) -> tuple[float, int, float]:
         square, freedom, total, number = 0.0, 0, 0.0, 0
         for times in spikes[rows]:
             isi = np.diff(times[np.isfinite(times)])[1:]
@@ -122,7 +122,7 @@ def fit_isi_jitter(
     )
 
 
-def _usable(spreads: IntervalSpread, law: NDArray[np.float64], curve: FIFit) -> tuple[NDArray[np.bool_], str]:
+def _usable(spreads: IntervalSpread, law: Array, curve: FIFit) -> tuple[Mask, str]:
     """Currents at which the first-order law holds and the noise stands out of the deck's floor; why they are too few, or ""."""
     holds = np.isfinite(law)
     holds &= linearity(spreads.current, np.sqrt(spreads.variance), **curve.leaky) <= _MOST_NONLINEAR
@@ -143,7 +143,7 @@ def _usable(spreads: IntervalSpread, law: NDArray[np.float64], curve: FIFit) -> 
     )
 
 
-def _held_out(usable: NDArray[np.bool_], fraction: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+def _held_out(usable: Mask, fraction: float, rng: np.random.Generator) -> Mask:
     """Every so many of the ``usable`` currents with a random phase; the ends stay in the fit. None of fewer than 4."""
     at = np.flatnonzero(usable)
     test = np.zeros(usable.size, dtype=bool)

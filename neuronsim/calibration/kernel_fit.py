@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..arrays import Array
 from ..errors import DataError
 from ..neuron.event_solver import first_crossing
 from ..statistics.estimate import Estimate
@@ -51,9 +52,7 @@ class KernelFit:
         """What the membrane depends on, as :mod:`neuronsim.neuron.event_solver` takes it."""
         return {"tau": self.tau, "second_pole_ratio": self.ratio, "gain": self.gain}
 
-    def predict(
-        self, rows: StimulusRows, *, threshold: float = 1.0, xor_limit: ArrayLike | None = None
-    ) -> NDArray[np.float64]:
+    def predict(self, rows: StimulusRows, *, threshold: float = 1.0, xor_limit: ArrayLike | None = None) -> Array:
         """Spike times of ``rows`` in seconds, inf where silent or later than the row's window.
 
         ``xor_limit``: end of the detector's linear range in unit weights (None: linear), broadcast with the rows.
@@ -118,7 +117,7 @@ def _enough(fired: StimulusRows) -> None:
 
 
 def _core(
-    problem: KernelProblem, start: NDArray[np.float64], *, seed: int, confidence: float
+    problem: KernelProblem, start: Array, *, seed: int, confidence: float
 ) -> tuple[Solution, list[int], list[Solution], dict[str, str]]:
     """(Solution without a second pole, its free entries, the solutions with a delay or ramp that is not resolved, why)."""
     free, dropped, not_fitted = [0, 1, 2, 3], [], {}

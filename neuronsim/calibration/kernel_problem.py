@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
+from ..arrays import Array
 from ..errors import DataError
 from ..neuron.event_solver import first_crossing
 from ..statistics.bootstrap import RESOLUTION
@@ -40,9 +40,7 @@ class KernelProblem:
     rows: StimulusRows
     tau0: float
 
-    def evaluate(
-        self, x: NDArray[np.float64], out: NDArray[np.float64] | None = None
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def evaluate(self, x: Array, out: Array | None = None) -> tuple[Array, Array]:
         """Residual and Jacobian at the measured times, or at the times ``out``."""
         tau, gain, ramp, kappa = self.tau0 * math.exp(x[0]), x[1], x[2], x[4]
         t = (self.rows.out if out is None else out) - x[3] * self.tau0
@@ -72,7 +70,7 @@ class KernelProblem:
         )
         return residual, jacobian
 
-    def predicted(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def predicted(self, x: Array) -> Array:
         """Spike times by the model, inf where it is silent."""
         return first_crossing(
             self.rows.times,
@@ -84,18 +82,18 @@ class KernelProblem:
             delay=x[3] * self.tau0,
         )
 
-    def solve(self, start: NDArray[np.float64], free: list[int]) -> tuple[NDArray[np.float64], float]:
+    def solve(self, start: Array, free: list[int]) -> tuple[Array, float]:
         """Robust least squares over the ``free`` entries; returns x and the Huber limit."""
 
-        def full(z: NDArray[np.float64]) -> NDArray[np.float64]:
+        def full(z: Array) -> Array:
             x = start.copy()
             x[free] = z
             return x
 
-        def residual(z: NDArray[np.float64]) -> NDArray[np.float64]:
+        def residual(z: Array) -> Array:
             return self.evaluate(full(z))[0]
 
-        def jacobian(z: NDArray[np.float64]) -> Any:
+        def jacobian(z: Array) -> Any:
             return self.evaluate(full(z))[1][:, free]
 
         z = start[free]
@@ -126,11 +124,11 @@ class KernelProblem:
         return full(z), limit
 
 
-def _huber_limit(residual: NDArray[np.float64]) -> float:
+def _huber_limit(residual: Array) -> float:
     return max(3.0 * 1.4826 * float(np.median(np.abs(residual - np.median(residual)))), 10 * RESOLUTION)
 
 
-def start_of(rows: StimulusRows, guess: float | None) -> tuple[float, NDArray[np.float64]]:
+def start_of(rows: StimulusRows, guess: float | None) -> tuple[float, Array]:
     """tau0 and a starting x: the best of a grid over tau and delay, gain and ramp by linear least squares."""
     span = float(np.median(rows.out - np.where(np.isfinite(rows.times), rows.times, np.inf).min(axis=1)))
     taus = list(span * np.geomspace(0.03, 30, 17))

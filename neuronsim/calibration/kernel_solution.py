@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..statistics.bootstrap import half_width, newton_replicates, spread
 from .kernel_problem import KernelProblem
 
@@ -16,14 +16,12 @@ class Solution:
     """x = (ln tau/tau0, gain, ramp, delay/tau0, kappa); ``error``, ``half``: standard errors and half widths of the intervals,
     inf where not resolved, 0 where not free."""
 
-    x: NDArray[np.float64]
-    half: NDArray[np.float64]
-    error: NDArray[np.float64]
+    x: Array
+    half: Array
+    error: Array
 
 
-def solve_with_errors(
-    problem: KernelProblem, start: NDArray[np.float64], free: list[int], seed: int, confidence: float
-) -> Solution:
+def solve_with_errors(problem: KernelProblem, start: Array, free: list[int], seed: int, confidence: float) -> Solution:
     """Fit of the ``free`` entries of x from ``start``, with intervals; ``seed`` draws the bootstrap."""
     x, limit = problem.solve(start, free)
     for _ in range(10):

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from ..arrays import Array, Mask
 from ..errors import DataError
 from ..neuron.kernel import kernel as g
 from ..statistics.bootstrap import newton_replicates, sigma_estimate, spread
@@ -46,9 +47,7 @@ class MismatchFit:
 NO_MISMATCH = MismatchFit(**dict.fromkeys(("gain_sigma", "ramp_sigma", "weight_sigma"), Estimate.exact(0.0)))
 
 
-def _residual(
-    rows: StimulusRows, kernel: KernelFit
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def _residual(rows: StimulusRows, kernel: KernelFit) -> tuple[Array, Array, Array]:
     """(y, late, x) at the measured times: x has one column per synapse."""
     at = rows.out - kernel.delay
     with np.errstate(invalid="ignore"):
@@ -83,9 +82,7 @@ def _table(rows: StimulusRows, kernel: KernelFit) -> tuple[NDArray, NDArray, NDA
     return ys[keep], lates[keep], xs[keep], present[keep]
 
 
-def _likelihood(
-    theta: NDArray[np.float64], y: NDArray[np.float64], parts: NDArray[np.float64], present: NDArray[np.bool_]
-) -> tuple[float, NDArray, NDArray]:
+def _likelihood(theta: Array, y: Array, parts: Array, present: Mask) -> tuple[float, NDArray, NDArray]:
     """Negative log likelihood, C^-1 and dL/dC = (C^-1 - C^-1 y y' C^-1)/2, per chip (chips, stimuli, stimuli)."""
     covariance = np.tensordot(theta, parts, axes=1)
     diagonal = np.arange(present.shape[1])
@@ -137,12 +134,10 @@ def _working(drawn: StimulusRows) -> None:
         )
 
 
-def _variances(
-    y: NDArray[np.float64], parts: NDArray[np.float64], present: NDArray[np.bool_], seed: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _variances(y: Array, parts: Array, present: Mask, seed: int) -> tuple[Array, Array]:
     """(s_a^2, s_b^2, s_e^2, s_0^2) of largest likelihood, in units of the mean square of y, and their standard errors."""
 
-    def objective(theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    def objective(theta: Array) -> tuple[float, Array]:
         value, _, by_covariance = _likelihood(theta, y, parts, present)
         return value, np.tensordot(parts, by_covariance, axes=3)
 

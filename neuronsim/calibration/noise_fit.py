@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 from scipy.stats import norm, t
 
+from ..arrays import Array, Mask
 from ..artifacts.card_parts import TimingNoise, variance_v
 from ..errors import DataError
 from ..statistics.bootstrap import newton_replicates, sigma_estimate, spread
@@ -100,7 +101,7 @@ def fit_noise(
     return NoiseFit(missing=missing, not_fitted=not_fitted, **dict(zip(terms, estimates, strict=True)))
 
 
-def _used(runs: NoisyRuns, kernel: KernelFit) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _used(runs: NoisyRuns, kernel: KernelFit) -> tuple[Mask, Mask]:
     """(Runs whose n^2 is fitted, runs in which a spike is due). Raises DataError where too few are left."""
     used = np.isfinite(runs.n)
     if runs[used].trials < MIN_TRIALS or used.sum() < MIN_REPEATS:
@@ -116,7 +117,7 @@ def _used(runs: NoisyRuns, kernel: KernelFit) -> tuple[NDArray[np.bool_], NDArra
     return runs.rows.fired | ~due, due
 
 
-def _terms(late: NDArray[np.float64], in_loop: bool, not_fitted: dict[str, str]) -> list[str]:
+def _terms(late: Array, in_loop: bool, not_fitted: dict[str, str]) -> list[str]:
     """Coefficients that the data can tell; the others are named in ``not_fitted``."""
     if in_loop:
         not_fitted["timing_noise.sigma_v"] = "kept at 0: the noise is inside the loop (manifest: noise.memory)"
@@ -130,15 +131,13 @@ def _terms(late: NDArray[np.float64], in_loop: bool, not_fitted: dict[str, str])
     return ["sigma_v", "diffusion_v"]
 
 
-def _column(name: str, late: NDArray[np.float64]) -> NDArray[np.float64]:
+def _column(name: str, late: Array) -> Array:
     """Variance of the membrane by the coefficient ``name`` alone, at 1."""
     sigma_v, diffusion_v, loop_v = (float(name == one) for one in ("sigma_v", "diffusion_v", "loop_v"))
     return variance_v(late, sigma_v=sigma_v, diffusion_v=diffusion_v, loop_v=loop_v)
 
 
-def _components(
-    design: NDArray[np.float64], square: NDArray[np.float64], sampled: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _components(design: Array, square: Array, sampled: Array) -> tuple[Array, Array]:
     """Coefficients >= 0 of ``square`` - ``sampled`` over ``design``, and the weight of every row."""
     scale = square.mean()
     y, sampled = (square - sampled) / scale, sampled / scale
@@ -151,15 +150,15 @@ def _components(
 
 
 def _errors(
-    design: NDArray[np.float64],
-    square: NDArray[np.float64],
+    design: Array,
+    square: Array,
     trial: NDArray[np.int64],
-    value: NDArray[np.float64],
-    weight: NDArray[np.float64],
+    value: Array,
+    weight: Array,
     *,
     scale: float,
     seed: int,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[Array, Array]:
     """Unconstrained estimates where positive, else those of the constrained fit; and standard errors (by trial)."""
     y, value = square / scale, value / scale
     information = weight[:, None, None] * design[:, :, None] * design[:, None, :]

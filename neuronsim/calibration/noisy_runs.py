@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from ..arrays import Array, Mask
 from ..neuron.event_solver import membrane, slope
 from .kernel_fit import KernelFit
 from .stimuli import StimulusRows
@@ -33,10 +34,10 @@ class NoisyRuns:
     """
 
     rows: StimulusRows
-    late: NDArray[np.float64]
-    n: NDArray[np.float64]
-    c: NDArray[np.float64]
-    sampled: NDArray[np.float64]
+    late: Array
+    n: Array
+    c: Array
+    sampled: Array
 
     def __len__(self) -> int:
         return self.n.size
@@ -49,11 +50,11 @@ class NoisyRuns:
         """Number of different stimuli."""
         return np.unique(self.rows.trial).size
 
-    def due(self, kernel: KernelFit, sigma: float) -> NDArray[np.bool_]:
+    def due(self, kernel: KernelFit, sigma: float) -> Mask:
         """Runs that would fire in the window even with the threshold raised by 5 ``sigma``."""
         return np.isfinite(kernel.predict(self.rows, threshold=1.0 + MARGIN * sigma))
 
-    def squares(self, variance: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    def squares(self, variance: Array | float) -> Array:
         """n^2; of a silent run its expectation given n > c for a Gaussian of ``variance``."""
         sigma = np.sqrt(np.maximum(variance, 1e-300))
         x = self.c / sigma
@@ -76,7 +77,7 @@ def noisy_runs(rows: StimulusRows, kernel: KernelFit, resolution_s: float) -> No
     )
 
 
-def _with_references(rows: StimulusRows) -> tuple[StimulusRows, NDArray[np.float64]]:
+def _with_references(rows: StimulusRows) -> tuple[StimulusRows, Array]:
     """The noisy rows whose trial and chip fire without noise, and when."""
     quiet, noisy = rows[rows.noise_seed == -1], rows[rows.noise_seed >= 0]
     key = lambda part: list(zip(part.trial.tolist(), part.chip.tolist(), strict=True))  # noqa: E731
@@ -86,21 +87,19 @@ def _with_references(rows: StimulusRows) -> tuple[StimulusRows, NDArray[np.float
     return noisy[known], reference[known]
 
 
-def _above(
-    times: NDArray[np.float64], weights: NDArray[np.float64], at: NDArray[np.float64], kernel: KernelFit
-) -> NDArray[np.float64]:
+def _above(times: Array, weights: Array, at: Array, kernel: KernelFit) -> Array:
     """v - ramp t/tau at ``at``, which broadcasts against all but the last axis of ``times`` and ``weights``."""
     return membrane(times, weights, at, **kernel.membrane) - kernel.ramp * at / kernel.tau
 
 
-def _deviations(rows: StimulusRows, start: NDArray[np.float64], kernel: KernelFit) -> NDArray[np.float64]:
+def _deviations(rows: StimulusRows, start: Array, kernel: KernelFit) -> Array:
     n, part = np.full(len(rows), np.nan), rows[rows.fired]
     spike, quiet = (_above(part.times, part.weights, at, kernel) for at in (part.out - kernel.delay, start[rows.fired]))
     n[rows.fired] = spike - quiet
     return n
 
 
-def _highest(rows: StimulusRows, start: NDArray[np.float64], kernel: KernelFit) -> NDArray[np.float64]:
+def _highest(rows: StimulusRows, start: Array, kernel: KernelFit) -> Array:
     """The highest that each membrane, without noise, rises above the threshold from ``start`` on; at least 0."""
     at = start[:, None] + np.linspace(0, 1, 65) * np.maximum(rows.window - kernel.delay - start, 0.0)[:, None]
     above = _above(rows.times[:, None, :], rows.weights[:, None, :], at, kernel)

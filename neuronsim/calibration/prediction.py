@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
+from ..arrays import Array
 from ..artifacts.rate_card import RateCard
 from ..artifacts.ttfs_card import TTFSCard
 from ..errors import InputError
@@ -29,9 +30,7 @@ def _loop(card: TTFSCard) -> dict[str, Any]:
     }
 
 
-def spike_times(
-    card: TTFSCard, times: ArrayLike, weights: ArrayLike, *, window: ArrayLike = np.inf
-) -> NDArray[np.float64]:
+def spike_times(card: TTFSCard, times: ArrayLike, weights: ArrayLike, *, window: ArrayLike = np.inf) -> Array:
     """Spike times in seconds that ``card`` predicts without noise; inf where silent or later than ``window``.
 
     ``times`` in seconds, ``weights``: (..., n), silent inputs at inf; ``window`` in seconds, broadcast to (...).
@@ -42,7 +41,7 @@ def spike_times(
     return np.where(out <= np.asarray(window), out, np.inf)
 
 
-def firing_rates(card: RateCard, current_a: ArrayLike) -> NDArray[np.float64]:
+def firing_rates(card: RateCard, current_a: ArrayLike) -> Array:
     """Firing rates in hertz that ``card`` predicts at ``current_a`` in amperes."""
     return rate(
         current_a,
@@ -60,7 +59,7 @@ def spike_time_interval(
     level: float = 0.9,
     window: ArrayLike = np.inf,
     temporal: bool = True,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[Array, Array]:
     """Central interval (low, high), (...,) in seconds, that holds the spike time of a run with probability ``level``.
 
     It includes the card's timing noise (with ``temporal``), what the model leaves unexplained, the sampling of the output

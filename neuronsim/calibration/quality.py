@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array, Mask
 from ..artifacts.card_parts import Quality
 from ..errors import DataError
 from ..statistics.bootstrap import bias_and_spread
 
 
-def held_out_quality(
-    measured: NDArray[np.float64], predicted: NDArray[np.float64], *, silent: float, n_fit: int
-) -> tuple[Quality, NDArray[np.float64], NDArray[np.bool_]]:
+def held_out_quality(measured: Array, predicted: Array, *, silent: float, n_fit: int) -> tuple[Quality, Array, Mask]:
     """(Quality, signed relative errors, the runs that these are of), from (runs,) spike times or rates; ``silent``: no spike.
 
     The errors are over the runs in which both circuit and card fire. Raises DataError where there is none.
@@ -40,9 +38,7 @@ def held_out_quality(
     return quality, errors, both
 
 
-def over_targets(
-    measured: NDArray[np.float64], predicted: NDArray[np.float64], resolution_s: float
-) -> dict[str, float]:
+def over_targets(measured: Array, predicted: Array, resolution_s: float) -> dict[str, float]:
     """Spike-time errors over their targets (fields of Quality): median 1 %, 95th percentile 3 %.
 
     ``resolution_s``: the period of a sampled output (0: none), whose spike times no card predicts better than half of it.

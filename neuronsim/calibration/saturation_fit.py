@@ -9,8 +9,8 @@ bootstrap over runs on the fine scan.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..errors import DataError
 from ..statistics.bootstrap import multiplicities, percentile_ends
 from ..statistics.estimate import Estimate
@@ -21,7 +21,7 @@ FIELDS = ("kernel.xor_limit_weight",)
 _WORST = 0.5
 
 
-def peak_error(rows: StimulusRows, kernel: KernelFit) -> NDArray[np.float64]:
+def peak_error(rows: StimulusRows, kernel: KernelFit) -> Array:
     """Largest |phase error| of each run, in unit weights, until its spike, by the linear kernel."""
     end = np.minimum(np.where(rows.fired, rows.out - kernel.delay, np.inf), rows.window)
     with np.errstate(invalid="ignore"):
@@ -32,7 +32,7 @@ def peak_error(rows: StimulusRows, kernel: KernelFit) -> NDArray[np.float64]:
     return np.abs(np.where(seen, after, 0.0)).max(axis=1)
 
 
-def _losses(rows: StimulusRows, kernel: KernelFit, limits: NDArray[np.float64]) -> NDArray[np.float64]:
+def _losses(rows: StimulusRows, kernel: KernelFit, limits: Array) -> Array:
     """Loss of every run at every limit: (limits, rows)."""
     out = kernel.predict(rows, xor_limit=limits[:, None])
     with np.errstate(invalid="ignore"):

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..errors import DataError
 from ..statistics.bootstrap import RESOLUTION
 from ..statistics.estimate import Estimate
@@ -43,7 +43,7 @@ def second_pole(problem: KernelProblem, core: Solution, free: list[int], *, seed
     return SecondPole(wide, Estimate(value=ratio, low=lowest, high=highest), 0.0)
 
 
-def _start(problem: KernelProblem, x: NDArray[np.float64], free: list[int]) -> NDArray[np.float64]:
+def _start(problem: KernelProblem, x: Array, free: list[int]) -> Array:
     """Where to start with kappa: few runs have an input within the transient, and a local search can miss what they say."""
     best, at_best = math.inf, x
     for kappa in np.geomspace(1e-7, KAPPA_MAX, 40):

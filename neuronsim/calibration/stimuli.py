@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ..arrays import Array, Mask
 from ..artifacts.dataset import select
 
 
@@ -15,10 +16,10 @@ from ..artifacts.dataset import select
 class StimulusRows:
     """Stimuli and what the circuit did: ``times``, ``weights`` (rows, inputs); the rest (rows,). Seconds."""
 
-    times: NDArray[np.float64]
-    weights: NDArray[np.float64]
-    out: NDArray[np.float64]
-    window: NDArray[np.float64]
+    times: Array
+    weights: Array
+    out: Array
+    window: Array
     trial: NDArray[np.int64]
     chip: NDArray[np.int64]
     noise_seed: NDArray[np.int64]
@@ -30,7 +31,7 @@ class StimulusRows:
         return StimulusRows(**{name: getattr(self, name)[rows] for name in self.__dataclass_fields__})
 
     @property
-    def fired(self) -> NDArray[np.bool_]:
+    def fired(self) -> Mask:
         """Rows in which the circuit fired."""
         return np.isfinite(self.out)
 

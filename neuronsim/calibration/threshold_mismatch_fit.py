@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..artifacts.dataset import select
 from ..errors import DataError
 from ..neuron.firing_rate import rate
@@ -52,9 +53,7 @@ def fit_threshold_mismatch(
     return estimate, float(np.median(np.abs(rate(current[judged], **neuron) / hertz[judged] - 1.0)))
 
 
-def _scales(
-    hertz: NDArray[np.float64], current: NDArray[np.float64], chips: NDArray[np.int64], curve: FIFit
-) -> NDArray[np.float64]:
+def _scales(hertz: Array, current: Array, chips: NDArray[np.int64], curve: FIFit) -> Array:
     """The factor (runs,) on the threshold that each interval shows, over that of the nominal chip; NaN where silent."""
     q, i_rh, t_ref = curve.neuron.values()
     with np.errstate(divide="ignore"):

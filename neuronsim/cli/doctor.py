@@ -10,7 +10,7 @@ import sys
 from neuronsim.errors import MissingToolError, NeuronsimError
 
 from .common import DataDir, console
-from .listing import data_table
+from .listing import DATA_COLUMNS, data_rows
 from .tables import plain_table
 
 #: packages that only some neurons or data sets need, and the extra that installs them
@@ -40,6 +40,10 @@ def _package(name: str) -> tuple[str, bool, str]:
         return name, False, f"pip install 'neuronsim[{extra}]'" if extra else f"pip install -c constraints.txt {name}"
 
 
+def _mark(name: str, installed: bool) -> str:
+    return "[green]ok[/]" if installed else "[yellow]not here[/]" if name in _OPTIONAL else "[red]missing[/]"
+
+
 def doctor_command(data_dir: DataDir = None) -> None:
     """Say what is installed (ngspice, PySpice, torch, GPU, data sets) and what to do about what is not.
 
@@ -48,16 +52,15 @@ def doctor_command(data_dir: DataDir = None) -> None:
     import torch
 
     rows = [*_ngspice(), *map(_package, _PACKAGES)]
-    table = plain_table("what", "", "version, or what to do", title="installation")
     host = f"{sys.version.split()[0]} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    table.add_row("python", "[green]ok[/]", host)
-    for name, installed, text in rows:
-        missing = "[yellow]not here[/]" if name in _OPTIONAL else "[red]missing[/]"
-        table.add_row(name, "[green]ok[/]" if installed else missing, text)
     gpu = torch.cuda.is_available()
-    table.add_row("GPU", "[green]ok[/]" if gpu else "", torch.cuda.get_device_name(0) if gpu else "none (not needed)")
-    console.print(table)
-    console.print(data_table(data_dir))
+    table = [
+        ("python", "[green]ok[/]", host),
+        *((name, _mark(name, installed), text) for name, installed, text in rows),
+        ("GPU", "[green]ok[/]" if gpu else "", torch.cuda.get_device_name(0) if gpu else "none (not needed)"),
+    ]
+    console.print(plain_table("installation", ("what", "", "version, or what to do"), table))
+    console.print(plain_table("data sets", DATA_COLUMNS, data_rows(data_dir)))
     needed = [name for name, installed, _ in rows if not installed and name not in _OPTIONAL]
     if needed:
         raise MissingToolError(f"missing: {', '.join(needed)} (see above)")

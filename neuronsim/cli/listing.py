@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Group, RenderableType
 from rich.markup import escape
-from rich.table import Table
-from rich.text import Text
 
 from neuronsim.errors import InputError
 
@@ -19,67 +16,48 @@ from .common import console
 from .plan_fields import fields_of
 from .tables import plain_table
 
+Rows = Iterable[Sequence[str]]
 
-def _neurons() -> Table:
+
+def _neurons() -> Rows:
     from neuronsim.circuits import load_manifest, neurons
 
-    table = plain_table("name", "code", "level", "summary", title="neurons")
-    for name in neurons():
-        manifest = load_manifest(name)
-        table.add_row(name, manifest.code, manifest.level, manifest.summary)
-    return table
+    return [(name, (one := load_manifest(name)).code, one.level, one.summary) for name in neurons()]
 
 
-def _plans() -> RenderableType:
+def _plans() -> Rows:
     from neuronsim.circuits import GROUPS, KINDS
 
-    table = plain_table("name", "for", "what it measures", title="plans")
-    for name, plan in KINDS.items():
-        table.add_row(name, plan.code, plan.summary)
-    for name, members in GROUPS.items():
-        table.add_row(name, "", f"group: {', '.join(members)}")
-    return Group(table, Text("'neuronsim list plans NAME' has the fields of each"))
+    kinds = [(name, plan.code, plan.summary) for name, plan in KINDS.items()]
+    return [*kinds, *((name, "", f"group: {', '.join(members)}") for name, members in GROUPS.items())]
 
 
-def _experiments() -> Table:
+def _experiments() -> Rows:
     from neuronsim.training import load_experiment, shipped_experiments
 
-    table = plain_table("name", "data", "description", title="experiments")
-    for name in shipped_experiments():
-        experiment = load_experiment(name)
-        table.add_row(name, experiment.data, experiment.description)
-    return table
+    return [(name, (one := load_experiment(name)).data, one.description) for name in shipped_experiments()]
 
 
-def _networks() -> Table:
+def _networks() -> Rows:
     from neuronsim.training.ttfs.network_library import declared_network, declared_networks
 
-    table = plain_table("name", "input", "description", title="networks (in an experiment: network = NAME)")
     for name in declared_networks():
         network = declared_network(name)
-        table.add_row(name, " x ".join(map(str, network.input_shape)), network.description)
-    return table
+        yield name, " x ".join(map(str, network.input_shape)), network.description
 
 
-def _conversions() -> Table:
+def _conversions() -> Rows:
     from neuronsim.training.low_latency.experiment import conversion_experiment, conversion_experiments
 
-    title = "conversions ('neuronsim reproduce noise-adaptor --data DATA')"
-    table = plain_table("name", "data", "description", title=title)
-    for name in conversion_experiments():
-        conversion = conversion_experiment(name)
-        table.add_row(name, conversion.data, conversion.description)
-    return table
+    return [(name, (one := conversion_experiment(name)).data, one.description) for name in conversion_experiments()]
 
 
-def data_table(data_dir: Path | None = None) -> Table:
-    """The data sets, and where they lie or how to get them."""
+def data_rows(data_dir: Path | None = None) -> Rows:
+    """The data sets (DATA_COLUMNS), and where they lie or how to get them."""
     from neuronsim.training import data_status
 
-    table = plain_table("name", "", "where, or what to do", title="data sets")
     for name, available, where, advice in data_status(data_dir):
-        table.add_row(name, "[green]ok[/]" if available else "[yellow]not here[/]", where if available else advice)
-    return table
+        yield name, "[green]ok[/]" if available else "[yellow]not here[/]", where if available else advice
 
 
 class What(StrEnum):
@@ -94,13 +72,30 @@ class What(StrEnum):
     data = "data"
 
 
-_TABLES: dict[What, Callable[[], RenderableType]] = {
-    What.neurons: _neurons,
-    What.plans: _plans,
-    What.experiments: _experiments,
-    What.networks: _networks,
-    What.conversions: _conversions,
-    What.data: data_table,
+DATA_COLUMNS = ("name", "", "where, or what to do")
+#: of what can be listed: title, columns, rows, what to say below
+_LISTS: dict[What, tuple[str, Sequence[str], Callable[[], Rows], str]] = {
+    What.neurons: ("neurons", ("name", "code", "level", "summary"), _neurons, ""),
+    What.plans: (
+        "plans",
+        ("name", "for", "what it measures"),
+        _plans,
+        "'neuronsim list plans NAME' has the fields of each",
+    ),
+    What.experiments: ("experiments", ("name", "data", "description"), _experiments, ""),
+    What.networks: (
+        "networks (in an experiment: network = NAME)",
+        ("name", "input", "description"),
+        _networks,
+        "",
+    ),
+    What.conversions: (
+        "conversions ('neuronsim reproduce noise-adaptor --data DATA')",
+        ("name", "data", "description"),
+        _conversions,
+        "",
+    ),
+    What.data: ("data sets", DATA_COLUMNS, data_rows, ""),
 }
 
 
@@ -118,14 +113,14 @@ def list_command(
     'neuronsim list plans NAME' lists the fields of a plan: what a TOML file for --plan may set.
     """
     if name is None:
-        for kind, table in _TABLES.items():
+        for kind, (title, columns, rows, below) in _LISTS.items():
             if what in (What.all, kind):
-                console.print(table())
+                console.print(plain_table(title, columns, rows()))
+                if below:
+                    console.print(below, markup=False)
         return
     if what is not What.plans:
         raise InputError(f"only plans have fields to list: neuronsim list plans {name}")
     for kind, summary, rows in fields_of(name):
-        table = plain_table("field", "default", "type", "meaning", title=f"\\[{kind}]  # {summary}")
-        for row in rows:
-            table.add_row(*map(escape, row))
-        console.print(table)
+        cells = [tuple(map(escape, row)) for row in rows]
+        console.print(plain_table(f"\\[{kind}]  # {summary}", ("field", "default", "type", "meaning"), cells))

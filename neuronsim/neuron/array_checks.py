@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..arrays import Array
 from ..errors import InputError
 
 
-def spikes(times: ArrayLike, weights: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def spikes(times: ArrayLike, weights: ArrayLike) -> tuple[Array, Array]:
     """Return ``times`` and ``weights`` as float64 arrays broadcast to one shape (..., n).
 
     Raises InputError for scalars, shapes that do not broadcast, NaN, a time of -inf, or a weight that is not finite.
@@ -27,7 +28,7 @@ def spikes(times: ArrayLike, weights: ArrayLike) -> tuple[NDArray[np.float64], N
     return t, w
 
 
-def positive(name: str, value: ArrayLike, unit: str) -> NDArray[np.float64]:
+def positive(name: str, value: ArrayLike, unit: str) -> Array:
     """Return ``value`` as an array. Raises InputError naming the first entry that is not positive and finite."""
     array = np.asarray(value, dtype=np.float64)
     bad = ~(np.isfinite(array) & (array > 0))
@@ -36,7 +37,7 @@ def positive(name: str, value: ArrayLike, unit: str) -> NDArray[np.float64]:
     return array
 
 
-def finite(name: str, value: ArrayLike, unit: str) -> NDArray[np.float64]:
+def finite(name: str, value: ArrayLike, unit: str) -> Array:
     """Return ``value`` as an array. Raises InputError naming the first entry that is not finite."""
     array = np.asarray(value, dtype=np.float64)
     if not np.isfinite(array).all():

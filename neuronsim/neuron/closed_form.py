@@ -10,14 +10,13 @@ dv/dt = sum_i W_i e^{-(t - t_i)/tau}, has the dimensional weight W_i = w_i / tau
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..arrays import Array
 from . import array_checks
 
 
-def spike_time(
-    times: ArrayLike, weights: ArrayLike, *, tau: float = 1.0, threshold: float = 1.0
-) -> NDArray[np.float64]:
+def spike_time(times: ArrayLike, weights: ArrayLike, *, tau: float = 1.0, threshold: float = 1.0) -> Array:
     """First output spike time of the ideal n-LIF neuron.
 
     sum_{i: t_i < t} w_i (1 - e^{-(t - t_i)/tau}) = threshold  (paper 004, equations 3 and 4, normalized weights).
@@ -72,7 +71,7 @@ def spike_time(
 
 def spike_time_gradient(
     times: ArrayLike, weights: ArrayLike, *, tau: float = 1.0, threshold: float = 1.0
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[Array, Array]:
     """Gradient of :func:`spike_time`: (dt_out/dt_i, dt_out/dw_i), both of shape (..., n).
 
     With D = sum_C w_j e^{-(t_out - t_j)/tau} > 0:  dt_out/dt_i = w_i e^{-(t_out - t_i)/tau} / D  and

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arrays import Array
 from ..errors import InputError
 
 #: what the full scale of a bank is taken from: each neuron's largest weight, the layer's, or each neuron's spread
@@ -56,21 +57,21 @@ class ConductanceBank:
             raise InputError("weights contain NaN")
         return np.clip(np.rint((w / self.w_max + 1.0) * (2**self.bits - 1) / 2.0), 0, 2**self.bits - 1).astype(np.int64)
 
-    def levels(self) -> NDArray[np.float64]:
+    def levels(self) -> Array:
         """All levels in rising order; only for bits <= 16."""
         if self.bits > 16:
             raise InputError(f"{self.bits} bits have too many levels to list; use value(codes)")
         return self.value(np.arange(2**self.bits))
 
-    def value(self, codes: ArrayLike) -> NDArray[np.float64]:
+    def value(self, codes: ArrayLike) -> Array:
         """Weight of each code."""
         return self.w_max * (2.0 * np.asarray(codes, dtype=np.float64) + 1.0 - 2.0**self.bits) / (2.0**self.bits - 1.0)
 
-    def quantize(self, weights: ArrayLike) -> NDArray[np.float64]:
+    def quantize(self, weights: ArrayLike) -> Array:
         """Nearest level of each weight."""
         return self.value(self.codes(weights))
 
-    def conductance(self, weights: ArrayLike, *, unit_s: float) -> NDArray[np.float64]:
+    def conductance(self, weights: ArrayLike, *, unit_s: float) -> Array:
         """Magnitude of the conductance, in siemens, that realizes each quantized weight; ``unit_s`` realizes weight 1."""
         if not (np.isfinite(unit_s) and unit_s > 0):
             raise InputError(f"unit_s = {unit_s!r}: the unit conductance must be a positive number of siemens")

@@ -16,8 +16,9 @@ from typing import Any
 
 import numba
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..arrays import Array
 from ..errors import InputError
 from . import array_checks
 from .exponential_crossing import first_rise
@@ -26,7 +27,7 @@ from .saturated_solver import saturated_crossings
 
 
 @numba.njit(cache=True, nogil=True)
-def _crossing(t: NDArray[np.float64], w: NDArray[np.float64], parameters: NDArray[np.float64]) -> float:
+def _crossing(t: Array, w: Array, parameters: Array) -> float:
     """First crossing of one neuron; ``t`` sorted (inf last), ``parameters`` as in :func:`_sorted_rows`. No delay."""
     tau, r, ramp, gain, threshold = parameters[0], parameters[1], parameters[2], parameters[3], parameters[4]
     ideal = r == math.inf
@@ -60,7 +61,7 @@ def _crossing(t: NDArray[np.float64], w: NDArray[np.float64], parameters: NDArra
 
 
 @numba.njit(cache=True, nogil=True)
-def _crossings(t: NDArray[np.float64], w: NDArray[np.float64], parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+def _crossings(t: Array, w: Array, parameters: Array) -> Array:
     out = np.empty(t.shape[0])
     for row in range(t.shape[0]):
         out[row] = _crossing(t[row], w[row], parameters[row])
@@ -69,7 +70,7 @@ def _crossings(t: NDArray[np.float64], w: NDArray[np.float64], parameters: NDArr
 
 def _sorted_rows(
     times: ArrayLike, weights: ArrayLike, parameters: dict[str, ArrayLike]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], tuple[int, ...]]:
+) -> tuple[Array, Array, Array, tuple[int, ...]]:
     """Check and flatten to rows: sorted times and weights (rows, n), parameters (rows, p), and the batch shape."""
     t, w = array_checks.spikes(times, weights)
     values = [np.asarray(value, dtype=np.float64) for value in parameters.values()]
@@ -96,7 +97,7 @@ def first_crossing(
     delay: ArrayLike = 0.0,
     threshold: ArrayLike = 1.0,
     xor_limit: ArrayLike | None = None,
-) -> NDArray[np.float64]:
+) -> Array:
     """First output spike time of the second-order loop with threshold ramp (equations at the top of this module).
 
     ``times``, ``weights``: shape (..., n), time in the unit of ``tau``, inf = silent input. Every parameter is a
@@ -134,7 +135,7 @@ def first_crossing(
     return (crossings(t, w, rows) + rows[:, 5]).reshape(shape)
 
 
-def _ages(times: ArrayLike, weights: ArrayLike, at: ArrayLike, tau: ArrayLike) -> tuple[Any, Any, NDArray[np.float64]]:
+def _ages(times: ArrayLike, weights: ArrayLike, at: ArrayLike, tau: ArrayLike) -> tuple[Any, Any, Array]:
     t, w = array_checks.spikes(times, weights)
     at, tau = np.asarray(at, dtype=np.float64), array_checks.positive("tau", tau, "time constant")
     with np.errstate(invalid="ignore"):
@@ -150,7 +151,7 @@ def membrane(
     tau: ArrayLike = 1.0,
     second_pole_ratio: ArrayLike | None = None,
     gain: ArrayLike = 1.0,
-) -> NDArray[np.float64]:
+) -> Array:
     """Membrane potential v at the times ``at`` (broadcast with the batch shape); no ramp, no delay.
 
     For a waveform of one neuron give ``times`` and ``weights`` of shape (n,) and ``at`` of shape (m,).
@@ -170,7 +171,7 @@ def slope(
     ramp: ArrayLike = 0.0,
     gain: ArrayLike = 1.0,
     threshold: ArrayLike = 1.0,
-) -> NDArray[np.float64]:
+) -> Array:
     """Slope of v *relative to the threshold*, dv/dt - threshold ramp/tau, at the times ``at``.
 
     In thresholds per unit of time. This is the v' that turns noise in v into noise in time (sigma_t = sigma_v / v');
@@ -192,7 +193,7 @@ def sensitivity(
     ramp: ArrayLike = 0.0,
     gain: ArrayLike = 1.0,
     threshold: ArrayLike = 1.0,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[Array, Array]:
     """(dt_out/dt_i, dt_out/dw_i), shape (..., n), of a crossing at ``at`` (:func:`first_crossing` less the delay).
 
     dt_out/dt_i = gain w_i g'(t_out - t_i) / v',  dt_out/dw_i = -gain g(t_out - t_i) / v', with v' of :func:`slope`;

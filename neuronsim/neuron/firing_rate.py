@@ -12,11 +12,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arrays import Array
 from ..errors import InputError
 from . import array_checks
 
 
-def leak_factor(x: ArrayLike) -> NDArray[np.float64]:
+def leak_factor(x: ArrayLike) -> Array:
     """L(x) = -ln(1 - x)/x for x < 1 (1 at 0), +inf for x >= 1: how much the leak lengthens the charging."""
     x = np.asarray(x, dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -36,7 +37,7 @@ def _check(charge: ArrayLike, rheobase: ArrayLike, refractory: ArrayLike) -> tup
 
 def interval(
     current: ArrayLike, *, charge_per_spike: ArrayLike, rheobase: ArrayLike = 0.0, refractory: ArrayLike = 0.0
-) -> NDArray[np.float64]:
+) -> Array:
     """Inter-spike interval in seconds for ``current`` in amperes (any shape); +inf at and below the rheobase.
 
     Raises InputError for NaN, a charge that is not positive, or a negative rheobase or refractory time.
@@ -54,7 +55,7 @@ def interval(
 
 def rate(
     current: ArrayLike, *, charge_per_spike: ArrayLike, rheobase: ArrayLike = 0.0, refractory: ArrayLike = 0.0
-) -> NDArray[np.float64]:
+) -> Array:
     """Firing rate in hertz for ``current`` in amperes: 1 / :func:`interval`, 0 at and below the rheobase.
 
     >>> rate([0.5e-9, 2e-9], charge_per_spike=1e-15, rheobase=1e-9).round(-3)
@@ -65,7 +66,7 @@ def rate(
 
 def current_for(
     rate_hz: ArrayLike, *, charge_per_spike: ArrayLike, rheobase: ArrayLike = 0.0, refractory: ArrayLike = 0.0
-) -> NDArray[np.float64]:
+) -> Array:
     """Current in amperes that gives ``rate_hz``: I = I_rh / (1 - e^{-(1/f - t_ref) I_rh / Q}); the rheobase at f = 0.
 
     Raises InputError for a negative rate or one at or above 1/t_ref, which no current reaches.

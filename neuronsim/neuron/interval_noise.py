@@ -16,15 +16,16 @@ membrane would overshoot it (:func:`linearity`). The membrane is held during t_r
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..arrays import Array
 from ..errors import InputError
 from . import array_checks
 
 
 def interval_variance(
     current: ArrayLike, *, density: ArrayLike, charge_per_spike: ArrayLike, rheobase: ArrayLike = 0.0
-) -> NDArray[np.float64]:
+) -> Array:
     """sigma_T^2 in s^2 at ``current`` (ampere, any shape) for the one-sided ``density`` S in A^2/Hz.
 
     +inf at and below the rheobase. Raises InputError for NaN, a negative density or rheobase, or a charge that is not positive.
@@ -40,9 +41,7 @@ def interval_variance(
     return np.where(above, s / 2.0 * q / safe**3 * (1 - x / 2) / (1 - x) ** 2, np.inf)
 
 
-def linearity(
-    current: ArrayLike, sigma_s: ArrayLike, *, charge_per_spike: float, rheobase: float = 0.0
-) -> NDArray[np.float64]:
+def linearity(current: ArrayLike, sigma_s: ArrayLike, *, charge_per_spike: float, rheobase: float = 0.0) -> Array:
     """Noise at the threshold over the overshoot (1 - x)/x, from the spread ``sigma_s`` (second): the law needs it far below 1."""
     i = np.asarray(current, dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):

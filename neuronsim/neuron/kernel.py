@@ -11,14 +11,15 @@ the second pole changes it only by q, about 1/r^2, which is why r = 200 is as go
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..arrays import Array
 from ..errors import InputError
 
 
 def coefficients(
     second_pole_ratio: ArrayLike | None,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[Array, Array, Array]:
     """Return (r, p, q) as arrays; None and inf mean the ideal kernel, (inf, 1, 0).
 
     Raises InputError for r <= 2, where the second pole is no longer the faster one, or NaN.
@@ -33,7 +34,7 @@ def coefficients(
     return r, 1.0 + q, q
 
 
-def kernel(t: ArrayLike, second_pole_ratio: ArrayLike | None = None) -> NDArray[np.float64]:
+def kernel(t: ArrayLike, second_pole_ratio: ArrayLike | None = None) -> Array:
     """g at times ``t`` (any shape, in tau, +-inf allowed); broadcasts with ``second_pole_ratio``.
 
     >>> kernel([-1.0, 1.0, np.inf]).round(4)
@@ -48,7 +49,7 @@ def kernel(t: ArrayLike, second_pole_ratio: ArrayLike | None = None) -> NDArray[
     return -p * np.expm1(-t) + q * fast
 
 
-def kernel_slope(t: ArrayLike, second_pole_ratio: ArrayLike | None = None) -> NDArray[np.float64]:
+def kernel_slope(t: ArrayLike, second_pole_ratio: ArrayLike | None = None) -> Array:
     """dg/dt at times ``t`` (in tau): the synaptic current of a unit weight; 0 for t <= 0."""
     r, p, q = coefficients(second_pole_ratio)
     t = np.asarray(t, dtype=np.float64)

@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import lambertw, wrightomega
 
+from ..arrays import Array
 from ..errors import InputError
 from . import array_checks
 from .closed_form import spike_time_gradient
@@ -122,7 +123,7 @@ def equivalent_loop(gain: float, corner: float) -> tuple[float, float]:
 
 def ramp_crossing(
     asymptote: ArrayLike, amplitude: ArrayLike, *, threshold: ArrayLike = 1.0, ramp: ArrayLike = 0.0
-) -> NDArray[np.float64]:
+) -> Array:
     """First t with A - B e^{-t} = threshold + ramp t, starting below (A - B < threshold); t in tau, inf if never.
 
     With c = (A - threshold)/ramp:  t = c + W(-(B/ramp) e^{-c}),  branch -1 for ramp > 0 and 0 for ramp < 0 (Lambert
@@ -152,7 +153,7 @@ def ramp_crossing(
 
 def output_jitter(
     times: ArrayLike, weights: ArrayLike, input_sigma: ArrayLike, *, tau: float = 1.0, threshold: float = 1.0
-) -> NDArray[np.float64]:
+) -> Array:
     """First-order output jitter of the ideal neuron, sqrt(sum_i (dt_out/dt_i sigma_i)^2), in the unit of tau.
 
     ``input_sigma`` broadcasts with ``times`` (..., n) and is independent from input to input. Since the derivatives

@@ -19,8 +19,8 @@ import math
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from .exponential_crossing import first_rise
 
 _MAX_SWITCHES = 100_000
@@ -48,7 +48,7 @@ def _exit(a: float, la: float, b: float, lb: float, limit: float, length: float)
 
 
 @numba.njit(cache=True, nogil=True)
-def _crossing(t: NDArray[np.float64], w: NDArray[np.float64], parameters: NDArray[np.float64]) -> float:
+def _crossing(t: Array, w: Array, parameters: Array) -> float:
     tau, r, ramp, gain, threshold = parameters[0], parameters[1], parameters[2], parameters[3], parameters[4]
     limit = parameters[6]
     loop_gain = 1.0 if r == math.inf else 1.0 - 1.0 / r
@@ -96,9 +96,7 @@ def _crossing(t: NDArray[np.float64], w: NDArray[np.float64], parameters: NDArra
 
 
 @numba.njit(cache=True, nogil=True)
-def saturated_crossings(
-    t: NDArray[np.float64], w: NDArray[np.float64], parameters: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def saturated_crossings(t: Array, w: Array, parameters: Array) -> Array:
     """First crossings (rows,) without delay: times (rows, n) sorted, inf last; parameters (rows, 7) tau, r, ramp, gain,
     threshold, delay, limit."""
     out = np.empty(t.shape[0])
