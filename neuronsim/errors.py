@@ -20,7 +20,7 @@ class InputError(NeuronsimError, ValueError):
 
 
 class MissingToolError(NeuronsimError):
-    """Something that must be installed (ngspice, a data set) is not there."""
+    """Something that must be installed (ngspice, a data set) is missing."""
 
     exit_code = 3
 

@@ -12,15 +12,18 @@ from scipy.stats import betabinom, norm, t
 from ..arrays import Array
 from ..artifacts.card_parts import Quality
 
+#: probability that either test rejects a healthy card
 FALSE_ALARM = 0.005
-
-
-#: relative differences between builds of the simulator and its libraries, which no card is to be blamed for
+#: relative differences between builds of the simulator and its libraries, which are no fault of a card
 SIMULATOR = 1e-5
 
 
 def outside_limit(quality: Quality, runs: int) -> int:
-    """Most of ``runs`` fresh runs that a healthy card has outside, but for a false alarm of 0.005 (module docstring)."""
+    """Largest number of ``runs`` fresh runs that lie outside for a healthy card; more do with probability 0.005 at most.
+
+    A fresh run lies outside like a held-out one: beyond the 95th percentile of their errors, or with the wrong outcome.
+    Both are known from as many runs as were held out only, so the number outside is beta-binomial.
+    """
     compared = quality.n_compared or max(1, math.floor(0.8 * quality.n_held_out))
     wrong = round((1.0 - quality.spike_agreement) * quality.n_held_out)
     return _limit(runs, compared, wrong)
@@ -34,7 +37,7 @@ def _limit(runs: int, compared: int, wrong: int) -> int:
 
 
 def drift_limit(quality: Quality, runs: int) -> tuple[float, float] | None:
-    """(largest |drift| of a healthy card, common shift found with probability 0.95); None for a card without spread."""
+    """(largest |drift| of a healthy card, common shift detected with probability 0.95); None for a card without spread."""
     if quality.spread is None or quality.bias is None or quality.n_compared is None or runs < 2:
         return None
     quantile = float(t.ppf(1.0 - FALSE_ALARM / 2, quality.n_compared - 1))

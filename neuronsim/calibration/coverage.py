@@ -28,7 +28,7 @@ def covered(card: TTFSCard, rows: StimulusRows, *, temporal: bool) -> Mask:
 def coverage(inside: Mask, trial: NDArray[np.int64], confidence: float) -> Estimate:
     """Fraction of ``inside`` (runs,) with its Wilson interval.
 
-    Repeats of one ``trial`` share the error of the kernel there, and so are not independent. The number of runs in the
+    Repeats of one ``trial`` share the error of the kernel, and so are not independent. The number of runs in the
     Wilson interval is divided by the design effect: the variance between trials over that of independent runs, at least 1
     (Kish, Survey Sampling, 1965).
     """

@@ -13,7 +13,7 @@ from ..artifacts.dataset import as_drawn
 from ..statistics.bootstrap import multiplicities, percentile_ends
 from ..statistics.estimate import Estimate
 
-#: a design with a larger condition number (columns scaled to 1) cannot tell its columns apart
+#: a design with a larger condition number (columns scaled to 1) does not separate its columns
 _COLLINEAR = 1e3
 #: largest share of such resamples with which the split is still reported
 _OPEN = 0.01
@@ -39,7 +39,7 @@ def fit_energy(
     seed: int,
     confidence: float = 0.95,
 ) -> tuple[Energy | None, str]:
-    """(Energy, "") or (None, reason); (Energy, reason) where the two cannot be told apart and one is kept at 0, or where the
+    """(Energy, "") or (None, reason); (Energy, reason) where the data do not separate the two and one is kept at 0, or where the
     energy per spike comes out at its bound 0.
 
     Joules, counts, seconds per run.

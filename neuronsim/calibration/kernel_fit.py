@@ -7,7 +7,7 @@ The second pole enters through kappa = 1/(r (r - 2)), in which g is all but line
 
     g = 1 - e^{-t} - kappa (e^{-t} - e^{-(r-1)t})
 
-Apart from its short transient kappa acts like a delay of kappa tau, so the data often cannot tell the two apart.
+Apart from its short transient kappa acts like a delay of kappa tau, so the data often do not separate the two.
 Then the ideal kernel is kept, and every interval is widened to what it would be at the largest kappa the data allow.
 """
 
@@ -73,7 +73,7 @@ def fit_kernel(rows: StimulusRows, *, tau_guess: float | None, seed: int, confid
     _enough(fired)
     tau0, start = start_of(fired, tau_guess)
     problem = KernelProblem(fired, tau0)
-    for _ in range(3):  # least trimmed squares: Huber's loss alone holds no ground against runs that are plainly wrong
+    for _ in range(3):  # least trimmed squares: Huber's loss alone does not withstand runs that are plainly wrong
         kept = np.argsort(np.abs(problem.evaluate(start)[0]))[: math.ceil(0.8 * len(fired))]
         start, _ = KernelProblem(fired[kept], tau0).solve(start, [0, 1, 2])
     how = {"seed": seed + 1, "confidence": confidence}

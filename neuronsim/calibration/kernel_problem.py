@@ -1,4 +1,4 @@
-"""The least-squares problem of the kernel: residual, Jacobian, robust solution and a place to start.
+"""The least-squares problem of the kernel: residual, Jacobian, robust solution and starting point.
 
     e = gain sum_i w_i g((t - delay - t_i)/tau) - 1 - ramp (t - delay)/tau,   t the measured spike time, e in thresholds
 
@@ -97,8 +97,8 @@ class KernelProblem:
             return self.evaluate(full(z))[1][:, free]
 
         z = start[free]
-        # The scale only ever shrinks: growing with a bad fit it would let outliers drag the solution away for good. Where the
-        # second pole is sought it starts wide, for the few runs that show it look like outliers until it is found.
+        # The scale only ever shrinks: growing with a bad fit it would let outliers pull the solution away. Where the
+        # second pole is fitted it starts wide: the few runs that show it look like outliers at first.
         limit = _huber_limit(residual(z))
         if 4 in free:
             limit = max(limit, 2.0 * float(np.quantile(np.abs(residual(z)), 0.9)))
@@ -141,7 +141,7 @@ def start_of(rows: StimulusRows, guess: float | None) -> tuple[float, Array]:
             age = np.maximum(late[:, None] - rows.times / tau, 0.0)
             design = np.stack([(rows.weights * -np.expm1(-age)).sum(axis=1), -late], axis=1)
             kept = np.arange(late.size)
-            for _ in range(3):  # the fifth of the runs that fits worst has no say in where to start
+            for _ in range(3):  # the fifth of the runs that fits worst does not decide where to start
                 (gain, ramp), *_ = np.linalg.lstsq(design[kept], np.ones(kept.size), rcond=None)
                 misfit = np.abs(design @ (gain, ramp) - 1.0)
                 kept = np.argsort(misfit)[: math.ceil(0.8 * late.size)]

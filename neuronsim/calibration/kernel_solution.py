@@ -46,7 +46,7 @@ def solve_with_errors(problem: KernelProblem, start: Array, free: list[int], see
         if np.all(np.abs(step) <= 1e-12):
             break
     # Leverage correction (HC3): a residual at a run that pulls the fit towards itself, such as the few that show the second
-    # pole, is smaller than the error there.
+    # pole, is smaller than the run's error.
     influence = inside[:, None] * instrument @ np.linalg.pinv(matrix).T
     leverage = (influence * measured).sum(axis=1)
     # Few runs decide on the second pole: degrees of freedom as Bell and McCaffrey (2002) for independent errors.

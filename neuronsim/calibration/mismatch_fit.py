@@ -73,7 +73,7 @@ def _table(rows: StimulusRows, kernel: KernelFit) -> tuple[NDArray, NDArray, NDA
     ys[row, column], lates[row, column], xs[row, column], present[row, column] = y[drawn], late[drawn], x[drawn], True
     base = np.full(trials.size, np.nan)
     base[np.searchsorted(trials, noise_free.trial[~drawn])] = y[~drawn]
-    # Without a nominal run of a stimulus the mean over chips has to do.
+    # The mean over chips replaces a missing nominal run of a stimulus.
     mean = np.divide(
         (ys * present).sum(axis=0), present.sum(axis=0), out=np.zeros(trials.size), where=present.any(axis=0)
     )
@@ -104,7 +104,7 @@ def fit_mismatch(rows: StimulusRows, kernel: KernelFit, *, seed: int, confidence
     if chips < MIN_CHIPS or stimuli < MIN_STIMULI:
         raise DataError(
             f"plan 'mismatch' left {chips} chips and {stimuli} stimuli that fire on all of them; at least {MIN_CHIPS} chips "
-            f"and {MIN_STIMULI} stimuli are needed to tell gain, ramp and synapses apart"
+            f"and {MIN_STIMULI} stimuli are needed to separate gain, ramp and synapses"
         )
     total = x.sum(axis=2)
     parts = np.stack(
@@ -125,12 +125,12 @@ def fit_mismatch(rows: StimulusRows, kernel: KernelFit, *, seed: int, confidence
 
 
 def _working(drawn: StimulusRows) -> None:
-    deaf = ~drawn.fired | (drawn.out < drawn.times.min(axis=1))
-    if len(drawn) and deaf.mean() > 0.5:
+    broken = ~drawn.fired | (drawn.out < drawn.times.min(axis=1))
+    if len(drawn) and broken.mean() > 0.5:
         raise DataError(
-            f"in {int(deaf.sum())} of {len(drawn)} runs of plan 'mismatch' the chip fires before its first input or not at all: "
-            "chips that do not work have no spread of gain, ramp and synapses; enlarge the transistors that must match, or trim "
-            "them"
+            f"in {int(broken.sum())} of {len(drawn)} runs of plan 'mismatch' the chip fires before its first input or not at "
+            "all: chips that do not work have no spread of gain, ramp and synapses; enlarge the transistors that must match, or "
+            "trim them"
         )
 
 

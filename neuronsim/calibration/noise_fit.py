@@ -118,7 +118,7 @@ def _used(runs: NoisyRuns, kernel: KernelFit) -> tuple[Mask, Mask]:
 
 
 def _terms(late: Array, in_loop: bool, not_fitted: dict[str, str]) -> list[str]:
-    """Coefficients that the data can tell; the others are named in ``not_fitted``."""
+    """Coefficients that the data resolve; the others are named in ``not_fitted``."""
     if in_loop:
         not_fitted["timing_noise.sigma_v"] = "kept at 0: the noise is inside the loop (manifest: noise.memory)"
         return ["loop_v"]
@@ -173,5 +173,5 @@ def _errors(
     model = np.sqrt(np.diagonal(2.0 * np.linalg.pinv(total)))  # Gaussian noise: Var n^2 = 2 (E n^2)^2
     error = np.maximum(np.where(np.isfinite(spread(replicates)), spread(replicates), 0.0), model)
     free = value + np.linalg.pinv(total) @ by_trial_s.sum(axis=0)
-    # Where a coefficient sits at 0 the unconstrained estimate (negative) gives the honest upper bound of its interval.
+    # Where a coefficient sits at 0 the unconstrained estimate (negative) gives the upper bound of its interval.
     return np.where(value > 0, value, np.minimum(free, 0.0)) * scale, error * scale

@@ -14,12 +14,12 @@ from ..neuron.interval_noise import interval_variance, membrane_diffusion
 
 
 def reference_current(low: float, high: float, rheobase: float = 0.0) -> float:
-    """Current (ampere) that a card tells ``isi_jitter`` at: geometric mean of its range of currents above the rheobase."""
+    """Current (ampere) at which a card states ``isi_jitter``: geometric mean of its range of currents above the rheobase."""
     return float(np.sqrt(max(low, min(rheobase, high)) * high))
 
 
 class CardNoise(NamedTuple):
-    """What a card's isi_jitter says, at its reference current."""
+    """What a card's isi_jitter means at its reference current."""
 
     spread_s: float  # standard deviation of the interval
     charging_s: float  # the interval without the refractory time

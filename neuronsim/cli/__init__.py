@@ -51,8 +51,8 @@ for name, command in (
     app.command(name)(command)
 
 
-def _version(shown: bool) -> None:
-    if shown:
+def _version(wanted: bool) -> None:
+    if wanted:
         from neuronsim import __version__
 
         typer.echo(f"neuronsim {__version__}")

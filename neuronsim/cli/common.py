@@ -117,7 +117,7 @@ def guarded(run: Callable[[], None]) -> int:
         stderr.print(str(error), markup=False, soft_wrap=True)
         return error.exit_code
     except KeyboardInterrupt:
-        stderr.print("\n[bold]interrupted.[/] What was finished is kept: the same command goes on from there.")
+        stderr.print("\n[bold]interrupted.[/] What was finished is kept: the same command resumes from that point.")
         return INTERRUPTED
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):

@@ -101,5 +101,5 @@ def normal_full_scale(bits: int) -> float:
         mass = np.diff(norm.cdf(edges))  # and first and second moments of each cell
         return float(np.sum(mass - np.diff(moment) + 2 * levels * np.diff(density) + levels**2 * mass))
 
-    found: Any = minimize_scalar(error, bounds=(0.5, 6.0), method="bounded", options={"xatol": 1e-9})
-    return float(found.x)
+    least: Any = minimize_scalar(error, bounds=(0.5, 6.0), method="bounded", options={"xatol": 1e-9})
+    return float(least.x)

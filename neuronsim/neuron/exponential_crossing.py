@@ -2,7 +2,7 @@
 
     F(s) = f0 + d s + a (e^{la s} - 1) + b (e^{lb s} - 1),   0 <= s <= length
 
-F'' has at most one zero, so F' has at most two and F at most three monotone pieces: the pieces are found first, then
+F'' has at most one zero, so F' has at most two and F at most three monotone pieces: the pieces are determined first, then
 the first one on which F rises through zero is solved by Newton's method inside a bracket. Nothing between two samples
 can be missed. Every neuron of this package reduces to this between two input events.
 """
@@ -77,7 +77,7 @@ def _zero(lo: float, hi: float, f0: float, d: float, a: float, la: float, b: flo
 
 @numba.njit(cache=True, nogil=True)
 def _rise(lo: float, hi: float, f0: float, d: float, a: float, la: float, b: float, lb: float) -> float:
-    """First zero on a monotone piece [lo, hi]; inf when F falls there or stays below zero."""
+    """First zero on a monotone piece [lo, hi]; inf when F falls on it or stays below zero."""
     at_lo = _value(lo, f0, d, a, la, b, lb)
     at_hi = _value(hi, f0, d, a, la, b, lb)
     if at_hi <= at_lo or at_hi < 0.0:
@@ -113,16 +113,16 @@ def first_rise(f0: float, d: float, a: float, la: float, b: float, lb: float, le
         left, right = _slope(lo, d, a, la, b, lb), _slope(hi, d, a, la, b, lb)
         if left * right < 0.0:
             middle = _slope_zero(lo, hi, d, a, la, b, lb)
-            found = _rise(lo, middle, f0, d, a, la, b, lb)
-            if found < math.inf:
-                return found
+            zero = _rise(lo, middle, f0, d, a, la, b, lb)
+            if zero < math.inf:
+                return zero
             lo = middle
-        found = _rise(lo, hi, f0, d, a, la, b, lb)
-        if found < math.inf:
+        zero = _rise(lo, hi, f0, d, a, la, b, lb)
+        if zero < math.inf:
             # With no ramp the last piece ends on the asymptote: touching it is not crossing it.
             if length == math.inf and d == 0.0 and hi == end and _value(end, f0, d, a, la, b, lb) <= 0.0:
                 return math.inf
-            return found
+            return zero
         lo = hi
     if length > end and d > 0.0:
         rest = -_value(end, f0, d, a, la, b, lb) / d

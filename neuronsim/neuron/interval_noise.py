@@ -5,7 +5,7 @@
 S: one-sided power spectral density of the current noise (A^2/Hz), Q = C V_th (coulomb), I_rh = V_th / R (ampere).
 
 Derivation. The charge that the noise leaves on the capacitor has, at the end of the charging time T, the variance of an
-Ornstein-Uhlenbeck process, (S/2) (tau/2) (1 - e^{-2 T/tau}) with tau = R C = Q / I_rh; the noise-free neuron arrives there
+Ornstein-Uhlenbeck process, (S/2) (tau/2) (1 - e^{-2 T/tau}) with tau = R C = Q / I_rh; the noise-free neuron arrives
 with e^{-T/tau} = 1 - x, so this is (S/2) (Q/I) (1 - x/2). It crosses the threshold with the slope I - I_rh = I (1 - x)
 (coulomb per second), and dividing by its square gives the spread in time to first order in the noise. Without leak it is
 exact: T is then inverse Gaussian (Schroedinger 1915; Tuckwell, Introduction to theoretical neurobiology 2, 1988, ch. 9).

@@ -7,7 +7,7 @@
 
 In region m, |e - 2 m limit| <= limit, the detector is linear with gain (-1)^m, so x = e - 2 m limit is a sum of two
 exponentials: poles -1/tau and -(r-1)/tau where the gain is positive, a saddle where it is negative (the loop then runs
-to the next lock point: a cycle slip). Region changes and threshold crossings are both found by
+to the next lock point: a cycle slip). Region changes and threshold crossings are both solved by
 :mod:`neuronsim.neuron.exponential_crossing`. The error and the limit count *programmed* weights, before ``gain``, which
 belongs to the second integrator. For |e| <= limit throughout this equals the linear loop (derived independently).
 :func:`neuronsim.neuron.event_solver.first_crossing` with ``xor_limit`` is the way in: it checks, sorts and adds the delay.

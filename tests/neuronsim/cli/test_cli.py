@@ -228,7 +228,7 @@ def test_ctrl_c_keeps_what_was_done(tmp_path):
     os.killpg(process.pid, signal.SIGINT)
     out, _ = process.communicate(timeout=180)
     assert process.returncode == 130
-    assert "the same command goes on" in " ".join(out.split())
+    assert "the same command resumes" in " ".join(out.split())
     assert "Traceback" not in out
     assert not (tmp_path / "o").exists()
 
