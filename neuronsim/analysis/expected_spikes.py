@@ -7,7 +7,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..neuron.closed_form import spike_time
-from ..neuron.event_solver import first_crossing, slope
+from ..neuron.event_solver import first_crossing
+from ..neuron.membrane import Membrane
 from ..statistics.summary import Array
 
 
@@ -75,7 +76,7 @@ def slope_at(dataset: xr.Dataset, when_s: Array) -> Array:
         return np.full(when_s.shape, np.nan)
     times = dataset["input_time_s"].values
     weights = np.where(np.isfinite(times), dataset["weight"].values, 0.0)
-    return slope(times, weights, when_s, tau=tau) * tau / theta
+    return Membrane(times, weights, when_s, tau=tau).slope * tau / theta
 
 
 def relative_error(measured: Array, desired: Array) -> Array:

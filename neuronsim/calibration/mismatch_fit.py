@@ -104,7 +104,7 @@ def fit_mismatch(rows: StimulusRows, kernel: KernelFit, *, seed: int, confidence
     if chips < MIN_CHIPS or stimuli < MIN_STIMULI:
         raise DataError(
             f"plan 'mismatch' left {chips} chips and {stimuli} stimuli that fire on all of them; at least {MIN_CHIPS} chips "
-            f"and {MIN_STIMULI} stimuli are needed to separate gain, ramp and synapses"
+            f"and {MIN_STIMULI} stimuli are needed to tell gain, ramp and synapses apart"
         )
     total = x.sum(axis=2)
     parts = np.stack(

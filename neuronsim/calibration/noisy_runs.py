@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from ..arrays import Array, Mask
-from ..neuron.event_solver import membrane, slope
+from ..neuron.membrane import Membrane
 from .kernel_fit import KernelFit
 from .stimuli import StimulusRows
 
@@ -67,7 +67,7 @@ def noisy_runs(rows: StimulusRows, kernel: KernelFit, resolution_s: float) -> No
     """The noisy of ``rows`` with what they show against the noise-free run of the same trial and chip."""
     rows, reference = _with_references(rows)
     start = reference - kernel.delay
-    steepness = slope(rows.times, rows.weights, start, ramp=kernel.ramp, **kernel.membrane)
+    steepness = Membrane(rows.times, rows.weights, start, ramp=kernel.ramp, **kernel.membrane).slope
     return NoisyRuns(
         rows=rows,
         late=start / kernel.tau,
@@ -89,7 +89,7 @@ def _with_references(rows: StimulusRows) -> tuple[StimulusRows, Array]:
 
 def _above(times: Array, weights: Array, at: Array, kernel: KernelFit) -> Array:
     """v - ramp t/tau at ``at``, which broadcasts against all but the last axis of ``times`` and ``weights``."""
-    return membrane(times, weights, at, **kernel.membrane) - kernel.ramp * at / kernel.tau
+    return Membrane(times, weights, at, **kernel.membrane).v - kernel.ramp * at / kernel.tau
 
 
 def _deviations(rows: StimulusRows, start: Array, kernel: KernelFit) -> Array:

@@ -12,8 +12,9 @@ from ..arrays import Array
 from ..artifacts.rate_card import RateCard
 from ..artifacts.ttfs_card import TTFSCard
 from ..errors import InputError
-from ..neuron.event_solver import first_crossing, slope
+from ..neuron.event_solver import first_crossing
 from ..neuron.firing_rate import rate
+from ..neuron.membrane import Membrane
 
 #: draws of the three sources of spread behind an interval; their quantiles are good to about 0.1 % in probability
 DRAWS = 4096
@@ -79,7 +80,7 @@ def spike_time_interval(
     points = (0.5 + np.arange(1, DRAWS + 1)[:, None] / root ** np.arange(1, 4)) % 1.0
     shift = np.zeros((*middle.shape, DRAWS))
     if temporal:
-        steepness = slope(times, weights, at, **_loop(card))
+        steepness = Membrane(times, weights, at, **_loop(card)).slope
         sigma = np.sqrt(noise.variance_v(np.maximum(at / tau, 0.0)))
         with np.errstate(divide="ignore", invalid="ignore"):
             left = 1.0 - (sigma / np.maximum(steepness * tau, 1e-9))[..., None] * ndtri(points[:, 0])

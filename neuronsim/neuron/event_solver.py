@@ -12,7 +12,6 @@ calibration and training are checked against. ``t`` is counted from the release 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numba
 import numpy as np
@@ -22,7 +21,7 @@ from ..arrays import Array
 from ..errors import InputError
 from . import array_checks
 from .exponential_crossing import first_rise
-from .kernel import coefficients, kernel, kernel_slope
+from .kernel import coefficients
 from .saturated_solver import saturated_crossings
 
 
@@ -133,81 +132,3 @@ def first_crossing(
         )
     crossings = _crossings if xor_limit is None else saturated_crossings
     return (crossings(t, w, rows) + rows[:, 5]).reshape(shape)
-
-
-def _ages(times: ArrayLike, weights: ArrayLike, at: ArrayLike, tau: ArrayLike) -> tuple[Any, Any, Array]:
-    t, w = array_checks.spikes(times, weights)
-    at, tau = np.asarray(at, dtype=np.float64), array_checks.positive("tau", tau, "time constant")
-    with np.errstate(invalid="ignore"):
-        age = (at[..., None] - t) / tau[..., None]
-    return t, w, np.where(np.isnan(age), -np.inf, age)  # inf - inf: a silent input never acts
-
-
-def membrane(
-    times: ArrayLike,
-    weights: ArrayLike,
-    at: ArrayLike,
-    *,
-    tau: ArrayLike = 1.0,
-    second_pole_ratio: ArrayLike | None = None,
-    gain: ArrayLike = 1.0,
-) -> Array:
-    """Membrane potential v at the times ``at`` (broadcast with the batch shape); no ramp, no delay.
-
-    For a waveform of one neuron give ``times`` and ``weights`` of shape (n,) and ``at`` of shape (m,).
-    """
-    _, w, age = _ages(times, weights, at, tau)
-    r = coefficients(second_pole_ratio)[0]
-    return np.asarray(gain) * (w * kernel(age, r[..., None])).sum(axis=-1)
-
-
-def slope(
-    times: ArrayLike,
-    weights: ArrayLike,
-    at: ArrayLike,
-    *,
-    tau: ArrayLike = 1.0,
-    second_pole_ratio: ArrayLike | None = None,
-    ramp: ArrayLike = 0.0,
-    gain: ArrayLike = 1.0,
-    threshold: ArrayLike = 1.0,
-) -> Array:
-    """Slope of v *relative to the threshold*, dv/dt - threshold ramp/tau, at the times ``at``.
-
-    In thresholds per unit of time. This is the v' that turns noise in v into noise in time (sigma_t = sigma_v / v');
-    it equals dv/dt where there is no ramp.
-    """
-    _, w, age = _ages(times, weights, at, tau)
-    r = coefficients(second_pole_ratio)[0]
-    rise = np.asarray(gain) * (w * kernel_slope(age, r[..., None])).sum(axis=-1)
-    return (rise - np.asarray(threshold) * np.asarray(ramp)) / np.asarray(tau)
-
-
-def sensitivity(
-    times: ArrayLike,
-    weights: ArrayLike,
-    at: ArrayLike,
-    *,
-    tau: ArrayLike = 1.0,
-    second_pole_ratio: ArrayLike | None = None,
-    ramp: ArrayLike = 0.0,
-    gain: ArrayLike = 1.0,
-    threshold: ArrayLike = 1.0,
-) -> tuple[Array, Array]:
-    """(dt_out/dt_i, dt_out/dw_i), shape (..., n), of a crossing at ``at`` (:func:`first_crossing` less the delay).
-
-    dt_out/dt_i = gain w_i g'(t_out - t_i) / v',  dt_out/dw_i = -gain g(t_out - t_i) / v', with v' of :func:`slope`;
-    zero for inputs after the crossing and for silent rows.
-    """
-    t, w, age = _ages(times, weights, at, tau)
-    at = np.asarray(at, dtype=np.float64)
-    r = coefficients(second_pole_ratio)[0][..., None]
-    g, tau_ = np.asarray(gain)[..., None], np.asarray(tau)[..., None]
-    rate = slope(t, w, at, tau=tau, second_pole_ratio=second_pole_ratio, ramp=ramp, gain=gain, threshold=threshold)[
-        ..., None
-    ]
-    causal = (age > 0) & np.isfinite(at)[..., None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        by_time = np.where(causal, g * w * kernel_slope(age, r) / tau_ / rate, 0.0)
-        by_weight = np.where(causal, -g * kernel(age, r) / rate, 0.0)
-    return by_time, by_weight

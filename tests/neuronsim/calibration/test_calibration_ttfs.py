@@ -19,6 +19,7 @@ from neuronsim.calibration.kernel_solution import solve_with_errors
 from neuronsim.calibration.stimuli import nominal, of_plan
 from neuronsim.errors import DataError, InputError
 from neuronsim.neuron.event_solver import first_crossing
+from neuronsim.neuron.membrane import Membrane
 from neuronsim.statistics.bootstrap import multiplicities
 
 
@@ -92,24 +93,22 @@ def test_noise_free_second_order_circuit_is_recovered(circuit):
 def test_a_card_predicts_the_spread_of_noisy_spike_times(circuit):
     made = circuit(sigma_v=0.01, diffusion_v=0.008, phase_noise=(25, 40), fit_noise=1e-3)
     card = card_of(made)
-    from neuronsim.neuron.event_solver import slope
-
     rng = np.random.default_rng(99)
     times, weights = made.stimuli(40, rng)
     quiet = made.fire(times, weights)
-    clear = np.isfinite(quiet) & (slope(times, weights, quiet, tau=made.tau) * made.tau > 0.2)
+    clear = np.isfinite(quiet) & (Membrane(times, weights, quiet, tau=made.tau).slope * made.tau > 0.2)
     times, weights, quiet = times[clear], weights[clear], quiet[clear]
     v = np.sqrt(made.sigma_v**2 + made.diffusion_v**2 * quiet / made.tau)
     noisy = np.stack([made.fire(times, weights, v=v * rng.standard_normal(v.size)) for _ in range(400)])
     noise = card.timing_noise
-    rate = slope(
+    rate = Membrane(
         times,
         weights,
         quiet,
         tau=card.kernel.tau_s.value,
         gain=card.weights.gain.value,
         ramp=card.kernel.ramp_per_tau.value,
-    )
+    ).slope
     predicted = np.sqrt(noise.sigma_v.value**2 + noise.diffusion_v.value**2 * quiet / made.tau) / rate
     ratio = predicted / noisy.std(axis=0)
     assert abs(np.median(ratio) - 1) < 0.1

@@ -10,7 +10,7 @@ from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.calibration.coverage import coverage
 from neuronsim.calibration.prediction import firing_rates, spike_time_interval, spike_times
 from neuronsim.errors import InputError
-from neuronsim.neuron.event_solver import slope
+from neuronsim.neuron.membrane import Membrane
 from neuronsim.statistics.estimate import Estimate
 from neuronsim.statistics.sampling_grid import fit_resolution
 
@@ -49,7 +49,7 @@ def test_interval_holds_the_stated_share_of_simulated_runs(circuit):
     v = np.sqrt(0.01**2 + 0.01**2 * np.where(np.isfinite(quiet), quiet, 0.0) / made.tau)
     noisy = np.stack([made.fire(times, weights, v=v * rng.standard_normal(v.size)) for _ in range(400)])
     noisy = np.where(rng.random(noisy.shape) < 0.03, np.inf, noisy)
-    clear = np.isfinite(quiet) & (slope(times, weights, quiet, tau=made.tau) * made.tau > 0.15)
+    clear = np.isfinite(quiet) & (Membrane(times, weights, quiet, tau=made.tau).slope * made.tau > 0.15)
     share = ((low <= noisy) & (noisy <= high))[:, clear].mean(axis=0)
     assert share.mean() == pytest.approx(0.9, abs=0.01)
     assert np.all(np.abs(share - 0.9) < 0.06)

@@ -8,8 +8,9 @@ from scipy.integrate import solve_ivp
 
 from neuronsim.errors import InputError
 from neuronsim.neuron.closed_form import spike_time
-from neuronsim.neuron.event_solver import first_crossing, membrane, sensitivity, slope
+from neuronsim.neuron.event_solver import first_crossing
 from neuronsim.neuron.kernel import kernel, kernel_slope
+from neuronsim.neuron.membrane import Membrane
 
 RNG = np.random.default_rng
 
@@ -40,7 +41,7 @@ def test_first_crossing_equals_a_dense_scan(ratio, ramp):
     got = first_crossing(times, weights, ramp=ramp, delay=0.25, **common) - 0.25
     at = np.linspace(0, 6, 12001)
     for t, w, out in zip(times, weights, got, strict=True):
-        above = membrane(t, w, at, **common) - 1 - ramp * at
+        above = Membrane(t, w, at, **common).v - 1 - ramp * at
         first = np.flatnonzero(above >= 0)
         if first.size:
             assert at[max(first[0] - 1, 0)] <= out <= at[first[0]]
@@ -55,8 +56,8 @@ def test_crossing_lies_on_the_threshold_to_rounding():
     out = first_crossing(times * 5e-8, weights, ramp=0.02, **common)
     fired = np.isfinite(out)
     at, t, w = out[fired], times[fired] * 5e-8, weights[fired]
-    residual = membrane(t, w, at, **common) - 1 - 0.02 * at / 5e-8
-    rate = slope(t, w, at, ramp=0.02, **common)
+    residual = Membrane(t, w, at, **common).v - 1 - 0.02 * at / 5e-8
+    rate = Membrane(t, w, at, ramp=0.02, **common).slope
     assert np.all(rate > 0)
     # The time error, residual / slope, relative to the time.
     assert np.quantile(np.abs(residual / rate / at), 0.99) < 1e-13
@@ -67,7 +68,7 @@ def bump():
     # The inhibition just outweighs the slow current, while its own answer is still delayed by the second pole.
     times, weights = np.array([0.0, 0.7]), np.array([1.9, -1.9 * np.exp(-0.7) - 0.05])
     at = np.linspace(0.7, 3, 400001)
-    v = membrane(times, weights, at, second_pole_ratio=5.0)
+    v = Membrane(times, weights, at, second_pole_ratio=5.0).v
     return times, weights, v[0], v.max(), at[v.argmax()]
 
 
@@ -75,10 +76,10 @@ def test_rise_and_fall_between_two_events_is_found():
     times, weights, start, peak, when = bump()
     assert peak > start + 1e-3
     level = start + 0.5 * (peak - start)
-    assert membrane(times, weights, np.array([10.0]), second_pole_ratio=5.0) < level
+    assert Membrane(times, weights, np.array([10.0]), second_pole_ratio=5.0).v < level
     out = first_crossing(times, weights, second_pole_ratio=5.0, threshold=level)
     assert 0.7 < out < when
-    assert membrane(times, weights, out, second_pole_ratio=5.0) == pytest.approx(level, rel=1e-13)
+    assert Membrane(times, weights, out, second_pole_ratio=5.0).v == pytest.approx(level, rel=1e-13)
 
 
 def test_grazing_is_decided_by_the_maximum():
@@ -111,7 +112,7 @@ def test_sensitivity_equals_finite_differences():
     times, weights = stimuli(200, RNG(6))
     common = {"second_pole_ratio": 12.0, "ramp": 0.03, "gain": 0.95, "tau": 2.0}
     out = first_crossing(times, weights, **common)
-    by_time, by_weight = sensitivity(times, weights, out, **common)
+    by_time, by_weight = Membrane(times, weights, out, **common).sensitivity()
     h, checked = 1e-6, 0
     for i in range(times.shape[1]):
         for which, analytic in ((0, by_time), (1, by_weight)):
