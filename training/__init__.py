@@ -11,7 +11,7 @@ from neuronsim.lazy import loader
 
 if TYPE_CHECKING:
     from .datasets.catalogue import data_status
-    from .studies.robustness import stress
+    from .studies.robustness.run import stress
     from .ttfs.evaluate import evaluate
     from .ttfs.experiment import Experiment, load_experiment, shipped_experiments
     from .ttfs.train import train
@@ -26,7 +26,7 @@ __getattr__ = loader(
         "evaluate": "ttfs.evaluate",
         "shipped_experiments": "ttfs.experiment",
         "load_experiment": "ttfs.experiment",
-        "stress": "studies.robustness",
+        "stress": "studies.robustness.run",
         "train": "ttfs.train",
     },
 )

@@ -1,9 +1,18 @@
-"""Seeded generators of torch."""
+"""Seeds, and seeded generators of torch."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
+
+from neuronsim.errors import InputError
+
+
+def checked_seed(seed: int) -> int:
+    """``seed``. Raises InputError when it is negative."""
+    if seed < 0:
+        raise InputError(f"seed = {seed} is out of range: at least 0")
+    return seed
 
 
 def torch_generator(*key: int) -> torch.Generator:

@@ -18,9 +18,9 @@ from .compare import compare_command
 from .demo import demo_command
 from .doctor import doctor_command
 from .listing import list_command
-from .networks import evaluate_command, robustness_command, train_command
-from .noisy_weights import reproduce_app
+from .networks import evaluate_command, train_command
 from .report import report_command
+from .studies import reproduce_app, robustness_command
 from .verify import verify_command
 
 app = typer.Typer(

@@ -36,19 +36,8 @@ Trust = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
 
 INTERRUPTED = 130
-_PREFIX = {
-    "f": 1e-15,
-    "p": 1e-12,
-    "n": 1e-9,
-    "u": 1e-6,
-    "m": 1e-3,
-    "k": 1e3,
-    "meg": 1e6,
-    "M": 1e6,
-    "g": 1e9,
-    "G": 1e9,
-    "": 1.0,
-}
+_PREFIX = {"f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0}
+_PREFIX |= {"k": 1e3, "meg": 1e6, "M": 1e6, "g": 1e9, "G": 1e9}
 _QUANTITY = re.compile(r"^([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(meg|[fpnumkMgG]?)$")
 
 

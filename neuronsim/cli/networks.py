@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .common import DataDir, Jobs, Quiet, Seed, console, output_file, saved, show_tables
+from .common import DataDir, Jobs, Quiet, Seed, console, output_file, saved
 
 
 def _interval(low: float | None, high: float | None) -> str:
@@ -26,17 +25,6 @@ def show_evaluation(path: Path) -> None:
         chips = str(len(c.per_chip)) if len(c.per_chip) > 1 else ""
         table.add_row(c.name, f"{c.accuracy:.2%}", _interval(c.low, c.high), f"{c.worst:.2%}" if chips else "", chips)
     console.print(table)
-
-
-def show_study(path: Path) -> None:
-    """Print the tables of a robustness study."""
-    from ..artifacts.robustness_study import Study
-    from ..report.study_files import study_report
-
-    report = study_report(Study.load(path))
-    console.print(f"\n[bold]{report.title}[/]")
-    console.print(report.about, markup=False, soft_wrap=True)
-    show_tables(report.tables)
 
 
 def train_command(
@@ -113,60 +101,3 @@ def evaluate_command(
     )
     show_evaluation(path)
     saved("evaluation", path)
-
-
-class StudyKind(StrEnum):
-    """What ``robustness`` can study."""
-
-    quantization = "quantization"
-    snr = "snr"
-    jitter = "jitter"
-    card = "card"
-    energy = "energy"
-
-
-def robustness_command(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders that 'neuronsim train' wrote, of one data set.")],
-    card: Annotated[Path | None, typer.Option(help="Model card; without one the study 'card' is left out.")] = None,
-    only: Annotated[list[StudyKind] | None, typer.Option(help="Only this study (may be given several times).")] = None,
-    chips: Annotated[int, typer.Option(min=2, help="Chips of the card: frozen mismatch draws.")] = 20,
-    draws: Annotated[int, typer.Option(min=2, help="Draws of weight noise and of jitter at each level.")] = 5,
-    points: Annotated[int, typer.Option(min=2, help="Levels of weight noise and of jitter.")] = 7,
-    images: Annotated[int | None, typer.Option(min=1, help="Use only the first IMAGES test images.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for tables and plots. Default: robustness/ in RUN.")] = None,
-    data_dir: DataDir = None,
-    seed: Seed = 0,
-    jobs: Jobs = None,
-    quiet: Quiet = False,
-) -> None:
-    """Accuracy of trained networks against weight resolution, weight noise, jitter and a card's noise; energy per inference.
-
-    For each study one table, one plot (.png), and the data behind them (.json, .csv). Several RUNs are set side by side, on the
-    same chips and draws; the first is the reference. A second call goes on where the first was interrupted.
-
-    Example: neuronsim robustness build/runs/plain build/runs/aware --card build/pll_nlif_averaged/card.json
-    """
-    from neuronsim.training import stress
-
-    written = stress(
-        runs,
-        card=card,
-        only=[study.value for study in only or ()],
-        chips=chips,
-        draws=draws,
-        levels=points,
-        images=images,
-        seed=seed,
-        out=out,
-        data_dir=data_dir,
-        progress=not quiet,
-        threads=jobs,
-    )
-    for path in written:
-        show_study(path)
-    console.print()
-    if card is None and not only:
-        console.print("without --card, the study 'card' was left out")
-    for path in written:
-        saved("study", path)
-        saved("plot", path.with_suffix(".png"))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
 from neuronsim.errors import InputError
 
-Encoding = Literal["deterministic", "bernoulli", "constant"]
-ENCODINGS: tuple[Encoding, ...] = ("deterministic", "bernoulli", "constant")
+from .graph import ENCODINGS, Encoding
 
 
 def encode(

@@ -15,8 +15,7 @@ from neuronsim.errors import InputError
 from ..compiled.random_numbers import stream
 from ..compiled.threads import run_blocks
 from . import kernels
-from .encoding import ENCODINGS, Encoding
-from .graph import Dense, Layer, RateNetwork
+from .graph import ENCODINGS, Dense, Encoding, Layer, RateNetwork
 from .noise import WeightNoise
 from .wiring import Runs, check_inputs, fan_outs, runs_of, tiles
 

@@ -8,7 +8,7 @@ layer with the link of its last convolution and one past it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +19,9 @@ from neuronsim.neuron import array_checks as checks
 
 Shape = tuple[int, int, int]
 Array = NDArray[np.float32]
+#: how pixels become what the inputs deliver (:func:`training.rate.encoding.encode`)
+Encoding = Literal["deterministic", "bernoulli", "constant"]
+ENCODINGS: tuple[Encoding, ...] = get_args(Encoding)
 _NEVER = 1e30  # threshold of a readout: its neurons are read by their potential and must not fire
 
 

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Law = Literal["proportional", "fixed", "sqrt"]
 Kernels = Literal["unrolled", "shared"]
+#: what the interval jitter of a card acts on (:mod:`training.rate.on_card`)
+Jitter = Literal["membrane", "interval"]
 
 
 class WeightNoise(BaseModel):

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -30,8 +30,8 @@ from neuronsim.errors import InputError
 
 from .engine import Inference
 from .graph import Layer, RateNetwork
+from .noise import Jitter
 
-Jitter = Literal["membrane", "interval"]
 _LEAST_THRESHOLD = 0.1  # of the nominal one: a draw of mismatch far out must not leave a neuron without threshold
 _CHIP = 41
 _MOST_LOSS = 0.25  # of t_ref, that whole steps may round away

@@ -1,4 +1,4 @@
-"""Finished passes, kept on disk at once: an interrupted study goes on at the next pass, a longer one does only what is new."""
+"""Finished passes, stored at once: an interrupted study resumes at the next pass, a longer one makes only those that are new."""
 
 from __future__ import annotations
 
@@ -7,16 +7,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from neuronsim.artifacts.atomic_write import sha256_of, write_text
+from neuronsim.artifacts.atomic_write import output_errors, sha256_of, write_text
+from neuronsim.errors import InputError
 
 _PROGRAM = 1  # raised when the same inputs give other numbers, so that old results are not taken for new ones
 
 
 class Store:
-    """Results by everything that decides them. A damaged file counts as empty: its passes are made again."""
+    """Results by everything that decides them, in the file ``path``, whose folder is made.
+
+    A damaged file counts as empty: its passes are made again. Raises InputError where a file lies instead of the folder,
+    OutputError.
+    """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, folder = path, path.parent
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"--out {folder} is a file: name a folder")
+        with output_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         try:
             stored = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -24,7 +33,7 @@ class Store:
         self._results: dict[str, Any] = stored if isinstance(stored, dict) else {}
 
     def known(self, key: list[Any]) -> bool:
-        """True when the result of ``key`` is there."""
+        """True when the result of ``key`` is stored."""
         return self._name(key) in self._results
 
     def result(self, key: list[Any], compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def pixels(images: Images) -> Tensor:
 def train_ann(
     recipe: Recipe, data: DataSet, seed: int, path: Path, advanced: Callable[[int, float], object] | None = None
 ) -> nn.Sequential:
-    """Train on all training images (the validation part too: nothing is chosen by it); goes on after the last whole epoch.
+    """Train on all training images (the validation part too: nothing is chosen by it); resumes after the last whole epoch.
 
     ``path``: checkpoint, written after every epoch. ``advanced(epochs done, mean loss)`` is called after each. Raises DataError
     when ``path`` holds another recipe, seed or data set, OutputError when it cannot be written.
@@ -111,12 +111,7 @@ def train_ann(
         for group in optimizer.param_groups:
             group["lr"] = recipe.lr * _schedule(recipe, epoch)
         loss = _epoch(network, optimizer, recipe, x, targets, torch_generator(seed, _ORDER, epoch))
-        state = {
-            "about": about,
-            "network": network.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "done": epoch + 1,
-        }
+        state = {"about": about, "network": network.state_dict(), "optimizer": optimizer.state_dict(), "done": epoch + 1}
         write_atomically(path, lambda temporary, state=state: torch.save(state, temporary))
         if advanced:
             advanced(epoch + 1, loss)
@@ -137,13 +132,9 @@ def _schedule(recipe: Recipe, epoch: int) -> float:
 
 
 def _epoch(
-    network: nn.Sequential,
-    optimizer: torch.optim.Optimizer,
-    recipe: Recipe,
-    x: Tensor,
-    targets: Tensor,
+    network: nn.Sequential, optimizer: torch.optim.Optimizer, recipe: Recipe, x: Tensor, targets: Tensor,
     generator: torch.Generator,
-) -> float:
+) -> float:  # fmt: skip
     """One pass in random order; the mean loss."""
     total = 0.0
     order = torch.randperm(len(x), generator=generator)

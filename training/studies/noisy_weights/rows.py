@@ -21,62 +21,62 @@ from neuronsim.papers.paper000 import published
 from neuronsim.statistics.proportions import wilson
 from neuronsim.statistics.student import Interval, difference, over_draws, over_values
 
+from .cells import Cell
 from .convergence import LENGTHS, band_for, converge, near_for
-from .passes import SNR_LEVEL, Cell
+from .passes import SNR_LEVEL
 
 
 def rows_of(
-    plan: list[Cell], results: list[dict[str, Any]], shown: list[int], n_images: int, as_in_paper: bool
+    cells: list[Cell], results: list[dict[str, Any]], curve_steps: list[int], n_images: int, as_in_paper: bool
 ) -> list[Row]:
-    """Rows of a study of ``n_images``; curves at the steps ``shown``. The paper's values stand beside its own settings only."""
-    pairs = sorted(zip(plan, results, strict=True), key=lambda pair: pair[0].row)
+    """Rows of a study of ``n_images``; the paper's values stand beside its own settings only."""
+    pairs = sorted(zip(cells, results, strict=True), key=lambda pair: pair[0].row)
     rows = []
     for (architecture, side, noise, scale, level), members in groupby(pairs, key=lambda pair: pair[0].row):
         group = list(members)
-        networks, found = [cell.network for cell, _ in group], [result for _, result in group]
-        n = int(found[0]["n"])
-        curves = [np.array(result["right"]) / n for result in found]
+        networks, passes = [cell.network for cell, _ in group], [result for _, result in group]
+        n = int(passes[0]["n"])
         about: dict[str, Any] = {
             "architecture": architecture, "side": side, "noise": noise, "scale": scale, "level": level,
             "n_images": None if n == n_images else n,
             "paper": published(architecture, side, noise, scale, level) if as_in_paper else None,
         }  # fmt: skip
         if side == "ann":
-            rows.append(Row(accuracy=spread([float(curve[0]) for curve in curves], networks, n), **about))
-            continue
-        band, near = band_for(n), near_for(n)
-        ends = [converge(curve, band, near) for curve in curves]
-        mean = np.mean(curves, axis=0)
-        rows.append(
-            Row(
-                accuracy=spread([end.accuracy for end in ends], networks, n),
-                convergence=times([end.step for end in ends], networks),
-                within_1=times([end.within_1 for end in ends], networks),
-                within_05=times([end.within_05 for end in ends], networks),
-                near=times([end.near for end in ends], networks),
-                by_length=by_length(mean, n),
-                not_converged=sum(end.step is None for end in ends),
-                spikes=float(np.mean([result["spikes"] for result in found])),
-                events=float(np.mean([result["events"] for result in found])) if "events" in found[0] else None,
-                spike_energy_j=_energy(found, 0),
-                static_energy_j=_energy(found, 1),
-                curve=[float(mean[step - 1]) for step in shown],
-                **about,
-            )
-        )
+            about["accuracy"] = spread([result["right"][0] / n for result in passes], networks, n)
+        else:
+            about |= _spiking(passes, networks, n, curve_steps)
+        rows.append(Row(**about))
     return rows
+
+
+def _spiking(passes: list[dict[str, Any]], networks: list[int], n: int, curve_steps: list[int]) -> dict[str, Any]:
+    """What a spiking row has: accuracy and times of its passes, each converged for itself, and their mean curve."""
+    curves = [np.array(result["right"]) / n for result in passes]
+    ends = [converge(curve, band_for(n), near_for(n)) for curve in curves]
+    mean = np.mean(curves, axis=0)
+    return {
+        "accuracy": spread([end.accuracy for end in ends], networks, n),
+        "convergence": times([end.step for end in ends], networks),
+        **{name: times([getattr(end, name) for end in ends], networks) for name in ("within_1", "within_05", "near")},
+        "by_length": by_length(mean, n),
+        "not_converged": sum(end.step is None for end in ends),
+        "spikes": float(np.mean([result["spikes"] for result in passes])),
+        "events": float(np.mean([result["events"] for result in passes])) if "events" in passes[0] else None,
+        "spike_energy_j": _energy(passes, 0),
+        "static_energy_j": _energy(passes, 1),
+        "curve": [float(mean[step - 1]) for step in curve_steps],
+    }
 
 
 def by_length(curve: np.ndarray, images: int) -> list[Shorter]:
     """What runs of LENGTHS steps would have called convergence, and the whole run: the range lies around the end's mean."""
-    lengths = [length for length in LENGTHS if length < len(curve)]
-    found = []
-    for length in (*lengths, len(curve)):
+    rows = []
+    for length in (*(length for length in LENGTHS if length < len(curve)), len(curve)):
         end = converge(curve[:length], band_for(images), near_for(images))
-        found.append(
+        rows.append(
             Shorter(steps=length, accuracy=end.accuracy, convergence=end.step, near=end.near, within_1=end.within_1)
         )
-    return found
+    return rows
 
 
 def spread(values: Sequence[float], networks: Sequence[int], images: int) -> Spread:
@@ -96,20 +96,12 @@ def times(steps: Sequence[int | None], networks: Sequence[int]) -> Spread | None
 def _spread(
     values: Sequence[float], networks: Sequence[int], interval: Callable[[Sequence[float]], Interval]
 ) -> Spread:
-    found = np.asarray(values, dtype=np.float64)
-    over, independent = _independent(found, networks)
+    each = np.asarray(values, dtype=np.float64)
+    over, independent = _independent(each, networks)
     mean, low, high = interval(independent.tolist())
-    std = float(found.std(ddof=1)) if len(found) > 1 else 0.0
-    return Spread(
-        n=len(found),
-        mean=mean,
-        low=low,
-        high=high,
-        std=std,
-        least=float(found.min()),
-        most=float(found.max()),
-        over=over,
-    )
+    std = float(each.std(ddof=1)) if len(each) > 1 else 0.0
+    least, most = float(each.min()), float(each.max())
+    return Spread(n=len(each), mean=mean, low=low, high=high, std=std, least=least, most=most, over=over)
 
 
 def _independent(values: np.ndarray, networks: Sequence[int]) -> tuple[Literal["draws", "networks"], np.ndarray]:
@@ -120,31 +112,28 @@ def _independent(values: np.ndarray, networks: Sequence[int]) -> tuple[Literal["
     return "networks", np.array([values[np.array(networks) == kind].mean() for kind in kinds])
 
 
-def chip_differences(plan: list[Cell], results: list[dict[str, Any]]) -> list[ChipDifference]:
+def chip_differences(cells: list[Cell], results: list[dict[str, Any]]) -> list[ChipDifference]:
     """SNN minus ANN on the same chips, for every network and level that has frozen noise on both sides."""
     values: dict[tuple[Architecture, float], dict[tuple[int, int], dict[str, float]]] = {}
-    for cell, result in zip(plan, results, strict=True):
+    for cell, result in zip(cells, results, strict=True):
         if cell.noise == "frozen":
             curve = np.array(result["right"]) / result["n"]
             accuracy = float(curve[0]) if cell.side == "ann" else converge(curve, band_for(result["n"])).accuracy
             chips = values.setdefault((cell.architecture, cell.level), {})
             chips.setdefault((cell.network, cell.trial), {})[cell.side] = accuracy
-    found = []
+    differences = []
     for (architecture, level), chips in values.items():
         both = sorted((key, sides) for key, sides in chips.items() if len(sides) == 2)
         if not both:
             continue
         networks = [network for (network, _), _ in both]
-        snn, ann = (np.array([sides[side] for _, sides in both]) for side in ("snn", "ann"))
-        over = _independent(snn, networks)[0]
-        a, b = (_independent(values, networks)[1].tolist() for values in (snn, ann))
-        mean, low, high = difference(a, b, paired=True)
-        found.append(
-            ChipDifference(
-                architecture=architecture, level=level, n=len(both), mean=mean, low=low, high=high, over=over
-            )
+        (over, snn), (_, ann) = (
+            _independent(np.array([sides[side] for _, sides in both]), networks) for side in ("snn", "ann")
         )
-    return found
+        mean, low, high = difference(snn.tolist(), ann.tolist(), paired=True)
+        about = {"architecture": architecture, "level": level, "n": len(both), "over": over}
+        differences.append(ChipDifference(mean=mean, low=low, high=high, **about))
+    return differences
 
 
 def snr_point(
@@ -162,19 +151,12 @@ def snr_point(
     variance = 1 / (2 * (n - 1)) + 1 / (n * ratio**2)
     half = 1.96 * math.sqrt(variance.sum()) / len(ratio)
     center = float(np.log(ratio).mean())
-    return SnrPoint(
-        architecture=architecture,
-        noise=kind,
-        level=SNR_LEVEL,
-        steps=steps,
-        spikes=float(mean[good].mean()),
-        snr=math.exp(center),
-        low=math.exp(center - half),
-        high=math.exp(center + half),
-    )
+    snr, low, high = (math.exp(center + shift) for shift in (0.0, -half, half))
+    about = {"architecture": architecture, "noise": kind, "level": SNR_LEVEL, "steps": steps}
+    return SnrPoint(spikes=float(mean[good].mean()), snr=snr, low=low, high=high, **about)
 
 
-def _energy(results: list[dict[str, Any]], part: int) -> float | None:
+def _energy(passes: list[dict[str, Any]], part: int) -> float | None:
     """Mean of one part of the energy, where the passes have it."""
-    found = [result["energy_j"][part] for result in results if result.get("energy_j")]
-    return float(np.mean(found)) if found else None
+    energies = [result["energy_j"][part] for result in passes if result.get("energy_j")]
+    return float(np.mean(energies)) if energies else None

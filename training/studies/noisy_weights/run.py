@@ -1,203 +1,136 @@
-"""``neuronsim reproduce noisy-weights``: paper 000 in one command."""
+"""Paper 000 in one call: train, convert, and measure both sides under noisy weights."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
-from neuronsim.artifacts.atomic_write import output_errors, sha256_of
+from neuronsim.artifacts.atomic_write import sha256_of
 from neuronsim.artifacts.noisy_weights_study import Architecture, NoisyWeights, SnrPoint, Trained
 from neuronsim.artifacts.rate_card import RateCard
-from neuronsim.errors import InputError
 from neuronsim.progress import bar
-from neuronsim.report import write_study_files
 from neuronsim.training.compiled.threads import use_threads
 from neuronsim.training.datasets.catalogue import DataSet, load
 from neuronsim.training.rate.conversion import convert, largest_inputs
-from neuronsim.training.rate.encoding import Encoding
-from neuronsim.training.rate.noise import Kernels, Law
-from neuronsim.training.rate.on_card import Jitter, as_rate_card, circuit_neuron
+from neuronsim.training.rate.on_card import as_rate_card, circuit_neuron
+from neuronsim.training.seeds import checked_seed
 
 from ..pass_store import Store
+from .cells import Cell, Conditions, Subject, cells, key_of
 from .convergence import band_for
 from .networks import RECIPES, ann_accuracy, pixels, train_ann
-from .passes import LEVELS, SCALES, Cell, Settings, Subject, card_cells, cells, compute, images_of, key_of, snr_counts
+from .passes import compute, snr_counts
+from .plan import NoisyWeightsPlan
 from .rows import chip_differences, rows_of, snr_point
 
 _CURVE_POINTS = 120
+Subjects = dict[tuple[Architecture, int], Subject]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Setup:
+    """What every part of the study works with."""
+
+    conditions: Conditions
+    data: DataSet
+    store: Store
+    progress: bool
+
+    @property
+    def plan(self) -> NoisyWeightsPlan:
+        return self.conditions.plan
 
 
 def reproduce_noisy_weights(
+    plan: NoisyWeightsPlan | None = None,
     out: Path | str = Path("build/noisy-weights"),
     *,
-    architectures: Sequence[Architecture] = ("fc", "cnn"),
-    networks: int = 5,
-    trials: int = 5,
-    images: int | None = None,
-    steps: int = 1000,
-    levels: Sequence[float] = LEVELS,
-    scales: Sequence[float] = SCALES,
-    encoding: Encoding = "bernoulli",
-    epochs: int | None = None,
-    repeats: int = 32,
     card: RateCard | Path | str | None = None,
-    chips: int = 20,
-    chip_images: int = 1000,
-    law: Law = "proportional",
-    kernels: Kernels = "unrolled",
-    reset: Literal["rest", "subtract"] = "rest",
-    precharge: float = 0.0,
-    jitter: Jitter = "membrane",
     seed: int = 0,
-    data_dir: Path | str | None = None,
+    jobs: int | None = None,
     progress: bool = True,
-    threads: int | None = None,
+    data_dir: Path | str | None = None,
     command: str = "",
 ) -> Path:
-    """Train the networks of paper 000, convert them, and measure both sides under noisy weights. Returns the result file (JSON).
+    """Train the networks of paper 000, convert them, and measure both sides under noisy weights. Returns the study file (JSON).
 
-    ``networks`` trained from different seeds and ``trials`` of noise each (5 x 5 in the paper); ``images``: only the first test
-    images; ``levels``: noise over weight, as fractions; ``scales``: threshold scales of the first hidden layer; ``epochs``
-    replaces those of table I; ``repeats``: inferences per image for the signal-to-noise ratio (0: left out);
-    ``chips``: draws of frozen noise, the same on both sides, on the first ``chip_images`` images;
-    ``card``: a rate card on whose neurons the networks are put besides, ``chips`` chips with frozen mismatch and temporal
-    ``jitter`` (:mod:`training.rate.on_card`). ``law`` and ``kernels`` of the noise (:class:`WeightNoise`), ``reset`` and
-    ``precharge`` of the neurons: by default the paper's.
+    ``card``: a rate card; besides, the networks are put on its neurons (:mod:`neuronsim.training.rate.on_card`). ``jobs``:
+    threads. ``out`` also gets the plan, the checkpoints, and every finished pass: an interrupted call resumes, and more trials
+    or networks add to those that are there.
 
-    ``out`` gets noisy-weights.json, tables (.csv, .md), plots (.png), the checkpoints, and every finished pass: the same command
-    goes on where it was interrupted, and more trials or networks add to those that are there.
-
-    Raises InputError for an argument out of range, MissingToolError without MNIST, OutputError.
+    Raises InputError (seed, jobs, another kind of card), MissingToolError without MNIST, OutputError.
     """
-    levels, scales = tuple(dict.fromkeys(levels)), tuple(dict.fromkeys(scales))
-    _check(architectures, networks, trials, images, steps, levels, scales, repeats, seed, chips, chip_images)
-    for name, value, known in (
-        ("law", law, get_args(Law)), ("kernels", kernels, get_args(Kernels)), ("reset", reset, ("rest", "subtract")),
-        ("jitter", jitter, get_args(Jitter)),
-    ):  # fmt: skip
-        if value not in known:
-            raise InputError(f"{name} = '{value}' must be one of {', '.join(known)}")
-    if not 0 <= precharge < 1:
-        raise InputError(f"precharge = {precharge:g} is out of range [0, 1): a fraction of the threshold")
-    out = Path(out)
-    if out.exists() and not out.is_dir():
-        raise InputError(f"--out {out} is a file: name a folder")
-    rate_card = None if card is None else as_rate_card(card)
-    settings = Settings(
-        steps=steps, encoding=encoding, seed=seed, card=rate_card, chip_images=chip_images, law=law, kernels=kernels,
-        reset=reset, precharge=precharge, jitter=jitter,
-    )  # fmt: skip
-    step_s = None if rate_card is None else circuit_neuron(rate_card).step_s
-    data = load("mnist", data_dir)
-    with output_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-    store = Store(out / "passes.progress")
-    torch_threads = torch.get_num_threads()
-    with use_threads(threads):
-        subjects: dict[tuple[str, int], Subject] = {}
-        trained = []
-        for architecture in architectures:
-            for number in range(networks):
-                # Only training profits from torch's own threads.
-                torch.set_num_threads(threads or torch_threads)
-                subject, about = _subject(architecture, seed + number, data, images, epochs, out, store, progress)
-                torch.set_num_threads(1)
-                subjects[architecture, number] = subject
-                trained.append(about)
-        plan = cells(tuple(architectures), networks, trials, levels, scales, chips, kernels)
-        if rate_card is not None:
-            plan += card_cells(tuple(architectures), networks, chips)
-        results = _passes(plan, subjects, store, settings, progress)
-        snr = _snr(subjects, store, repeats, settings, progress)
-    n_images, shown = len(next(iter(subjects.values())).labels), _curve_steps(steps)
-    as_in_paper = not settings.changed
+    plan, out = plan or NoisyWeightsPlan(), Path(out)
+    card = None if card is None else as_rate_card(card)
+    conditions = Conditions(plan=plan, seed=checked_seed(seed), card=card)
+    step_s = None if card is None else circuit_neuron(card).step_s
+    data, store = load("mnist", data_dir), Store(out / "passes.progress")
+    setup = _Setup(conditions=conditions, data=data, store=store, progress=progress)
+    plan.save(out / "plan.toml")
+    training_threads = jobs or torch.get_num_threads()
+    with use_threads(jobs):
+        subjects, trained = _trained(setup, training_threads)
+        passes = cells(plan, card=card is not None)
+        results = _results(passes, subjects, setup)
+        snr = _snr(subjects, setup)
+    n_images = len(next(iter(subjects.values())).labels)
+    curve_steps = _steps(1, plan.steps, _CURVE_POINTS)
     study = NoisyWeights(
         command=command,
         data=data.source,
         n_images=n_images,
-        steps=steps,
-        trials=trials,
-        encoding=encoding,
+        steps=plan.steps,
+        trials=plan.trials,
+        encoding=plan.encoding,
         seed=seed,
         band=band_for(n_images),
-        neuron=settings.neuron.model_dump(),
-        card=rate_card.neuron if rate_card else None,
-        card_digest=rate_card.content_digest() if rate_card else None,
-        card_edited=rate_card.edited if rate_card else False,
+        neuron=conditions.neuron.model_dump(),
+        card=card.neuron if card else None,
+        card_digest=card.content_digest() if card else None,
+        card_edited=card.edited if card else False,
         step_s=step_s,
-        curve_steps=shown,
+        curve_steps=curve_steps,
         networks=trained,
-        rows=rows_of(plan, results, shown, n_images, as_in_paper),
+        rows=rows_of(passes, results, curve_steps, n_images, as_in_paper=not plan.departures),
         snr=snr,
-        frozen=chip_differences(plan, results),
-        law=law,
-        kernels=kernels,
-        jitter=jitter,
+        frozen=chip_differences(passes, results),
+        law=plan.law,
+        kernels=plan.kernels,
+        jitter=plan.jitter,
     )
-    path = study.save(out / "noisy-weights.json")
-    write_study_files(study, out)
-    return path
+    return study.save(out / "noisy-weights.json")
 
 
-def _check(
-    architectures: Sequence[str],
-    networks: int,
-    trials: int,
-    images: int | None,
-    steps: int,
-    levels: Sequence[float],
-    scales: Sequence[float],
-    repeats: int,
-    seed: int,
-    chips: int,
-    chip_images: int,
-) -> None:
-    known = get_args(Architecture)
-    for name in architectures:
-        if name not in known:
-            raise InputError(f"network '{name}' must be one of {', '.join(known)}")
-    for name, value, least in (
-        ("networks", networks, 1),
-        ("trials", trials, 1),
-        ("images", images, 1),
-        ("steps", steps, 10),
-        ("repeats", repeats, 0),
-        ("seed", seed, 0),
-        ("chips", chips, 1),
-        ("chip_images", chip_images, 1),
-    ):
-        if value is not None and value < least:
-            raise InputError(f"{name} = {value} is out of range: at least {least}")
-    for name, values, least in (("level", levels, 0.0), ("scale", scales, 0.01)):
-        if not values or any(not (math.isfinite(v) and least <= v <= 100) for v in values):
-            raise InputError(f"{name}s = {list(values)}: fractions in [{least:g}, 100] are needed, 1 is 100 %")
+def _trained(setup: _Setup, threads: int) -> tuple[Subjects, list[Trained]]:
+    """Every network of the plan, trained on ``threads`` of torch's own threads, from which nothing else profits."""
+    subjects: Subjects = {}
+    records = []
+    for architecture in setup.plan.architectures:
+        for number in range(setup.plan.networks):
+            torch.set_num_threads(threads)
+            subjects[architecture, number], record = _subject(architecture, setup.conditions.seed + number, setup)
+            torch.set_num_threads(1)
+            records.append(record)
+    return subjects, records
 
 
-def _subject(
-    architecture: Architecture,
-    seed: int,
-    data: DataSet,
-    images: int | None,
-    epochs: int | None,
-    out: Path,
-    store: Store,
-    shown: bool,
-) -> tuple[Subject, Trained]:
-    recipe = RECIPES[architecture]
-    if epochs is not None:
-        recipe = recipe.model_copy(update={"epochs": epochs})
-    with bar(f"train {architecture}, seed {seed}", recipe.epochs, shown=shown) as moving:
+def _subject(architecture: Architecture, seed: int, setup: _Setup) -> tuple[Subject, Trained]:
+    plan, data, recipe = setup.plan, setup.data, RECIPES[architecture]
+    if plan.epochs is not None:
+        recipe = recipe.model_copy(update={"epochs": plan.epochs})
+    checkpoint = setup.store.path.with_name(f"{architecture}-{seed}-{recipe.epochs}.ckpt")
+    with bar(f"train {architecture}, seed {seed}", recipe.epochs, shown=setup.progress) as moving:
 
         def advanced(done: int, loss: float) -> None:
             moving.move(done, recipe.epochs)
             moving.note(f"loss {loss:.4f}")
 
-        network = train_ann(recipe, data, seed, out / f"{architecture}-{seed}-{recipe.epochs}.ckpt", advanced)
+        network = train_ann(recipe, data, seed, checkpoint, advanced)
     test, labels = pixels(data.test), torch.from_numpy(data.test.labels)
     digest = sha256_of(b"".join(weight.detach().numpy().tobytes() for weight in network.parameters()))
 
@@ -205,76 +138,58 @@ def _subject(
         everything = torch.cat([pixels(data.train), pixels(data.validation)])
         return {"largest": largest_inputs(network, everything), "accuracy": ann_accuracy(network, test, labels)}
 
-    measured = store.result(["network", digest, data.digest], measure)
+    measured = setup.store.result(["network", digest, data.digest], measure)
     largest = [float(value) for value in measured["largest"]]
-    take = len(test) if images is None else min(images, len(test))
     subject = Subject(
-        architecture=architecture,
-        seed=seed,
-        network=network,
-        largest=largest,
-        digest=digest,
-        images=test[:take],
-        labels=labels[:take],
+        architecture=architecture, seed=seed, network=network, largest=largest, digest=digest, images=test, labels=labels,
         data_digest=data.digest,
-    )
-    spiking = convert(network, (28, 28, 1), largest)
-    about = Trained(
+    )  # fmt: skip
+    record = Trained(
         architecture=architecture,
         seed=seed,
         epochs=recipe.epochs,
         accuracy=float(measured["accuracy"]),
-        thresholds=[float(theta[0]) for theta in spiking.thresholds],
+        thresholds=[float(theta[0]) for theta in convert(network, (28, 28, 1), largest).thresholds],
         weights_sha256=digest,
     )
-    return subject, about
+    return subject if plan.images is None else subject.first(plan.images), record
 
 
-def _passes(
-    plan: list[Cell],
-    subjects: dict[tuple[str, int], Subject],
-    store: Store,
-    settings: Settings,
-    shown: bool,
-) -> list[dict[str, Any]]:
-    results = []
+def _results(passes: list[Cell], subjects: Mapping[Any, Subject], setup: _Setup) -> list[dict[str, Any]]:
+    conditions, store, results = setup.conditions, setup.store, []
     n = len(next(iter(subjects.values())).labels)
     # An ANN's pass costs next to nothing: the bar counts images through spiking networks.
-    weights = [images_of(cell, n, settings) if cell.side == "snn" else 0 for cell in plan]
-    with bar("noisy weights", sum(weights), shown=shown) as moving:
-        for cell, weight in zip(plan, weights, strict=True):
+    images = [cell.images(n, setup.plan) if cell.side == "snn" else 0 for cell in passes]
+    with bar("noisy weights", sum(images), shown=setup.progress) as moving:
+        for cell, count in zip(passes, images, strict=True):
             subject = subjects[cell.architecture, cell.network]
-            key = key_of(cell, subject, settings)
+            key = key_of(cell, subject, conditions)
             moving.note(f"{cell.architecture} {cell.side} {cell.noise} {cell.level:.0%} x{cell.scale:g}")
             if store.known(key):
-                moving.advance(weight)
-            results.append(store.result(key, lambda c=cell, s=subject: compute(c, s, settings, moving.advance)))
+                moving.advance(count)
+            results.append(store.result(key, lambda c=cell, s=subject: compute(c, s, conditions, moving.advance)))
     return results
 
 
-def _snr(
-    subjects: dict[tuple[str, int], Subject], store: Store, repeats: int, settings: Settings, shown: bool
-) -> list[SnrPoint]:
-    if repeats < 2:
+def _snr(subjects: Subjects, setup: _Setup) -> list[SnrPoint]:
+    plan, conditions = setup.plan, setup.conditions
+    if plan.repeats < 2:
         return []
-    steps, seed = settings.steps, settings.seed
-    lengths = [int(t) for t in np.unique(np.geomspace(min(25, steps), steps, 6).round())]
     kinds: tuple[Literal["temporal", "frozen"], ...] = ("temporal", "frozen")
-    found = []
-    chosen = [subject for (_, number), subject in subjects.items() if number == 0]
-    with bar("signal to noise", len(chosen) * 2 * len(lengths), shown=shown) as moving:
-        for subject in chosen:
-            for kind in kinds:
-                for length in lengths:
-                    key = ["snr", kind, length, repeats, seed, subject.digest, subject.data_digest, len(subject.labels)]
-                    key += settings.changed
-                    counts = store.result(
-                        key, lambda s=subject, k=kind, n=length: snr_counts(s, k, n, repeats, settings)
-                    )["counts"]
-                    moving.advance()
-                    found.append(snr_point(subject.architecture, kind, length, np.array(counts, float)))
-    return [point for point in found if point is not None]
+    first = [subject for (_, number), subject in subjects.items() if number == 0]
+    lengths = _steps(min(25, plan.steps), plan.steps, 6)
+    todo = [(subject, kind, steps) for subject in first for kind in kinds for steps in lengths]
+    points = []
+    with bar("signal to noise", len(todo), shown=setup.progress) as moving:
+        for subject, kind, steps in todo:
+            key = ["snr", kind, steps, plan.repeats, conditions.seed, subject.digest, subject.data_digest]
+            key += [len(subject.labels), *plan.departures]
+            result = setup.store.result(key, lambda s=subject, k=kind, n=steps: snr_counts(s, k, n, conditions))
+            moving.advance()
+            points.append(snr_point(subject.architecture, kind, steps, np.array(result["counts"], float)))
+    return [point for point in points if point is not None]
 
 
-def _curve_steps(steps: int) -> list[int]:
-    return [int(t) for t in np.unique(np.geomspace(1, steps, _CURVE_POINTS).round())]
+def _steps(first: int, last: int, points: int) -> list[int]:
+    """Steps from ``first`` to ``last``, evenly spread on a logarithmic scale."""
+    return [int(step) for step in np.unique(np.geomspace(first, last, points).round())]

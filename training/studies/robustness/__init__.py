@@ -1,10 +1,5 @@
 """Robustness of trained networks: quantization, weight noise, spike-time jitter, a card's noise, and what energy it takes.
 
-Every study has a plot, a table and a file with the data behind them (``neuronsim.artifacts.robustness_study``). The
-noise is frozen (one draw per
-chip: weight noise, mismatch) or temporal (one draw per inference: jitter), and the two are never mixed in one draw.
+The noise is frozen (one draw per chip: weight noise, mismatch) or temporal (one draw per inference: jitter), and the two are
+never mixed in one draw.
 """
-
-from .run import stress
-
-__all__ = ["stress"]

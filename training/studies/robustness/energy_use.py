@@ -14,29 +14,19 @@ from neuronsim.statistics.student import over_values
 from neuronsim.training.ttfs.energy import activity, card_energy, clock_window
 
 from .subjects import Subject, Workbench
-from .sweeps import Settings, chip
+from .sweeps import chip, deployed
 from .tasks import Task
 
 
-def energy(found: Sequence[Subject], bench: Workbench, settings: Settings) -> list[Task]:
+def energy(subjects: Sequence[Subject], bench: Workbench) -> list[Task]:
     """Per deployed network: one pass that counts spikes, and with a card one on each of its chips."""
     tasks = []
-    for subject in (subject for subject in found if subject.final):
-        scope = subject.experiment.full_scale
-        tasks.append(
-            Task(
-                subject=subject,
-                series="exact neurons",
-                level=None,
-                bits=subject.bits,
-                scope=scope,
-                draw=None,
-                key=["activity", subject.bits, scope],
-                compute=_counting(subject, bench),
-            )
-        )
-        if settings.card is not None and settings.card.energy is not None:
-            tasks += [chip(subject, bench, settings, "card", True, True, number) for number in range(settings.chips)]
+    for subject in deployed(subjects):
+        key = ["activity", subject.bits, subject.full_scale]
+        count = _counting(subject, bench)
+        tasks.append(Task(subject=subject, series="exact neurons", bits=subject.bits, key=key, compute=count))
+        if bench.card is not None and bench.card.energy is not None:
+            tasks += [chip(subject, bench, "card", True, True, number) for number in range(bench.plan.chips)]
     return tasks
 
 
@@ -50,28 +40,27 @@ def _counting(subject: Subject, bench: Workbench) -> Callable[[], dict[str, Any]
 
 def uses(tasks: Sequence[Task], results: Sequence[dict[str, Any]], card: TTFSCard | None) -> list[EnergyUse]:
     """The rows of the energy table."""
-    found = []
+    rows = []
     pairs = list(zip(tasks, results, strict=True))
     for task, counted in pairs:
         if task.series != "exact neurons":
             continue
         origin = task.subject.origin
-        weights = origin.n_weights * counted["mean_sparsity"]
         on_card = [r for t, r in pairs if t.subject is task.subject and t.series == "card"]
         counts = {name: value for name, value in counted.items() if name not in ("n", "n_images")}
-        found.append(
+        rows.append(
             EnergyUse(
                 network=origin.label,
                 bits=task.bits,
                 n_weights=origin.n_weights,
-                rule_weights_j=weights * paper004.SPIKE_J,
+                rule_weights_j=origin.n_weights * counted["mean_sparsity"] * paper004.SPIKE_J,
                 rule_spikes_j=counted["spikes"] * paper004.SPIKE_J,
                 rule_events_j=counted["synaptic_events"] * paper004.SPIKE_J,
                 **counts,
                 **_of_card(on_card, card),
             )
         )
-    return found
+    return rows
 
 
 def _of_card(trials: list[dict[str, Any]], card: TTFSCard | None) -> dict[str, Any]:
@@ -88,18 +77,14 @@ def _of_card(trials: list[dict[str, Any]], card: TTFSCard | None) -> dict[str, A
         active.append(sum(until))
         static.append(until[1])
         always.append(sum(through))
-    active_j, active_low_j, active_high_j = over_values(active)
-    always_on_j, always_on_low_j, always_on_high_j = over_values(always)
-    return {
+    use: dict[str, Any] = {}
+    for name, values in (("active", active), ("always_on", always)):
+        names = (f"card_{name}_j", f"card_{name}_low_j", f"card_{name}_high_j")
+        use |= zip(names, over_values(values), strict=True)
+    return use | {
         "card_chips": len(trials),
         "card_spikes": float(np.mean([trial["spikes"] for trial in trials])),
         "card_decision_tau": float(np.mean([trial["decision_tau"] for trial in trials])),
         "card_window_tau": float(np.mean(windows)),
-        "card_active_j": active_j,
-        "card_active_low_j": active_low_j,
-        "card_active_high_j": active_high_j,
-        "card_always_on_j": always_on_j,
-        "card_always_on_low_j": always_on_low_j,
-        "card_always_on_high_j": always_on_high_j,
-        "card_static_share": float(np.mean(static)) / active_j if active_j > 0 else 0.0,
+        "card_static_share": float(np.mean(static)) / use["card_active_j"] if use["card_active_j"] > 0 else 0.0,
     }

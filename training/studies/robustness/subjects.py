@@ -15,12 +15,15 @@ from neuronsim.artifacts.robustness_study import Origin
 from neuronsim.artifacts.training_run import TrainingRun
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import InputError
+from neuronsim.neuron.conductance_bank import FullScale
 from neuronsim.training.datasets.catalogue import DataSet
 from neuronsim.training.ttfs.batches import PlainBatches
 from neuronsim.training.ttfs.deployed import Kept, build, checkpoints, finished_run, load_data
 from neuronsim.training.ttfs.experiment import Experiment, load_experiment
 from neuronsim.training.ttfs.network import TTFSNetwork
 from neuronsim.training.ttfs.trials import Trials
+
+from .plan import RobustnessPlan
 
 Batches = list[tuple[Tensor, Tensor]]
 
@@ -46,6 +49,11 @@ class Subject:
         """Weight resolution it was trained at."""
         return self.kept.bits
 
+    @property
+    def full_scale(self) -> FullScale:
+        """What shares a full scale of the weights in its experiment."""
+        return self.experiment.full_scale
+
     def key(self) -> list[Any]:
         """What decides its answers: weights, encoding and images."""
         return [self.origin.checkpoint_sha256, self.experiment.digest(), self.record.data_sha256]
@@ -63,30 +71,9 @@ def subjects(runs: Sequence[Path | str]) -> list[Subject]:
     for folder in resolved:
         if resolved.count(folder) > 1:
             raise InputError(f"the run {folder} is given twice: name each run once")
-    names = _names(resolved)
     found = []
-    for folder, name in zip(folders, names, strict=True):
-        record, experiment = finished_run(folder), load_experiment(folder / "experiment.toml")
-        kept = checkpoints(folder)
-        for checkpoint in kept:
-            width = "full precision" if checkpoint.bits is None else f"{checkpoint.bits} bit"
-            twin = sum(other.bits == checkpoint.bits for other in kept) > 1
-            stage = f"stage {checkpoint.stage}, {width}" if twin else width
-            origin = Origin(
-                label=name if len(kept) == 1 else f"{name} ({stage})",
-                experiment=experiment.name,
-                stage=checkpoint.stage,
-                trained_bits=checkpoint.bits,
-                trained_card_digest=record.card_digest,
-                run_seed=experiment.seed,
-                checkpoint=f"{name}/{checkpoint.path.name}",
-                checkpoint_sha256=sha256_file(checkpoint.path),
-                n_weights=record.n_weights or 0,
-            )
-            last = checkpoint is kept[-1]
-            found.append(
-                Subject(run=folder, record=record, experiment=experiment, kept=checkpoint, origin=origin, final=last)
-            )
+    for folder, name in zip(folders, _names(resolved), strict=True):
+        found += _checkpoints(folder, name)
     first = found[0]
     for other in found:
         if other.record.data_sha256 != first.record.data_sha256:
@@ -95,6 +82,30 @@ def subjects(runs: Sequence[Path | str]) -> list[Subject]:
                 f"('{other.experiment.data}'): compare runs of one data set, give the others in a call of their own"
             )
     return found
+
+
+def _checkpoints(folder: Path, name: str) -> list[Subject]:
+    """The networks of one run, whose name in tables is ``name``."""
+    record, experiment = finished_run(folder), load_experiment(folder / "experiment.toml")
+    kept, subjects = checkpoints(folder), []
+    for checkpoint in kept:
+        width = "full precision" if checkpoint.bits is None else f"{checkpoint.bits} bit"
+        twin = sum(other.bits == checkpoint.bits for other in kept) > 1
+        stage = f"stage {checkpoint.stage}, {width}" if twin else width
+        origin = Origin(
+            label=name if len(kept) == 1 else f"{name} ({stage})",
+            experiment=experiment.name,
+            stage=checkpoint.stage,
+            trained_bits=checkpoint.bits,
+            trained_card_digest=record.card_digest,
+            run_seed=experiment.seed,
+            checkpoint=f"{name}/{checkpoint.path.name}",
+            checkpoint_sha256=sha256_file(checkpoint.path),
+            n_weights=record.n_weights or 0,
+        )
+        about = {"run": folder, "record": record, "experiment": experiment, "final": checkpoint is kept[-1]}
+        subjects.append(Subject(kept=checkpoint, origin=origin, **about))
+    return subjects
 
 
 def _names(folders: list[Path]) -> list[str]:
@@ -107,10 +118,13 @@ def _names(folders: list[Path]) -> list[str]:
 
 
 class Workbench:
-    """Networks and test images, loaded when a pass needs them: a call whose points are all known loads nothing."""
+    """What the passes of a call share: the plan, the seed, the card, and networks and test images.
 
-    def __init__(self, data_dir: Path | str | None, images: int | None) -> None:
-        self.data_dir, self.images = data_dir, images
+    These are loaded when a pass needs them: a call whose points are all known loads nothing.
+    """
+
+    def __init__(self, plan: RobustnessPlan, seed: int, card: TTFSCard | None, data_dir: Path | str | None) -> None:
+        self.plan, self.seed, self.card, self.data_dir = plan, seed, card, data_dir
         self._data: DataSet | None = None
         self._networks: dict[str, TTFSNetwork] = {}
         self._batches: dict[str, Batches] = {}
@@ -126,7 +140,7 @@ class Workbench:
         if subject.label not in self._networks:
             self._networks[subject.label] = build(subject.experiment, self.dataset(subject), subject.kept.path)
         network = self._networks[subject.label]
-        network.bits, network.scope = subject.bits, subject.experiment.full_scale
+        network.bits, network.scope = subject.bits, subject.full_scale
         return network
 
     def batches(self, subject: Subject) -> Batches:
@@ -134,11 +148,11 @@ class Workbench:
         encoding = subject.experiment.encoding.model_dump_json()
         if encoding not in self._batches:
             test = self.dataset(subject).test
-            if self.images is not None:
-                test = test.take(np.arange(min(self.images, len(test))))
+            if self.plan.images is not None:
+                test = test.take(np.arange(min(self.plan.images, len(test))))
             self._batches[encoding] = list(PlainBatches(test, subject.experiment))
         return self._batches[encoding]
 
-    def trials(self, subject: Subject, card: TTFSCard | None, seed: int) -> Trials:
-        """Passes of the subject over its images, exact and on chips of the card."""
-        return Trials(self.network(subject), self.batches(subject), card, 1.0, seed, subject.bits)
+    def trials(self, subject: Subject) -> Trials:
+        """Passes of the subject over its images on chips of the card."""
+        return Trials(self.network(subject), self.batches(subject), self.card, 1.0, self.seed, subject.bits)

@@ -23,31 +23,30 @@ from .subjects import Subject
 class Task:
     """One pass. Tasks that differ only in ``draw`` make one point; ``draw`` None: nothing is drawn, one pass is the point.
 
-    ``key``: what decides the result, beside the subject and the images.
+    ``scope``: full scale of the weights, None: that of the experiment. ``key``: what decides the result, beside the subject and
+    the images.
     """
 
     subject: Subject
     series: str
-    level: float | None
+    level: float | None = None
     bits: int | None
-    scope: FullScale
-    draw: int | None
+    scope: FullScale | None = None
+    draw: int | None = None
     key: list[Any]
     compute: Callable[[], dict[str, Any]]
+
+    @property
+    def point(self) -> tuple[Any, ...]:
+        """What tasks of one point share."""
+        return self.subject.label, self.series, self.level, self.bits, self.scope
 
 
 def points(tasks: Sequence[Task], results: Sequence[dict[str, Any]]) -> list[Point]:
     """The points of ``tasks``, in their order."""
-
-    def place(pair: tuple[Task, dict[str, Any]]) -> tuple[Any, ...]:
-        task = pair[0]
-        return task.subject.label, task.series, task.level, task.bits, task.scope
-
-    found = []
-    for _, members in groupby(zip(tasks, results, strict=True), key=place):
-        pairs = list(members)
-        found.append(_point(pairs[0][0], [result for _, result in pairs]))
-    return found
+    pairs = groupby(zip(tasks, results, strict=True), key=lambda pair: pair[0].point)
+    members = [list(group) for _, group in pairs]
+    return [_point(group[0][0], [result for _, result in group]) for group in members]
 
 
 def _point(task: Task, results: list[dict[str, Any]]) -> Point:
@@ -63,7 +62,7 @@ def _point(task: Task, results: list[dict[str, Any]]) -> Point:
         series=task.series,
         level=task.level,
         bits=task.bits,
-        full_scale=task.scope,
+        full_scale=task.scope or task.subject.full_scale,
         accuracy=mean,
         low=low,
         high=high,

@@ -1,0 +1,136 @@
+"""``neuronsim robustness`` and ``neuronsim reproduce``: studies of networks, each with the options of its plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from neuronsim.training.studies.noise_adaptor.plan import NoiseAdaptorPlan
+from neuronsim.training.studies.noisy_weights.plan import NoisyWeightsPlan
+from neuronsim.training.studies.robustness.plan import RobustnessPlan
+
+from .common import DataDir, Jobs, Quiet, Seed, console, saved, show_tables, typed_command
+from .plan_options import with_plan
+
+if TYPE_CHECKING:
+    from ..report.page.elements import Table
+
+_REPRODUCE = "Repeat the experiments of a source paper; its values stand beside ours."
+reproduce_app = typer.Typer(help=_REPRODUCE, no_args_is_help=True)
+
+
+def _show(study: Any, title: str, about: Callable[[Any], str], tables: Callable[[Any], Sequence[Table]]) -> None:
+    console.print(f"\n[bold]{title}[/]")
+    console.print(about(study), markup=False, soft_wrap=True)
+    show_tables(tables(study))
+
+
+def _save_files(study: Any, path: Path) -> None:
+    """Write plots, tables and rows beside the study at ``path``, and say where study and plots are."""
+    from ..report import write_study_files
+
+    saved("study", path)
+    for file in write_study_files(study, path.parent):
+        if file.suffix == ".png":
+            saved("plot", file)
+
+
+@with_plan(RobustnessPlan)
+def robustness_command(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders that 'neuronsim train' wrote, of one data set.")],
+    plan: RobustnessPlan,
+    card: Annotated[Path | None, typer.Option(help="Model card; without one the study 'card' is left out.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for tables and plots. Default: robustness/ in RUN.")] = None,
+    data_dir: DataDir = None,
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    quiet: Quiet = False,
+) -> None:
+    """For each study one table, one plot (.png), and the data behind them (.json, .csv). Several RUNs are set side by side, on
+    the same chips and draws; the first is the reference. A second call resumes where the first was interrupted.
+
+    Example: neuronsim robustness build/runs/plain build/runs/aware --card build/pll_nlif_averaged/card.json
+    """
+    from neuronsim.training import stress
+
+    from ..artifacts.robustness_study import Study
+    from ..report.chapters.robustness.tables import TITLES, about, tables
+
+    paths = stress(runs, plan, out, card=card, seed=seed, jobs=jobs, progress=not quiet, data_dir=data_dir)
+    studies = [Study.load(path) for path in paths]
+    for study in studies:
+        _show(study, TITLES[study.study], about, tables)
+    console.print()
+    if card is None and not plan.only:
+        console.print("without --card, the study 'card' was left out")
+    for study, path in zip(studies, paths, strict=True):
+        _save_files(study, path)
+
+
+@reproduce_app.callback(help=_REPRODUCE)
+def _root() -> None:
+    pass
+
+
+@reproduce_app.command("noisy-weights")
+@with_plan(
+    NoisyWeightsPlan,
+    {"architectures": ("--only",), "levels": ("--level",), "scales": ("--scale",)},
+    percent=("levels",),
+)
+def noisy_weights_command(
+    plan: NoisyWeightsPlan,
+    card: Annotated[Path | None, typer.Option(help="Rate card on whose neurons the networks are put besides.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("build/noisy-weights"),
+    data_dir: DataDir = None,
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    quiet: Quiet = False,
+) -> None:
+    """Every finished pass is kept: the same command resumes where it was interrupted, larger --networks or --trials add to it.
+
+    Example: neuronsim reproduce noisy-weights --networks 1 --trials 2 --images 1000
+    """
+    from neuronsim.training.studies.noisy_weights.run import reproduce_noisy_weights
+
+    from ..artifacts.noisy_weights_study import NoisyWeights
+    from ..report.chapters.noisy_weights.tables import TITLE, about, tables
+
+    about_call: dict[str, Any] = {"seed": seed, "jobs": jobs, "data_dir": data_dir, "command": typed_command()}
+    path = reproduce_noisy_weights(plan, out, card=card, progress=not quiet, **about_call)
+    study = NoisyWeights.load(path)
+    _show(study, TITLE, about, tables)
+    console.print()
+    _save_files(study, path)
+
+
+@reproduce_app.command("noise-adaptor")
+@with_plan(NoiseAdaptorPlan, {"levels": ("--levels", "-p")})
+def noise_adaptor_command(
+    plan: NoiseAdaptorPlan,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the results. Default: build/noise-adaptor/DATA, for other epochs DATA-quick.")
+    ] = None,
+    data_dir: DataDir = None,
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    quiet: Quiet = False,
+) -> None:
+    """Written: conversion.json, .csv, .md and .png. A second call resumes where the first was interrupted.
+
+    Example: neuronsim reproduce noise-adaptor --quick
+    """
+    from neuronsim.training.studies.noise_adaptor.run import reproduce_noise_adaptor
+
+    from ..artifacts.conversion_study import ConversionStudy
+    from ..report.chapters.conversion.tables import TITLE, about, tables
+
+    folder = out or Path("build/noise-adaptor") / (plan.data if plan.epochs is None else f"{plan.data}-quick")
+    about_call: dict[str, Any] = {"seed": seed, "jobs": jobs, "data_dir": data_dir, "command": typed_command()}
+    path = reproduce_noise_adaptor(plan, folder, progress=not quiet, **about_call)
+    study = ConversionStudy.load(path)
+    _show(study, TITLE, about, tables)
+    _save_files(study, path)
