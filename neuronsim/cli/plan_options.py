@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
@@ -13,12 +13,15 @@ import typer
 
 from neuronsim.errors import InputError
 
+from .plan_fields import limits
+
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
     from neuronsim.training.studies.plan import StudyPlan
 
 _PERCENT = 100
+_BOUNDS = {"ge": "min", "le": "max"}
 
 
 def with_plan(
@@ -43,7 +46,9 @@ def with_plan(
                 fields[name] = [value / _PERCENT for value in fields[name]]
             command(plan=base.changed(**fields), **given)
 
-        words = f"TOML file of a plan ('neuronsim list studies {plan.study}' has its fields); options replace fields of it."
+        words = (
+            f"TOML file of a plan ('neuronsim list studies {plan.study}' has its fields); options replace fields of it."
+        )
         options = [_parameter("plan", Path | None, None, help=words)]
         if quick:
             options.append(_parameter("quick", bool, False, "--quick", help=quick.__doc__))
@@ -63,18 +68,15 @@ def with_plan(
 
 def _option(name: str, field: FieldInfo, declared: tuple[str, ...], factor: int) -> inspect.Parameter:
     """The option of one field, None where it is not given; values are typed ``factor`` times as large as the field is."""
-    annotation, limits = _typed(field.annotation)
-    limits |= _limits(field.metadata)
-    default = field.default
-    if factor != 1:
-        limits = {bound: factor * value for bound, value in limits.items()}
-        default = [factor * value for value in default]
+    annotation, default = _typed(field.annotation), field.default
+    about = {_BOUNDS[limit]: factor * bound for limit, bound in limits(field).items() if limit in _BOUNDS}
     several = get_origin(annotation) is list
-    words = f"{(field.description or '')[:1].upper()}{(field.description or '')[1:]}"
-    words += (", in percent" if factor == _PERCENT else "") + (" (may be given several times)" if several else "") + "."
+    help_ = f"{(field.description or '')[:1].upper()}{(field.description or '')[1:]}"
+    help_ += (", in percent" if factor == _PERCENT else "") + (" (may be given several times)" if several else "") + "."
     if default not in (None, ()):
-        words += f" Default: {' '.join(map(_word, default)) if several else _word(default)}."
-    return _parameter(name, annotation | None, None, *declared, help=words, **limits)
+        values = default if several else (default,)
+        help_ += f" Default: {' '.join(_word(value if factor == 1 else factor * value) for value in values)}."
+    return _parameter(name, annotation | None, None, *declared, help=help_, **about)
 
 
 def _parameter(name: str, annotation: Any, default: Any, *declared: str, **about: Any) -> inspect.Parameter:
@@ -82,28 +84,20 @@ def _parameter(name: str, annotation: Any, default: Any, *declared: str, **about
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=annotation)
 
 
-def _typed(annotation: Any) -> tuple[Any, dict[str, float]]:
-    """What is typed for a field of this annotation (a choice, a number, a text, a list of these), and the limits of a value."""
+def _typed(annotation: Any) -> Any:
+    """What is typed for a field of this annotation: a choice, a number, a text, or a list of these."""
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin in (Union, types.UnionType):
         return _typed(next(part for part in reversed(parts) if part is not type(None)))
     if origin is tuple:
-        item, limits = _typed(parts[0])
-        return list[item], limits
+        return list[_typed(parts[0])]
     if origin is Literal:
-        return StrEnum("Choice", {choice: choice for choice in parts}), {}
-    if origin is Annotated:
-        return parts[0], _limits(part for field in parts[1:] for part in field.metadata)
-    return annotation, {}
+        return StrEnum("Choice", {choice: choice for choice in parts})
+    return parts[0] if origin is Annotated else annotation
 
 
 def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list) else getattr(value, "value", value)
-
-
-def _limits(metadata: Iterable[Any]) -> dict[str, float]:
-    bounds = [(limit, getattr(part, name, None)) for part in metadata for limit, name in (("min", "ge"), ("max", "le"))]
-    return {limit: bound for limit, bound in bounds if bound is not None}
 
 
 def _word(value: Any) -> str:

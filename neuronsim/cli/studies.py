@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neuronsim.training.studies.noise_adaptor.plan import NoiseAdaptorPlan
-from neuronsim.training.studies.noisy_weights.plan import NoisyWeightsPlan
-from neuronsim.training.studies.robustness.plan import RobustnessPlan
+from neuronsim.training.studies import NoiseAdaptorPlan, NoisyWeightsPlan, RobustnessPlan
 
 from .common import DataDir, Jobs, Quiet, Seed, console, saved, show_tables, typed_command
 from .plan_options import with_plan
@@ -112,7 +110,8 @@ def noisy_weights_command(
 def noise_adaptor_command(
     plan: NoiseAdaptorPlan,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the results. Default: build/noise-adaptor/DATA, for other epochs DATA-quick.")
+        Path | None,
+        typer.Option(help="Folder of the results. Default: build/noise-adaptor/DATA, for other epochs DATA-quick."),
     ] = None,
     data_dir: DataDir = None,
     seed: Seed = 0,

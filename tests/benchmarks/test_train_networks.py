@@ -152,9 +152,11 @@ def test_robustness_part_goes_into_the_results_and_the_table(bench, digits, tmp_
     for name in ("qat_0", "mnist_0", "in_range", "on_transistor"):
         shutil.copytree(digits, tmp_path / name)
     few = bench.stress
-    monkeypatch.setattr(
-        bench, "stress", lambda *a, **k: few(*a, **{**k, "draws": 2, "levels": 2, "chips": 2, "progress": False})
-    )
+
+    def stress(runs, plan, *arguments, **named):
+        return few(runs, plan.changed(draws=2, points=2, chips=2), *arguments, progress=False, **named)
+
+    monkeypatch.setattr(bench, "stress", stress)
     out = tmp_path / "t.json"
     page = PAGE.read_bytes()
     bench.main(["--only", "robustness", "--images", "30", "--out", str(tmp_path), "--results", str(out), "--jobs", "1"])

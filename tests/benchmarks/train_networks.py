@@ -32,6 +32,7 @@ from neuronsim.statistics.student import paired_images
 from neuronsim.training import load_experiment, stress, train
 from neuronsim.training.compiled.threads import use_threads
 from neuronsim.training.packed_answers import pack
+from neuronsim.training.studies.robustness.plan import RobustnessPlan
 from neuronsim.training.ttfs.batches import PlainBatches
 from neuronsim.training.ttfs.chip import run_on_card
 from neuronsim.training.ttfs.deployed import Kept, build, checkpoints, finished_run, load_data, load_network
@@ -155,15 +156,9 @@ def in_range(bench: Bench) -> Path:
 def on_chips(bench: Bench, path: Path, run: str, out: str) -> dict[str, Any]:
     """The plain network, the one in range and one trained under noise, on the same 20 chips of the card at ``path``."""
     aware = bench.train("mnist_on_card", run, start=in_range(bench), card=path)
-    (study,) = stress(
-        [plain(bench), in_range(bench), aware],
-        card=path,
-        only=["card"],
-        images=bench.images or CHIP_IMAGES,
-        out=bench.out / out,
-        data_dir=bench.data_dir,
-        threads=bench.jobs,
-    )
+    plan = RobustnessPlan(only=("card",), images=bench.images or CHIP_IMAGES)
+    shared: dict[str, Any] = {"card": path, "data_dir": bench.data_dir, "jobs": bench.jobs}
+    (study,) = stress([plain(bench), in_range(bench), aware], plan, bench.out / out, **shared)
     return Study.load(study).model_dump(mode="json")
 
 
@@ -229,16 +224,22 @@ def _row(run: Path, on: str | None, right: NDArray[np.bool_]) -> dict[str, Any]:
 
 def robustness(bench: Bench) -> dict[str, Any]:
     """Weights of few bits, weight noise, jitter (all test images) of seed 0; energy of the networks that live on chips."""
-    shared: dict[str, Any] = {"out": bench.out / "robustness", "data_dir": bench.data_dir, "threads": bench.jobs}
     path = HERE / "transistor_card.json"
+    shared: dict[str, Any] = {
+        "out": bench.out / "robustness",
+        "data_dir": bench.data_dir,
+        "jobs": bench.jobs,
+        "card": path,
+    }
     exact, on_chip = (
         [bench.out / name for name in names] for names in (("mnist_0", "qat_0"), ("in_range", "on_transistor"))
     )
     for run in (*exact, *on_chip):
         bench.note(run)
-    paths = stress(exact, card=path, only=["quantization", "snr", "jitter"], images=bench.images, **shared)
+    paths = stress(exact, RobustnessPlan(only=("quantization", "snr", "jitter"), images=bench.images), **shared)
     # every chip is run: on as many images as the other studies on chips
-    paths += stress(on_chip, card=path, only=["energy"], images=min(bench.images or CHIP_IMAGES, CHIP_IMAGES), **shared)
+    few = min(bench.images or CHIP_IMAGES, CHIP_IMAGES)
+    paths += stress(on_chip, RobustnessPlan(only=("energy",), images=few), **shared)
     return {path.stem: Study.load(path).model_dump(mode="json") for path in paths}
 
 

@@ -28,6 +28,11 @@ class StudyPlan(BaseModel):
         except ValidationError as error:
             raise InputError(f"plan '{self.study}': {rejected_field(error, type(self).model_fields)}") from None
 
+    @classmethod
+    def summary(cls) -> str:
+        """The first sentence of its docstring."""
+        return (cls.__doc__ or "").partition("\n")[0]
+
     def changed(self, **fields: Any) -> Self:
         """The same plan with other ``fields``, checked as a new one."""
         return type(self)(**{**dict(self), **fields})

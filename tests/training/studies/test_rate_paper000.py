@@ -7,6 +7,7 @@ from torch import nn
 
 from neuronsim.artifacts.noisy_weights_study import NoisyWeights
 from neuronsim.errors import InputError
+from neuronsim.report import discover, write_report, write_study_files
 from neuronsim.training.datasets import catalogue as data_module
 from neuronsim.training.rate.conversion import convert, largest_inputs
 from neuronsim.training.rate.engine import EventEngine
@@ -17,6 +18,7 @@ from neuronsim.training.studies.noisy_weights import run as reproduce_module
 from neuronsim.training.studies.noisy_weights.convergence import band_for, converge, near_for
 from neuronsim.training.studies.noisy_weights.networks import build
 from neuronsim.training.studies.noisy_weights.noisy_ann import noisy_outputs
+from neuronsim.training.studies.noisy_weights.plan import NoisyWeightsPlan
 
 
 def generator(seed):
@@ -189,13 +191,19 @@ def few_images(monkeypatch):
 
 
 def test_the_reproduction_resumes_and_joins_the_report(few_images, tmp_path, monkeypatch):
-    settings = {
-        "architectures": ["cnn"], "networks": 1, "images": 12, "steps": 30, "levels": [0.0, 1.0], "scales": [1.0, 2.0],
-        "epochs": 1, "repeats": 3, "chips": 2, "chip_images": 8, "progress": False,
-        "command": "neuronsim reproduce noisy-weights",
-    }  # fmt: skip
-    path = reproduce_module.reproduce_noisy_weights(tmp_path, trials=1, **settings)
+    plan = NoisyWeightsPlan(
+        architectures=("cnn",), networks=1, trials=1, images=12, steps=30, levels=(0, 1), scales=(1, 2), epochs=1, repeats=3,
+        chips=2, chip_images=8,
+    )  # fmt: skip
+
+    def reproduce(trials):
+        return reproduce_module.reproduce_noisy_weights(
+            plan.changed(trials=trials), tmp_path, progress=False, command="neuronsim reproduce noisy-weights"
+        )
+
+    path = reproduce(trials=1)
     first = NoisyWeights.load(path)
+    write_study_files(first, tmp_path)
     # ANN: 0 and 100 % by trial, 100 % unrolled, per inference and frozen; SNN: 0 and 100 % temporal at two scales, 100 % with
     # a shared kernel and frozen
     assert len(first.rows) == 5 + 6
@@ -209,14 +217,12 @@ def test_the_reproduction_resumes_and_joins_the_report(few_images, tmp_path, mon
     calls = []
     honest = reproduce_module.compute
     monkeypatch.setattr(reproduce_module, "compute", lambda *a: calls.append(a[0]) or honest(*a))
-    again = NoisyWeights.load(reproduce_module.reproduce_noisy_weights(tmp_path, trials=1, **settings))
+    again = NoisyWeights.load(reproduce(trials=1))
     assert calls == []
     assert again == first
-    more = NoisyWeights.load(reproduce_module.reproduce_noisy_weights(tmp_path, trials=2, **settings))
+    more = NoisyWeights.load(reproduce(trials=2))
     assert {cell.trial for cell in calls} == {1}
     assert more.select("cnn", "snn", "temporal")[1].accuracy.n == 2
-
-    from neuronsim.report import discover, write_report
 
     assert discover(tmp_path) == (path,)
     page = write_report(tmp_path / "report.html", discover(tmp_path)).read_text()
@@ -238,9 +244,9 @@ def test_the_reproduction_resumes_and_joins_the_report(few_images, tmp_path, mon
         ({"precharge": 1.0}, "precharge = 1"),
     ],
 )
-def test_bad_studies_are_refused(tmp_path, changes, said):
+def test_bad_studies_are_refused(changes, said):
     with pytest.raises(InputError, match=said):
-        reproduce_module.reproduce_noisy_weights(tmp_path, **changes)
+        NoisyWeightsPlan(**changes)
 
 
 def test_networks_have_the_paper_s_shapes():

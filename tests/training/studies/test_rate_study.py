@@ -18,8 +18,10 @@ from neuronsim.training.rate.conversion import convert, largest_inputs
 from neuronsim.training.rate.engine import EventEngine
 from neuronsim.training.rate.graph import Neuron
 from neuronsim.training.rate.noise import WeightNoise
+from neuronsim.training.studies.noisy_weights.cells import Cell, Conditions, Subject, cells, key_of
 from neuronsim.training.studies.noisy_weights.chip_ann import chip_outputs
-from neuronsim.training.studies.noisy_weights.passes import Cell, Settings, Subject, cells, compute, key_of
+from neuronsim.training.studies.noisy_weights.passes import compute
+from neuronsim.training.studies.noisy_weights.plan import NoisyWeightsPlan
 from neuronsim.training.studies.noisy_weights.rows import by_length, chip_differences, rows_of, snr_point, spread, times
 
 COMMITTED = Path(__file__).parents[2] / "benchmarks"
@@ -55,7 +57,7 @@ def cell(**changes):
     )  # fmt: skip
 
 
-SETTINGS = Settings(steps=30, encoding="bernoulli", seed=0)
+CONDITIONS = Conditions(plan=NoisyWeightsPlan(steps=30), seed=0)
 
 
 def test_the_analog_network_stands_on_the_chip_of_the_spiking_one():
@@ -77,16 +79,16 @@ def test_the_analog_network_stands_on_the_chip_of_the_spiking_one():
 def test_networks_draw_for_themselves_and_the_first_as_ever(subject):
     """The first network keeps seed and key of earlier results, whose passes are then found again."""
     first, second = cell(), cell(network=1)
-    assert SETTINGS.draws(0) == 0
-    assert len({SETTINGS.draws(k) for k in range(5)}) == 5
+    assert CONDITIONS.draws(0) == 0
+    assert len({CONDITIONS.draws(k) for k in range(5)}) == 5
     old = ["noisy weights", "snn", "temporal", 1.0, 0, 0, "x", "y", 12, 1.0, 30, "bernoulli"]
-    assert key_of(first, subject, SETTINGS) == old
+    assert key_of(first, subject, CONDITIONS) == old
     old = ["noisy weights", "ann", ANN_PAPER, 1.0, 0, 0, "x", "y", 12]
-    assert key_of(cell(side="ann", noise=ANN_PAPER), subject, SETTINGS) == old
-    assert compute(first, subject, SETTINGS) != compute(second, subject, SETTINGS)  # the same weights and images
+    assert key_of(cell(side="ann", noise=ANN_PAPER), subject, CONDITIONS) == old
+    assert compute(first, subject, CONDITIONS) != compute(second, subject, CONDITIONS)  # the same weights and images
     for noise in (ANN_PAPER, ANN_UNROLLED, "one draw per inference"):
-        assert key_of(cell(side="ann", noise=noise), subject, SETTINGS) != key_of(
-            cell(side="ann", noise=noise, network=1), subject, SETTINGS
+        assert key_of(cell(side="ann", noise=noise), subject, CONDITIONS) != key_of(
+            cell(side="ann", noise=noise, network=1), subject, CONDITIONS
         )
 
 
@@ -102,25 +104,26 @@ def test_networks_draw_for_themselves_and_the_first_as_ever(subject):
     ],
 )
 def test_every_option_acts_and_is_in_the_key(subject, changes, noise):
-    changed = dataclasses.replace(SETTINGS, **changes)
+    changed = dataclasses.replace(CONDITIONS, plan=CONDITIONS.plan.changed(**changes))
     one = cell(noise=noise)
-    assert key_of(one, subject, changed) != key_of(one, subject, SETTINGS)
-    assert compute(one, subject.first(4), changed)["spikes"] != compute(one, subject.first(4), SETTINGS)["spikes"]
+    assert key_of(one, subject, changed) != key_of(one, subject, CONDITIONS)
+    assert compute(one, subject.first(4), changed)["spikes"] != compute(one, subject.first(4), CONDITIONS)["spikes"]
 
 
 def test_frozen_passes_are_paired_chips_of_few_images():
-    plan = cells(("fc", "cnn"), 1, 2, (0.0, 1.0), (1.0,), 4)
+    plan = NoisyWeightsPlan(networks=1, trials=2, levels=(0.0, 1.0), scales=(1.0,), chips=4)
+    passes = cells(plan)
     for architecture in ("fc", "cnn"):
-        frozen = {(c.side, c.trial) for c in plan if c.architecture == architecture and c.noise == "frozen"}
+        frozen = {(c.side, c.trial) for c in passes if c.architecture == architecture and c.noise == "frozen"}
         assert frozen == {(side, chip) for side in ("ann", "snn") for chip in range(4)}
-    assert {c.architecture for c in plan if c.noise in (SNN_SHARED, ANN_UNROLLED)} == {"cnn"}
-    assert len(plan) == len(set(plan))
-    assert SNN_SHARED not in {c.noise for c in cells(("cnn",), 1, 1, (1.0,), (1.0,), 1, "shared")}
+    assert {c.architecture for c in passes if c.noise in (SNN_SHARED, ANN_UNROLLED)} == {"cnn"}
+    assert len(passes) == len(set(passes))
+    assert SNN_SHARED not in {c.noise for c in cells(plan.changed(kernels="shared"))}
 
 
 def test_a_shared_kernel_under_temporal_noise_counts_images_and_spikes(subject):
-    exact = compute(cell(noise=SNN_SHARED, level=0.0), subject.first(3), SETTINGS)
-    engine = compute(cell(level=0.0), subject.first(3), SETTINGS)
+    exact = compute(cell(noise=SNN_SHARED, level=0.0), subject.first(3), CONDITIONS)
+    engine = compute(cell(level=0.0), subject.first(3), CONDITIONS)
     assert exact["n"] == 3
     assert exact["spikes"] == pytest.approx(engine["spikes"], rel=0.1)  # other input trains, the same network
 

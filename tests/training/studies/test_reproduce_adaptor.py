@@ -13,7 +13,7 @@ from neuronsim.artifacts.conversion_study import ConversionStudy, Difference, Me
 from neuronsim.cli import main
 from neuronsim.errors import DataError, InputError
 from neuronsim.papers import paper003
-from neuronsim.report import discover, write_report
+from neuronsim.report import discover, write_report, write_study_files
 from neuronsim.report.study_files import study_report
 from neuronsim.training.datasets.catalogue import load
 from neuronsim.training.datasets.pixels import as_pixels
@@ -22,7 +22,8 @@ from neuronsim.training.low_latency.batches import crop
 from neuronsim.training.low_latency.experiment import ConversionExperiment, Crop, Schedule
 from neuronsim.training.low_latency.lightning_module import ConvertibleModule, accuracy
 from neuronsim.training.low_latency.train import make_network, train_phase
-from neuronsim.training.studies.noise_adaptor.run import reproduce, simulate, summary
+from neuronsim.training.studies.noise_adaptor.plan import NoiseAdaptorPlan
+from neuronsim.training.studies.noise_adaptor.run import reproduce_noise_adaptor, simulate, summary
 
 EXPERIMENT = ConversionExperiment(
     name="digits_tiny",
@@ -33,7 +34,11 @@ EXPERIMENT = ConversionExperiment(
     quantization=Schedule(epochs=2, lr=0.05),
     layers=(Conv(channels=6, kernel=3), Pool(), Linear(outputs=10)),
 )
-ARGUMENTS = {"seeds": 2, "images": 120, "times": (1, 2, 4, 8), "progress": False, "threads": 1}
+PLAN = NoiseAdaptorPlan(experiment=EXPERIMENT, seeds=2, images=120, times=(1, 2, 4, 8))
+
+
+def reproduce(out, plan=PLAN):
+    return reproduce_noise_adaptor(plan, out, jobs=1, progress=False, command="neuronsim reproduce noise-adaptor")
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +50,7 @@ def digits():
 def made(tmp_path_factory):
     """Folder of a finished study."""
     out = tmp_path_factory.mktemp("adaptor")
-    reproduce(experiment=EXPERIMENT, out=out, command="neuronsim reproduce noise-adaptor", **ARGUMENTS)
+    write_study_files(ConversionStudy.load(reproduce(out)), out)
     return out
 
 
@@ -103,10 +108,10 @@ def test_a_second_call_only_reads(made, study, monkeypatch):
 
     monkeypatch.setattr(ConvertibleModule, "training_step", never)
     before = (made / "conversion.json").read_bytes()
-    reproduce(experiment=EXPERIMENT, out=made, command="neuronsim reproduce noise-adaptor", **ARGUMENTS)
+    reproduce(made)
     assert (made / "conversion.json").read_bytes() == before
     with pytest.raises(InputError, match="another experiment"):
-        reproduce(experiment=EXPERIMENT.model_copy(update={"batch_size": 50}), out=made, **ARGUMENTS)
+        reproduce(made, PLAN.changed(experiment=EXPERIMENT.model_copy(update={"batch_size": 50})))
 
 
 def test_files_beside_the_study(made, study):
@@ -228,12 +233,12 @@ def test_crop_shifts_whole_pixels_and_mirrors():
         ({"images": 0}, "images = 0"),
         ({"times": (2, 1)}, "times"),
         ({"experiment": "no_such"}, "unknown experiment"),
-        ({"experiment": None, "dataset": "imagenet"}, "data = 'imagenet'"),
+        ({"experiment": None, "data": "imagenet"}, "data = 'imagenet'"),
     ],
 )
 def test_bad_arguments_are_named(tmp_path, changes, message):
     with pytest.raises(InputError, match=message):
-        reproduce(**{"experiment": EXPERIMENT, "out": tmp_path, **ARGUMENTS, **changes})
+        reproduce(tmp_path, PLAN.changed(**changes))
 
 
 def test_a_study_file_that_is_none(tmp_path):

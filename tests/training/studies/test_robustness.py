@@ -14,22 +14,26 @@ from scipy import stats
 
 from neuronsim.artifacts.robustness_study import Point, Study
 from neuronsim.errors import DataError, InputError
-from neuronsim.report import discover, write_report
+from neuronsim.report import discover, write_report, write_study_files
 from neuronsim.training import evaluate, stress
 from neuronsim.training.datasets.catalogue import load
 from neuronsim.training.studies import pass_store as store
 from neuronsim.training.studies.robustness import sweeps
 from neuronsim.training.studies.robustness.passes import input_jitter, output_jitter, quantization_snr_db, weight_noise
+from neuronsim.training.studies.robustness.plan import RobustnessPlan
 from neuronsim.training.studies.robustness.subjects import subjects
 from neuronsim.training.ttfs.deployed import build, checkpoints
 from neuronsim.training.ttfs.experiment import load_experiment
 
-QUICK = {"images": 100, "draws": 3, "levels": 2, "chips": 3, "progress": False}
+QUICK = RobustnessPlan(images=100, draws=3, points=2, chips=3)
 
 
-def study(runs, folder, kind, **changes) -> Study:
-    (path,) = stress(runs, only=kind, out=folder, **{**QUICK, **changes})
-    return Study.load(path)
+def study(runs, folder, kind, *, card=None, seed=0, **changes) -> Study:
+    plan = QUICK.changed(only=(kind,), **changes)
+    (path,) = stress(runs, plan, folder, card=card, seed=seed, progress=False)
+    found = Study.load(path)
+    write_study_files(found, folder)
+    return found
 
 
 def only(found: Study, series: str, level: float | None = None) -> Point:
@@ -274,17 +278,28 @@ def test_files_hold_the_same_numbers_and_the_report_shows_them(single_run, tmp_p
     [
         ({"chips": 1}, "chips = 1"),
         ({"draws": 1}, "draws = 1"),
-        ({"levels": 1}, "levels = 1"),
+        ({"points": 1}, "points = 1"),
         ({"images": 0}, "images = 0"),
+        ({"only": ("jiter",)}, "Did you mean 'jitter'"),
+        ({"chip": 5}, "Did you mean 'chips'"),
+    ],
+)
+def test_plans_are_checked(change, message):
+    with pytest.raises(InputError, match=message):
+        RobustnessPlan(**change)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
         ({"seed": -1}, "seed = -1"),
-        ({"only": "jiter"}, "Did you mean 'jitter'"),
-        ({"only": "card"}, "needs a model card"),
-        ({"threads": 0}, "threads = 0"),
+        ({"plan": QUICK.changed(only=("card",))}, "needs a model card"),
+        ({"jobs": 0}, "threads = 0"),
     ],
 )
 def test_arguments_are_checked(single_run, tmp_path, change, message):
     with pytest.raises(InputError, match=message):
-        stress(single_run, out=tmp_path, **{**QUICK, **change})
+        stress(single_run, **{"plan": QUICK, "out": tmp_path, "progress": False, **change})
 
 
 def test_runs_are_checked(single_run, tmp_path, monkeypatch):
@@ -305,13 +320,13 @@ def test_runs_are_checked(single_run, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="of one data set"):
         stress([single_run, other])
     with pytest.raises(DataError, match="other images"):
-        stress(other, **QUICK)
+        stress(other, QUICK, progress=False)
     (other / "best.ckpt").write_bytes(b"no")
     with pytest.raises(DataError, match="corrupt"):
         stress(other)
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="is a file"):
-        stress(single_run, out=tmp_path / "file", **QUICK)
+        stress(single_run, QUICK, tmp_path / "file")
 
 
 def test_a_study_file_is_checked(tmp_path):

@@ -111,7 +111,12 @@ def train_ann(
         for group in optimizer.param_groups:
             group["lr"] = recipe.lr * _schedule(recipe, epoch)
         loss = _epoch(network, optimizer, recipe, x, targets, torch_generator(seed, _ORDER, epoch))
-        state = {"about": about, "network": network.state_dict(), "optimizer": optimizer.state_dict(), "done": epoch + 1}
+        state = {
+            "about": about,
+            "network": network.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "done": epoch + 1,
+        }
         write_atomically(path, lambda temporary, state=state: torch.save(state, temporary))
         if advanced:
             advanced(epoch + 1, loss)

@@ -14,7 +14,9 @@ from ..plan import StudyPlan
 
 _Value = TypeVar("_Value")
 #: values in the order given, each once
-Several = Annotated[tuple[_Value, ...], Field(min_length=1), AfterValidator(lambda values: tuple(dict.fromkeys(values)))]
+Several = Annotated[
+    tuple[_Value, ...], Field(min_length=1), AfterValidator(lambda values: tuple(dict.fromkeys(values)))
+]
 
 
 class NoisyWeightsPlan(StudyPlan):
@@ -41,8 +43,12 @@ class NoisyWeightsPlan(StudyPlan):
         default=(0.2, 0.5, 1.0, 2.0), description="scales of the thresholds of the first hidden layer"
     )
     encoding: Encoding = Field(default="bernoulli", description="input spikes")
-    epochs: int | None = Field(default=None, ge=1, description="training epochs in place of those of the paper's table I")
-    repeats: int = Field(default=32, ge=0, description="inferences per image for the signal-to-noise ratio; 0 or 1: none")
+    epochs: int | None = Field(
+        default=None, ge=1, description="training epochs in place of those of the paper's table I"
+    )
+    repeats: int = Field(
+        default=32, ge=0, description="inferences per image for the signal-to-noise ratio; 0 or 1: none"
+    )
     chips: int = Field(
         default=20,
         ge=1,

@@ -22,7 +22,9 @@ class RobustnessPlan(StudyPlan):
 
     study: ClassVar[str] = "robustness"
 
-    only: tuple[Kind, ...] = Field(default=(), description="only these studies; none named: all, 'card' where there is a card")
+    only: tuple[Kind, ...] = Field(
+        default=(), description="only these studies; none named: all, 'card' where there is a card"
+    )
     chips: int = Field(default=20, ge=2, description="chips of the card: frozen mismatch draws")
     draws: int = Field(default=5, ge=2, description="draws of weight noise and of jitter at each level")
     points: int = Field(default=7, ge=2, description="levels of weight noise and of jitter")
