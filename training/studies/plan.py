@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, ValidationError
 
 from neuronsim.artifacts.atomic_write import write_text
 from neuronsim.errors import DataError, InputError, rejected_field
+from neuronsim.schema import Part
+
+_Value = TypeVar("_Value")
+#: values in the order given, each once
+Several = Annotated[tuple[_Value, ...], AfterValidator(lambda values: tuple(dict.fromkeys(values)))]
 
 
-class StudyPlan(BaseModel):
+class StudyPlan(Part):
     """Base of the plans. ``study``: name of the study, and of its table in a TOML file.
 
     Making one raises InputError for a field that is unknown, out of range or contradicts another.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     study: ClassVar[str]
 
     def __init__(self, /, **fields: Any) -> None:

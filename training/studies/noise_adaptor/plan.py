@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, field_validator
 
 from neuronsim.papers.paper003 import TIMES
-from neuronsim.training.low_latency.experiment import ConversionExperiment, conversion_experiment
+from neuronsim.training.low_latency.experiment import ConversionExperiment, Phase, conversion_experiment
 
 from ..plan import StudyPlan
 
@@ -70,8 +70,8 @@ class NoiseAdaptorPlan(StudyPlan):
         experiment = self.experiment or EXPERIMENTS[self.data]
         if isinstance(experiment, str):
             experiment = conversion_experiment(experiment)
-        changes = {} if self.train_images is None else {"train_images": self.train_images}
+        changes: dict[str, Any] = {} if self.train_images is None else {"train_images": self.train_images}
         if self.epochs is not None:
-            for phase in ("pretraining", "quantization"):
+            for phase in get_args(Phase):
                 changes[phase] = experiment.schedule(phase).model_copy(update={"epochs": self.epochs})
         return experiment.model_copy(update=changes)

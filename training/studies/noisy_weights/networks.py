@@ -18,11 +18,12 @@ from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
 from neuronsim.artifacts.atomic_write import write_atomically
 from neuronsim.errors import DataError
+from neuronsim.schema import Part
 from neuronsim.training.datasets.catalogue import DataSet, Images
 from neuronsim.training.datasets.pixels import as_pixels
 from neuronsim.training.seeds import torch_generator
@@ -31,10 +32,8 @@ Architecture = Literal["fc", "cnn"]
 _ORDER, _INITIAL = 31, 32
 
 
-class Recipe(BaseModel):
+class Recipe(Part):
     """SGD training of one network of paper 000, table I. ``initial``: weights start uniform in +-initial (None: by fan-in)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     architecture: Architecture
     lr: float = Field(default=1.0, gt=0)

@@ -23,6 +23,7 @@ from .cells import Cell, Conditions, Subject
 from .chip_ann import chip_outputs
 from .noisy_ann import noisy_outputs
 
+SnrNoise = Literal["temporal", "frozen"]
 SNR_LEVEL = 1.0
 _SNR_IMAGES = 4
 _ANN, _SHARED = 33, 35
@@ -109,9 +110,7 @@ def _shared_kernel(
     return {"right": right.tolist(), "n": len(images), "spikes": spikes / len(images)}
 
 
-def snr_counts(
-    subject: Subject, kind: Literal["temporal", "frozen"], steps: int, conditions: Conditions
-) -> dict[str, list[list[int]]]:
+def snr_counts(subject: Subject, kind: SnrNoise, steps: int, conditions: Conditions) -> dict[str, list[list[int]]]:
     """Spike counts of the winning output, one list of ``plan.repeats`` for each of the first images.
 
     The inputs are regular trains, the same every time, so that only the weights differ from repeat to repeat (frozen: from chip

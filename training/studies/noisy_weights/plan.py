@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from neuronsim.artifacts.noisy_weights_study import Architecture
 from neuronsim.training.rate.graph import Encoding
 from neuronsim.training.rate.noise import Jitter, Kernels, Law
 
-from ..plan import StudyPlan
-
-_Value = TypeVar("_Value")
-#: values in the order given, each once
-Several = Annotated[
-    tuple[_Value, ...], Field(min_length=1), AfterValidator(lambda values: tuple(dict.fromkeys(values)))
-]
+from ..plan import Several, StudyPlan
 
 
 class NoisyWeightsPlan(StudyPlan):
@@ -30,17 +24,21 @@ class NoisyWeightsPlan(StudyPlan):
     study: ClassVar[str] = "noisy-weights"
 
     architectures: Several[Architecture] = Field(
-        default=("fc", "cnn"), description="networks: fc (784-1200-1200-10), cnn (28x28-12c5-2s-64c5-2s-10o)"
+        default=("fc", "cnn"),
+        min_length=1,
+        description="networks: fc (784-1200-1200-10), cnn (28x28-12c5-2s-64c5-2s-10o)",
     )
     networks: int = Field(default=5, ge=1, description="networks trained from different seeds")
     trials: int = Field(default=5, ge=1, description="trials of noise for each network")
     images: int | None = Field(default=None, ge=1, description="use only the first so many test images")
     steps: int = Field(default=1000, ge=10, description="steps of each inference (1 ms each in the paper)")
     levels: Several[Annotated[float, Field(ge=0, le=100)]] = Field(
-        default=(0.0, 0.2, 0.4, 0.6, 0.8, 1.0), description="standard deviation of the noise over the weight"
+        default=(0.0, 0.2, 0.4, 0.6, 0.8, 1.0),
+        min_length=1,
+        description="standard deviation of the noise over the weight",
     )
     scales: Several[Annotated[float, Field(ge=0.01, le=100)]] = Field(
-        default=(0.2, 0.5, 1.0, 2.0), description="scales of the thresholds of the first hidden layer"
+        default=(0.2, 0.5, 1.0, 2.0), min_length=1, description="scales of the thresholds of the first hidden layer"
     )
     encoding: Encoding = Field(default="bernoulli", description="input spikes")
     epochs: int | None = Field(

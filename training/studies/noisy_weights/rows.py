@@ -23,7 +23,7 @@ from neuronsim.statistics.student import Interval, difference, over_draws, over_
 
 from .cells import Cell
 from .convergence import LENGTHS, band_for, converge, near_for
-from .passes import SNR_LEVEL
+from .passes import SNR_LEVEL, SnrNoise
 
 
 def rows_of(
@@ -136,9 +136,7 @@ def chip_differences(cells: list[Cell], results: list[dict[str, Any]]) -> list[C
     return differences
 
 
-def snr_point(
-    architecture: Architecture, kind: Literal["temporal", "frozen"], steps: int, counts: np.ndarray
-) -> SnrPoint | None:
+def snr_point(architecture: Architecture, kind: SnrNoise, steps: int, counts: np.ndarray) -> SnrPoint | None:
     """counts (images, repeats). Images whose count never varies have no ratio; None when no image has one.
 
     The logarithm of an image's ratio m/s of n normal counts has the variance 1/(2 (n - 1)) of ln s and 1/(n (m/s)^2) of ln m.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from ..pass_store import Store
 from .cells import Cell, Conditions, Subject, cells, key_of
 from .convergence import band_for
 from .networks import RECIPES, ann_accuracy, pixels, train_ann
-from .passes import compute, snr_counts
+from .passes import SnrNoise, compute, snr_counts
 from .plan import NoisyWeightsPlan
 from .rows import chip_differences, rows_of, snr_point
 
@@ -175,10 +175,9 @@ def _snr(subjects: Subjects, setup: _Setup) -> list[SnrPoint]:
     plan, conditions = setup.plan, setup.conditions
     if plan.repeats < 2:
         return []
-    kinds: tuple[Literal["temporal", "frozen"], ...] = ("temporal", "frozen")
     first = [subject for (_, number), subject in subjects.items() if number == 0]
     lengths = _steps(min(25, plan.steps), plan.steps, 6)
-    todo = [(subject, kind, steps) for subject in first for kind in kinds for steps in lengths]
+    todo = [(subject, kind, steps) for subject in first for kind in get_args(SnrNoise) for steps in lengths]
     points = []
     with bar("signal to noise", len(todo), shown=setup.progress) as moving:
         for subject, kind, steps in todo:

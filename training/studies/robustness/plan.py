@@ -6,9 +6,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from neuronsim.artifacts.robustness_study import Kind
+from neuronsim.artifacts.robustness_study import KINDS, Kind
+from neuronsim.errors import InputError
 
-from ..plan import StudyPlan
+from ..plan import Several, StudyPlan
 
 
 class RobustnessPlan(StudyPlan):
@@ -22,10 +23,17 @@ class RobustnessPlan(StudyPlan):
 
     study: ClassVar[str] = "robustness"
 
-    only: tuple[Kind, ...] = Field(
+    only: Several[Kind] = Field(
         default=(), description="only these studies; none named: all, 'card' where there is a card"
     )
     chips: int = Field(default=20, ge=2, description="chips of the card: frozen mismatch draws")
     draws: int = Field(default=5, ge=2, description="draws of weight noise and of jitter at each level")
     points: int = Field(default=7, ge=2, description="levels of weight noise and of jitter")
     images: int | None = Field(default=None, ge=1, description="use only the first so many test images")
+
+    def kinds(self, *, card: bool) -> list[Kind]:
+        """The studies in their order, with or without a card. Raises InputError when one needs a card and there is none."""
+        if "card" in self.only and not card:
+            raise InputError("the study 'card' needs a model card: give one with --card")
+        wanted = self.only or (KINDS if card else set(KINDS) - {"card"})
+        return sorted(wanted, key=KINDS.index)

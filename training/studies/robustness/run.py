@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsim.artifacts.robustness_study import KINDS, Gain, Kind, Study
+from neuronsim.artifacts.robustness_study import Gain, Kind, Study
 from neuronsim.artifacts.ttfs_card import TTFSCard
-from neuronsim.errors import InputError
 from neuronsim.progress import bar
 from neuronsim.statistics.crossed import difference_interval
 from neuronsim.training.compiled.threads import use_threads
@@ -59,8 +58,7 @@ def stress(
     """
     plan, card = plan or RobustnessPlan(), as_ttfs_card(card)
     runs = [runs] if isinstance(runs, (str, Path)) else list(runs)
-    if "card" in plan.only and card is None:
-        raise InputError("the study 'card' needs a model card: give one with --card")
+    kinds = plan.kinds(card=card is not None)
     bench = Workbench(plan, checked_seed(seed), card, data_dir)
     networks = subjects(runs)
     out = Path(out) if out is not None else Path(runs[0]) / "robustness"
@@ -68,11 +66,10 @@ def stress(
     plan.save(out / "plan.toml")
     written = []
     with use_threads(jobs):
-        for kind in KINDS:
-            if kind in plan.only if plan.only else kind != "card" or card is not None:
-                tasks = _TASKS[kind](networks, bench)
-                results = _results(kind, tasks, store, plan.images, progress)
-                written.append(_study(kind, networks, tasks, results, bench).save(out / f"{kind}.json"))
+        for kind in kinds:
+            tasks = _TASKS[kind](networks, bench)
+            results = _results(kind, tasks, store, plan.images, progress)
+            written.append(_study(kind, networks, tasks, results, bench).save(out / f"{kind}.json"))
     return written
 
 
