@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pydantic import ValidationError
-
-_LIMITS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 
 
 class NeuronsimError(Exception):
@@ -50,19 +43,3 @@ def suggest(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     return f"{hint} Known: {', '.join(known) or 'none'}."
-
-
-def rejected_field(error: ValidationError, known: Iterable[str] = ()) -> str:
-    """The first field that pydantic rejected, in one sentence: its name, value and legal range, or the nearest of ``known``."""
-    first = error.errors()[0]
-    field, value, context = ".".join(map(str, first["loc"])), first.get("input"), first.get("ctx", {})
-    if first["type"] == "extra_forbidden":
-        return f"unknown field '{field}'.{suggest(field, known)}"
-    if first["type"] == "literal_error":
-        choices = re.findall("'([^']*)'", context["expected"])
-        return f"{field} = {value!r} is not known.{suggest(str(value), choices)}"
-    limit = next((f"{words} {context[name]:g}" for name, words in _LIMITS.items() if name in context), None)
-    if limit:
-        return f"{field} = {value!r} is out of range: {limit}"
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{field} = {value!r:.60}: {message}" if field else message

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
@@ -10,8 +9,8 @@ import tomli_w
 from pydantic import AfterValidator, ValidationError
 
 from neuronsim.artifacts.atomic_write import write_text
-from neuronsim.errors import DataError, InputError, rejected_field
-from neuronsim.schema import Part
+from neuronsim.errors import InputError
+from neuronsim.schema import Part, read_toml, rejected_field
 
 _Value = TypeVar("_Value")
 #: values in the order given, each once
@@ -48,12 +47,10 @@ class StudyPlan(Part):
     @classmethod
     def load(cls, path: Path | str) -> Self:
         """Read from TOML. Raises InputError (no such file, another study, a wrong field), DataError (not TOML)."""
-        try:
-            tables = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise InputError(f"no plan file {path}") from None
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise DataError(f"{path}: not valid TOML: {error}") from None
+        tables = read_toml(path, "plan")
         if list(tables) != [cls.study] or not isinstance(tables[cls.study], dict):
             raise InputError(f"{path} holds {list(tables)}: a plan of this study is one table, [{cls.study}]")
-        return cls(**tables[cls.study])
+        try:
+            return cls(**tables[cls.study])
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None

@@ -266,4 +266,4 @@ def test_the_command_says_what_is_wrong(tmp_path):
         app, ["reproduce", "noisy-weights", "--card", str(tmp_path / "no.json"), "--out", str(tmp_path)]
     )
     assert isinstance(found.exception, InputError)
-    assert "no card" in str(found.exception)
+    assert "no model card" in str(found.exception)
