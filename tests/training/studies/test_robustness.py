@@ -307,7 +307,7 @@ def test_runs_are_checked(single_run, tmp_path, monkeypatch):
         stress([])
     with pytest.raises(InputError, match="given twice"):
         stress([single_run, single_run / "."])
-    with pytest.raises(InputError, match="not a run folder"):
+    with pytest.raises(InputError, match="no training run"):
         stress(tmp_path)
     other = tmp_path / "digits"
     shutil.copytree(single_run, other)
@@ -330,8 +330,8 @@ def test_runs_are_checked(single_run, tmp_path, monkeypatch):
 
 
 def test_a_study_file_is_checked(tmp_path):
-    with pytest.raises(InputError, match="no study"):
+    with pytest.raises(InputError, match="no robustness study"):
         Study.load(tmp_path / "snr.json")
     (tmp_path / "snr.json").write_text("{}")
-    with pytest.raises(DataError, match="not a study"):
+    with pytest.raises(DataError, match="not a robustness study"):
         Study.load(tmp_path / "snr.json")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ def weight_noise(network: TTFSNetwork, snr_db: float, seed: int, draw: int) -> I
         normal = generator_for(seed, _WEIGHTS, draw, number).standard_normal(tuple(weight.shape), dtype=np.float32)
         sigma = float((weight.double() ** 2).mean()) ** 0.5 * 10 ** (-snr_db / 20)
         noisy.append(weight + sigma * torch.from_numpy(normal))
-    with _transforms(network, [lambda _, fixed=fixed: fixed for fixed in noisy]):
+    with _replaced(network, "transform", [lambda _, fixed=fixed: fixed for fixed in noisy]):
         yield
 
 
@@ -71,20 +72,14 @@ def input_jitter(level: float, seed: int, draw: int) -> Callable[[Tensor, int], 
 @contextmanager
 def output_jitter(network: TTFSNetwork, level_tau: float, seed: int, draw: int) -> Iterator[None]:
     """Output spikes of every neuron t -> t + level * N(0, 1), in tau, not before 0; one draw per spike and image."""
-    before = [layer.jitter for layer in network.spiking]
-    for number, layer in enumerate(network.spiking):
-        generator = generator_for(seed, _SPIKES, draw, number)
 
-        def jitter(z: Tensor, slope: Tensor, generator: np.random.Generator = generator) -> Tensor:
-            normal = torch.from_numpy(generator.standard_normal(tuple(z.shape), dtype=np.float32))
-            return (z * torch.exp(level_tau * normal)).clamp(min=1.0)
+    def jittered(z: Tensor, _: Tensor, generator: np.random.Generator) -> Tensor:
+        normal = torch.from_numpy(generator.standard_normal(tuple(z.shape), dtype=np.float32))
+        return (z * torch.exp(level_tau * normal)).clamp(min=1.0)
 
-        layer.jitter = jitter
-    try:
+    generators = [generator_for(seed, _SPIKES, draw, number) for number in range(len(network.spiking))]
+    with _replaced(network, "jitter", [partial(jittered, generator=generator) for generator in generators]):
         yield
-    finally:
-        for layer, old in zip(network.spiking, before, strict=True):
-            layer.jitter = old
 
 
 def quantization_snr_db(network: TTFSNetwork) -> float:
@@ -98,12 +93,13 @@ def quantization_snr_db(network: TTFSNetwork) -> float:
 
 
 @contextmanager
-def _transforms(network: TTFSNetwork, transforms: list[Callable[[Tensor], Tensor]]) -> Iterator[None]:
-    before = [layer.transform for layer in network.spiking]
-    for layer, transform in zip(network.spiking, transforms, strict=True):
-        layer.transform = transform
+def _replaced(network: TTFSNetwork, attribute: str, values: Sequence[Callable[..., Tensor]]) -> Iterator[None]:
+    """Give the spiking layers other values of an attribute for a while."""
+    before = [getattr(layer, attribute) for layer in network.spiking]
     try:
+        for layer, value in zip(network.spiking, values, strict=True):
+            setattr(layer, attribute, value)
         yield
     finally:
-        for layer, transform in zip(network.spiking, before, strict=True):
-            layer.transform = transform
+        for layer, value in zip(network.spiking, before, strict=True):
+            setattr(layer, attribute, value)
