@@ -13,6 +13,7 @@ import typer
 
 from neuronsim.errors import InputError
 
+from .common import DataDir, Jobs, Quiet, Seed
 from .plan_fields import limits
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ _BOUNDS = {"ge": "min", "le": "max"}
 def with_plan(
     plan: type[StudyPlan], names: Mapping[str, tuple[str, ...]] | None = None, *, percent: Collection[str] = ()
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """A decorator: the command's parameter ``plan`` becomes --plan FILE, --quick (of a plan that has one) and one option a field.
+    """A decorator: the command's parameter ``plan`` becomes --plan FILE, --quick (of a plan that has one) and one option a field;
+    its parameter ``call`` becomes --data-dir, --seed, --jobs and --quiet, as arguments of the function that runs the plan.
 
     ``names``: options of fields that are not called as their field is; ``percent``: lists of fractions that are typed in percent.
     Options that are given replace fields of the file, or of the quick plan. The help begins with the plan's docstring.
@@ -44,7 +46,11 @@ def with_plan(
             fields = {name: value for name, value in typed.items() if value is not None and value != []}
             for name in fields.keys() & percent:
                 fields[name] = [value / _PERCENT for value in fields[name]]
-            command(plan=base.changed(**fields), **given)
+            call = {
+                "progress": not given.pop("quiet"),
+                **{name: given.pop(name) for name in ("data_dir", "seed", "jobs")},
+            }
+            command(plan=base.changed(**fields), call=call, **given)
 
         words = (
             f"TOML file of a plan ('neuronsim list studies {plan.study}' has its fields); options replace fields of it."
@@ -54,9 +60,9 @@ def with_plan(
             options.append(_parameter("quick", bool, False, "--quick", help=quick.__doc__))
         for name, field in plan.model_fields.items():
             options.append(_option(name, field, names.get(name, ()), _PERCENT if name in percent else 1))
-        own = list(inspect.signature(command, eval_str=True).parameters.values())
-        at = next(number for number, parameter in enumerate(own) if parameter.name == "plan")
-        parameters = [*own[:at], *options, *own[at + 1 :]]
+        parts = {"plan": options, "call": list(inspect.signature(_call, eval_str=True).parameters.values())}
+        own = inspect.signature(command, eval_str=True).parameters
+        parameters = [part for name, parameter in own.items() for part in parts.get(name, [parameter])]
         keyword_only = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
         run.__signature__ = inspect.Signature(keyword_only)  # pyright: ignore[reportFunctionMemberAccess]
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
@@ -64,6 +70,10 @@ def with_plan(
         return run
 
     return decorate
+
+
+def _call(data_dir: DataDir = None, seed: Seed = 0, jobs: Jobs = None, quiet: Quiet = False) -> None:
+    """The options of every study besides its plan."""
 
 
 def _option(name: str, field: FieldInfo, declared: tuple[str, ...], factor: int) -> inspect.Parameter:

@@ -10,7 +10,7 @@ import typer
 
 from neuronsim.training.studies import NoiseAdaptorPlan, NoisyWeightsPlan, RobustnessPlan
 
-from .common import DataDir, Jobs, Quiet, Seed, console, saved, show_tables, typed_command
+from .common import console, saved, show_tables, typed_command
 from .plan_options import with_plan
 
 if TYPE_CHECKING:
@@ -42,10 +42,8 @@ def robustness_command(
     plan: RobustnessPlan,
     card: Annotated[Path | None, typer.Option(help="Model card; without one the study 'card' is left out.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for tables and plots. Default: robustness/ in RUN.")] = None,
-    data_dir: DataDir = None,
-    seed: Seed = 0,
-    jobs: Jobs = None,
-    quiet: Quiet = False,
+    *,
+    call: dict[str, Any],
 ) -> None:
     """For each study one table, one plot (.png), and the data behind them (.json, .csv). Several RUNs are set side by side, on
     the same chips and draws; the first is the reference. A second call resumes where the first was interrupted.
@@ -57,7 +55,7 @@ def robustness_command(
     from ..artifacts.robustness_study import Study
     from ..report.chapters.robustness.tables import TITLES, about, tables
 
-    paths = stress(runs, plan, out, card=card, seed=seed, jobs=jobs, progress=not quiet, data_dir=data_dir)
+    paths = stress(runs, plan, out, card=card, **call)
     studies = [Study.load(path) for path in paths]
     for study in studies:
         _show(study, TITLES[study.study], about, tables)
@@ -83,10 +81,8 @@ def noisy_weights_command(
     plan: NoisyWeightsPlan,
     card: Annotated[Path | None, typer.Option(help="Rate card on whose neurons the networks are put besides.")] = None,
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("build/noisy-weights"),
-    data_dir: DataDir = None,
-    seed: Seed = 0,
-    jobs: Jobs = None,
-    quiet: Quiet = False,
+    *,
+    call: dict[str, Any],
 ) -> None:
     """Every finished pass is kept: the same command resumes where it was interrupted, larger --networks or --trials add to it.
 
@@ -97,8 +93,7 @@ def noisy_weights_command(
     from ..artifacts.noisy_weights_study import NoisyWeights
     from ..report.chapters.noisy_weights.tables import TITLE, about, tables
 
-    about_call: dict[str, Any] = {"seed": seed, "jobs": jobs, "data_dir": data_dir, "command": typed_command()}
-    path = reproduce_noisy_weights(plan, out, card=card, progress=not quiet, **about_call)
+    path = reproduce_noisy_weights(plan, out, card=card, command=typed_command(), **call)
     study = NoisyWeights.load(path)
     _show(study, TITLE, about, tables)
     console.print()
@@ -113,10 +108,8 @@ def noise_adaptor_command(
         Path | None,
         typer.Option(help="Folder of the results. Default: build/noise-adaptor/DATA, for other epochs DATA-quick."),
     ] = None,
-    data_dir: DataDir = None,
-    seed: Seed = 0,
-    jobs: Jobs = None,
-    quiet: Quiet = False,
+    *,
+    call: dict[str, Any],
 ) -> None:
     """Written: conversion.json, .csv, .md and .png. A second call resumes where the first was interrupted.
 
@@ -128,8 +121,7 @@ def noise_adaptor_command(
     from ..report.chapters.conversion.tables import TITLE, about, tables
 
     folder = out or Path("build/noise-adaptor") / (plan.data if plan.epochs is None else f"{plan.data}-quick")
-    about_call: dict[str, Any] = {"seed": seed, "jobs": jobs, "data_dir": data_dir, "command": typed_command()}
-    path = reproduce_noise_adaptor(plan, folder, progress=not quiet, **about_call)
+    path = reproduce_noise_adaptor(plan, folder, command=typed_command(), **call)
     study = ConversionStudy.load(path)
     _show(study, TITLE, about, tables)
     _save_files(study, path)
