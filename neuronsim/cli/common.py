@@ -57,7 +57,7 @@ def settings(pairs: list[str]) -> dict[str, float]:
 
 
 def output_file(path: Path) -> Path:
-    """``path``, unless a folder is there: said before the work, not after it. Raises InputError."""
+    """``path``. Raises InputError when it is a folder: said before the work, not after it."""
     if path.is_dir():
         raise InputError(f"--out {path} is a folder: give the name of a file in it")
     return path

@@ -43,7 +43,7 @@ def train_command(
     force: Annotated[bool, typer.Option("--force", help="Replace a run that is already in the folder.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a network as a TOML experiment describes it; interrupted runs go on exactly where they stopped.
+    """Train a network as a TOML experiment describes it; interrupted runs resume exactly where they stopped.
 
     Example: neuronsim train digits_quick
     """

@@ -92,7 +92,7 @@ class Cell:
         return self.architecture, self.side, self.noise, self.scale, self.level
 
     def images(self, n: int, plan: NoisyWeightsPlan) -> int:
-        """Images of the pass, of ``n`` that there are."""
+        """Images of the pass, of ``n`` test images."""
         return min(n, {"frozen": plan.chip_images, SNN_SHARED: _SHARED_IMAGES}.get(self.noise, n))
 
 
@@ -102,17 +102,17 @@ def cells(plan: NoisyWeightsPlan, *, card: bool = False) -> list[Cell]:
     Without noise the ANN gives the same every time, so it passes once; the SNN's input trains are drawn anew. With a card, the
     passes on its neurons come last.
     """
-    found = []
+    passes = []
     for trial in range(max(plan.trials, ANN_DRAWS, plan.chips)):
         for network in range(plan.networks):
             for architecture in plan.architectures:
-                for side, noise, scale, passes, noiseless in _rows(plan, architecture):
+                for side, noise, scale, draws, noiseless in _rows(plan, architecture):
                     for level in plan.levels:
                         once = side == "ann" and level == 0
-                        if trial < (1 if once else passes) and (level > 0 or noiseless):
+                        if trial < (1 if once else draws) and (level > 0 or noiseless):
                             cell = {"network": network, "side": side, "noise": noise, "scale": scale, "level": level}
-                            found.append(Cell(architecture=architecture, trial=trial, **cell))
-    return found + list(_card_cells(plan)) if card else found
+                            passes.append(Cell(architecture=architecture, trial=trial, **cell))
+    return [*passes, *_card_cells(plan)] if card else passes
 
 
 def _rows(plan: NoisyWeightsPlan, architecture: Architecture) -> Iterator[tuple[Side, str, float, int, bool]]:

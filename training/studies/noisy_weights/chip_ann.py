@@ -32,14 +32,14 @@ def chip_outputs(engine: EventEngine, pixels: NDArray, *, batch: int = 500) -> N
             row.append((source, _matrix(engine.synapses(number, k), shape)))
         matrices.append(row)
     x = np.asarray(pixels, np.float32).reshape(len(pixels), -1)
-    found = np.empty((len(x), network.n_outputs), np.float32)
+    outputs = np.empty((len(x), network.n_outputs), np.float32)
     for first in range(0, len(x), batch):
         values = [np.ascontiguousarray(x[first : first + batch].T)]
         for number, row in enumerate(matrices):
             y = np.sum([matrix @ values[source + 1] for source, matrix in row], axis=0)
             values.append(y if number == last else np.maximum(y, 0))
-        found[first : first + batch] = values[-1].T
-    return found
+        outputs[first : first + batch] = values[-1].T
+    return outputs
 
 
 def _matrix(runs: Runs, shape: tuple[int, int]) -> csr_matrix:

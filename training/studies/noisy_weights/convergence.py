@@ -58,8 +58,8 @@ def converge(curve: ArrayLike, band: float, near_band: float = _NEAR) -> Converg
     final = float(mean[first]) if converged else float(values[-least:].mean())
 
     def crossing(loss: float) -> int | None:
-        found = np.flatnonzero(values > final - loss)
-        return int(found[0]) + 1 if found.size else None
+        reached = np.flatnonzero(values > final - loss)
+        return int(reached[0]) + 1 if reached.size else None
 
     outside = np.flatnonzero(np.abs(values - final) > near_band + 1e-12)
     near = int(outside[-1]) + 2 if outside.size else 1

@@ -25,7 +25,7 @@ def noisy_outputs(
     """
     common = noise.kind == "frozen" or noise.scope == "batch"
     drawn: dict[int, Tensor] = {}
-    found = []
+    outputs = []
     for first in range(0, len(x), batch):
         y = x[first : first + batch]
         for number, module in enumerate(network):
@@ -34,8 +34,8 @@ def noisy_outputs(
                 y = layer.common(y, drawn, number) if common else layer.by_sample(y)
             else:
                 y = module(y)
-        found.append(y)
-    return torch.cat(found)
+        outputs.append(y)
+    return torch.cat(outputs)
 
 
 class _Noisy:

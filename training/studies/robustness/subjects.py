@@ -71,17 +71,15 @@ def subjects(runs: Sequence[Path | str]) -> list[Subject]:
     for folder in resolved:
         if resolved.count(folder) > 1:
             raise InputError(f"the run {folder} is given twice: name each run once")
-    found = []
-    for folder, name in zip(folders, _names(resolved), strict=True):
-        found += _checkpoints(folder, name)
-    first = found[0]
-    for other in found:
+    networks = [network for run in zip(folders, _names(resolved), strict=True) for network in _checkpoints(*run)]
+    first = networks[0]
+    for other in networks:
         if other.record.data_sha256 != first.record.data_sha256:
             raise InputError(
                 f"{first.run} was trained on '{first.experiment.data}' and {other.run} on other images "
                 f"('{other.experiment.data}'): compare runs of one data set, give the others in a call of their own"
             )
-    return found
+    return networks
 
 
 def _checkpoints(folder: Path, name: str) -> list[Subject]:
