@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -13,27 +12,26 @@ from neuronsim.training.studies import NoiseAdaptorPlan, NoisyWeightsPlan, Robus
 from .common import console, saved, show_tables, typed_command
 from .plan_options import with_plan
 
-if TYPE_CHECKING:
-    from ..report.page.elements import Table
-
 _REPRODUCE = "Repeat the experiments of a source paper; its values stand beside ours."
 reproduce_app = typer.Typer(help=_REPRODUCE, no_args_is_help=True)
 
 
-def _show(study: Any, title: str, about: Callable[[Any], str], tables: Callable[[Any], Sequence[Table]]) -> None:
-    console.print(f"\n[bold]{title}[/]")
-    console.print(about(study), markup=False, soft_wrap=True)
-    show_tables(tables(study))
-
-
-def _save_files(study: Any, path: Path) -> None:
-    """Write plots, tables and rows beside the study at ``path``, and say where study and plots are."""
+def _show(studies: dict[Path, Any]) -> None:
+    """Print the tables of the studies, write them and the plots beside each, and say where everything is."""
     from ..report import write_study_files
+    from ..report.study_files import study_report
 
-    saved("study", path)
-    for file in write_study_files(study, path.parent):
-        if file.suffix == ".png":
-            saved("plot", file)
+    for study in studies.values():
+        report = study_report(study)
+        console.print(f"\n[bold]{report.title}[/]")
+        console.print(report.about, markup=False, soft_wrap=True)
+        show_tables(report.tables)
+    console.print()
+    for path, study in studies.items():
+        saved("study", path)
+        for file in write_study_files(study, path.parent):
+            if file.suffix == ".png":
+                saved("plot", file)
 
 
 @with_plan(RobustnessPlan)
@@ -53,17 +51,10 @@ def robustness_command(
     from neuronsim.training import stress
 
     from ..artifacts.robustness_study import Study
-    from ..report.chapters.robustness.tables import TITLES, about, tables
 
-    paths = stress(runs, plan, out, card=card, **call)
-    studies = [Study.load(path) for path in paths]
-    for study in studies:
-        _show(study, TITLES[study.study], about, tables)
-    console.print()
+    _show({path: Study.load(path) for path in stress(runs, plan, out, card=card, **call)})
     if card is None and not plan.only:
         console.print("without --card, the study 'card' was left out")
-    for study, path in zip(studies, paths, strict=True):
-        _save_files(study, path)
 
 
 @reproduce_app.callback(help=_REPRODUCE)
@@ -91,13 +82,9 @@ def noisy_weights_command(
     from neuronsim.training.studies.noisy_weights.run import reproduce_noisy_weights
 
     from ..artifacts.noisy_weights_study import NoisyWeights
-    from ..report.chapters.noisy_weights.tables import TITLE, about, tables
 
     path = reproduce_noisy_weights(plan, out, card=card, command=typed_command(), **call)
-    study = NoisyWeights.load(path)
-    _show(study, TITLE, about, tables)
-    console.print()
-    _save_files(study, path)
+    _show({path: NoisyWeights.load(path)})
 
 
 @reproduce_app.command("noise-adaptor")
@@ -118,10 +105,7 @@ def noise_adaptor_command(
     from neuronsim.training.studies.noise_adaptor.run import reproduce_noise_adaptor
 
     from ..artifacts.conversion_study import ConversionStudy
-    from ..report.chapters.conversion.tables import TITLE, about, tables
 
     folder = out or Path("build/noise-adaptor") / (plan.data if plan.epochs is None else f"{plan.data}-quick")
     path = reproduce_noise_adaptor(plan, folder, command=typed_command(), **call)
-    study = ConversionStudy.load(path)
-    _show(study, TITLE, about, tables)
-    _save_files(study, path)
+    _show({path: ConversionStudy.load(path)})
