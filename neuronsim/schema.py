@@ -37,6 +37,8 @@ def rejected_field(error: ValidationError, known: Iterable[str] = ()) -> str:
     field, value, context = ".".join(map(str, first["loc"])), first.get("input"), first.get("ctx", {})
     if first["type"] == "extra_forbidden":
         return f"unknown field '{field}'.{suggest(field, known)}"
+    if first["type"] == "missing":
+        return f"{field}: {first['msg']}"
     if first["type"] == "literal_error":
         choices = re.findall("'([^']*)'", context["expected"])
         return f"{field} = {value!r} is not known.{suggest(str(value), choices)}"

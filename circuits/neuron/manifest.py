@@ -9,7 +9,7 @@ from typing import Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from neuronsim.errors import DataError, InputError, suggest
-from neuronsim.schema import Part
+from neuronsim.schema import Part, read_toml, rejected_field
 
 from .manifest_sections import (
     Cells,
@@ -27,7 +27,6 @@ from .manifest_sections import (
 )
 from .process import Process, load_process
 from .schematic import Schematic
-from .toml_file import first_problem, read_toml
 from .trim_step import TrimStep
 
 
@@ -199,12 +198,11 @@ def load_manifest(neuron: str | Path) -> Manifest:
             raise InputError(f"no manifest at {path}")
     else:
         raise InputError(f"unknown neuron '{text}'.{suggest(text, known)} Or give the path of a manifest (.toml).")
-    raw = read_toml(path)
+    raw = read_toml(path, "manifest")
     for field in ("folder", "file"):
         if field in raw:
             raise DataError(f"{path}: field '{field}' is not known")
     try:
         return Manifest.model_validate({**raw, "folder": path.resolve().parent, "file": path.name})
     except ValidationError as error:
-        field, problem = first_problem(error, Manifest.model_fields)
-        raise DataError(f"{path}: {field or 'manifest'}: {problem}") from None
+        raise DataError(f"{path}: {rejected_field(error, Manifest.model_fields)}") from None

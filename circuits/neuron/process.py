@@ -10,9 +10,7 @@ from typing import Self
 from pydantic import Field, ValidationError, model_validator
 
 from neuronsim.errors import DataError, InputError, suggest
-from neuronsim.schema import Part
-
-from .toml_file import first_problem, read_toml
+from neuronsim.schema import Part, read_toml, rejected_field
 
 
 class Pelgrom(Part):
@@ -82,7 +80,6 @@ def load_process(path: Path) -> Process:
 def _read(path: Path, changed_ns: int) -> Process:
     """Asked of every run of a campaign, and the same for all of them."""
     try:
-        return Process.model_validate(read_toml(path))
+        return Process.model_validate(read_toml(path, "process"))
     except ValidationError as error:
-        field, problem = first_problem(error, Process.model_fields)
-        raise DataError(f"{path}: {field or 'process'}: {problem}") from None
+        raise DataError(f"{path}: {rejected_field(error, Process.model_fields)}") from None

@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from neuronsim.errors import InputError, suggest
+from neuronsim.schema import read_toml, rejected_field
 
 from ..neuron.manifest import Manifest
-from ..neuron.toml_file import first_problem, read_toml
 from . import KINDS
 from .base import Plan
 from .groups import GROUPS
@@ -24,8 +24,7 @@ def make_plan(kind: str, fields: dict, where: str = "") -> Plan:
     try:
         return KINDS[kind](**fields)
     except ValidationError as error:
-        field, problem = first_problem(error, KINDS[kind].model_fields)
-        raise InputError(f"{where}plan '{kind}'{': ' + field if field else ''}: {problem}") from None
+        raise InputError(f"{where}plan '{kind}': {rejected_field(error, KINDS[kind].model_fields)}") from None
 
 
 def _affordable(fields: dict[str, Any], manifest: Manifest | None) -> dict[str, Any]:
@@ -40,9 +39,7 @@ def _affordable(fields: dict[str, Any], manifest: Manifest | None) -> dict[str, 
 
 
 def _from_file(path: Path) -> list[Plan]:
-    if not path.is_file():
-        raise InputError(f"no plan file at {path}")
-    tables = read_toml(path)
+    tables = read_toml(path, "plan")
     if not tables or not all(isinstance(table, dict) for table in tables.values()):
         raise InputError(f"{path}: a plan file has one table per plan, such as [transfer]")
     return [make_plan(kind, table, f"{path}: ") for kind, table in tables.items()]

@@ -53,7 +53,7 @@ def test_unknown_neuron_names_the_nearest():
     ("change", "says"),
     [
         (('code = "ttfs"\n', ""), "code: Field required"),
-        (('code = "ttfs"', 'code = "rank"'), "code: Input should be 'ttfs' or 'rate'"),
+        (('code = "ttfs"', 'code = "rank"'), r"code = 'rank' is not known\. Did you mean 'rate'\? Known: rate, ttfs"),
         (('summary = "', 'sumary = "x"\nsummary = "'), "sumary.*Did you mean 'summary'"),
         (('reference = "thr"', 'reference = "thr"\nlevel_v = 1.0'), "either 'level_v' or 'reference'"),
         (('kind = "step"', 'kind = "pulse"'), "'width' belongs to kind"),

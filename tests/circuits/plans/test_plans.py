@@ -32,7 +32,7 @@ def test_groups_lists_and_files(tmp_path):
     [
         ("[transfr]\n", InputError, "Did you mean 'transfer'"),
         ("[transfer]\ntrails = 3\n", InputError, "trails.*Did you mean 'trials'"),
-        ("[transfer]\ntrials = 0\n", InputError, "trials.*greater than or equal to 1"),
+        ("[transfer]\ntrials = 0\n", InputError, "trials = 0 is out of range: at least 1"),
         ("[transfer]\nweight = [1.0, 0.5]\n", InputError, "must rise"),
         ("[jitter]\nlevels = [9]\n", InputError, "as a fraction"),
         ("[jitter]\nweights = [0.3, 0.3]\n", InputError, "never fires"),
