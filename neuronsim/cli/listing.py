@@ -13,7 +13,7 @@ from rich.markup import escape
 from neuronsim.errors import InputError
 
 from .common import console
-from .plan_fields import fields_of
+from .plan_fields import fields_of, fields_of_study
 from .tables import plain_table
 
 Rows = Iterable[Sequence[str]]
@@ -52,6 +52,12 @@ def _conversions() -> Rows:
     return [(name, (one := conversion_experiment(name)).data, one.description) for name in conversion_experiments()]
 
 
+def _studies() -> Rows:
+    from neuronsim.training.studies import PLANS
+
+    return [(name, plan.summary()) for name, plan in PLANS.items()]
+
+
 def data_rows(data_dir: Path | None = None) -> Rows:
     """The data sets (DATA_COLUMNS), and where they lie or how to get them."""
     from neuronsim.training import data_status
@@ -69,6 +75,7 @@ class What(StrEnum):
     experiments = "experiments"
     networks = "networks"
     conversions = "conversions"
+    studies = "studies"
     data = "data"
 
 
@@ -95,22 +102,31 @@ _LISTS: dict[What, tuple[str, Sequence[str], Callable[[], Rows], str]] = {
         _conversions,
         "",
     ),
+    What.studies: (
+        "studies",
+        ("name", "what it measures"),
+        _studies,
+        "'neuronsim list studies NAME' has the fields of each plan",
+    ),
     What.data: ("data sets", DATA_COLUMNS, data_rows, ""),
 }
 
 
 def list_command(
     what: Annotated[
-        What, typer.Argument(help="neurons, plans, experiments, networks, conversions, data or all.")
+        What, typer.Argument(help="neurons, plans, experiments, networks, conversions, studies, data or all.")
     ] = What.all,
     name: Annotated[
-        str | None, typer.Argument(help="With 'plans': a plan or group, whose fields are listed.", show_default=False)
+        str | None,
+        typer.Argument(
+            help="With 'plans': a plan or group; with 'studies': a study. Its fields are listed.", show_default=False
+        ),
     ] = None,
 ) -> None:
     """List neurons, plans, experiments ('neuronsim train') and their networks, experiments of conversion ('neuronsim
     reproduce') and data sets.
 
-    'neuronsim list plans NAME' lists the fields of a plan: what a TOML file for --plan may set.
+    'neuronsim list plans NAME' and 'neuronsim list studies NAME' list fields: what a TOML file for --plan may set.
     """
     if name is None:
         for kind, (title, columns, rows, below) in _LISTS.items():
@@ -119,8 +135,8 @@ def list_command(
                 if below:
                     console.print(below, markup=False)
         return
-    if what is not What.plans:
-        raise InputError(f"only plans have fields to list: neuronsim list plans {name}")
-    for kind, summary, rows in fields_of(name):
+    if what not in (What.plans, What.studies):
+        raise InputError(f"only plans have fields to list: neuronsim list plans {name}, or list studies {name}")
+    for kind, summary, rows in [fields_of_study(name)] if what is What.studies else fields_of(name):
         cells = [tuple(map(escape, row)) for row in rows]
         console.print(plain_table(f"\\[{kind}]  # {summary}", ("field", "default", "type", "meaning"), cells))
