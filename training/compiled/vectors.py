@@ -7,6 +7,8 @@ neighbours, unchecked.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from inspect import Parameter, Signature
 from typing import Any
 
 from llvmlite import ir
@@ -17,6 +19,12 @@ from numba.extending import models, register_model
 
 LANES = 16
 OPTIONS = {"nogil": True, "error_model": "numpy", "cache": True}  # of every compiled kernel
+_ELEMENTS = {
+    types.float32: ir.FloatType(),
+    types.float64: ir.DoubleType(),
+    types.uint32: ir.IntType(32),
+    types.boolean: ir.IntType(1),
+}
 intrinsic: Any = numba_intrinsic  # its decorator changes the arguments, which type checkers cannot follow
 
 
@@ -31,21 +39,11 @@ class Lanes(types.Type):
 @register_model(Lanes)
 class _LanesModel(models.PrimitiveModel):
     def __init__(self, dmm: Any, fe_type: Lanes) -> None:
-        super().__init__(dmm, fe_type, ir.VectorType(_element(fe_type.dtype), LANES))
-
-
-def _element(dtype: types.Type) -> ir.Type:
-    elements = {
-        types.float32: ir.FloatType(),
-        types.float64: ir.DoubleType(),
-        types.uint32: ir.IntType(32),
-        types.boolean: ir.IntType(1),
-    }
-    return elements[dtype]
+        super().__init__(dmm, fe_type, _vector(fe_type.dtype))
 
 
 def _vector(dtype: types.Type) -> ir.VectorType:
-    return ir.VectorType(_element(dtype), LANES)
+    return ir.VectorType(_ELEMENTS[dtype], LANES)
 
 
 def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
@@ -54,16 +52,21 @@ def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any
     return builder.bitcast(start, _vector(array_type.dtype).as_pointer())
 
 
-@intrinsic
-def load(typing: Any, array: Any, index: Any) -> Any:
-    """16 neighbours of ``array``."""
+def _load(result: Callable[[types.Type], types.Type]) -> Any:
+    def build(typing: Any, array: Any, index: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            value = builder.load(_pointer(context, builder, array, *arguments))
+            value.align = array.dtype.bitwidth // 8
+            wanted = _vector(result(array.dtype))
+            return value if value.type == wanted else builder.fpext(value, wanted)
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        value = builder.load(_pointer(context, builder, array, *arguments))
-        value.align = array.dtype.bitwidth // 8
-        return value
+        return Lanes(result(array.dtype))(array, types.intp), generate
 
-    return Lanes(array.dtype)(array, types.intp), generate
+    return intrinsic(build)
+
+
+load = _load(lambda dtype: dtype)  # (array, index): 16 neighbours
+load_double = _load(lambda dtype: types.float64)  # the same in double precision
 
 
 @intrinsic
@@ -87,18 +90,6 @@ def poke(typing: Any, array: Any, index: Any, value: Any) -> Any:
         return context.get_dummy_value()
 
     return types.none(array, types.intp, array.dtype), generate
-
-
-@intrinsic
-def load_double(typing: Any, array: Any, index: Any) -> Any:
-    """16 neighbours of ``array`` in double precision."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        value = builder.load(_pointer(context, builder, array, *arguments))
-        value.align = array.dtype.bitwidth // 8
-        return value if array.dtype == types.float64 else builder.fpext(value, _vector(types.float64))
-
-    return Lanes(types.float64)(array, types.intp), generate
 
 
 @intrinsic
@@ -129,141 +120,85 @@ def splat(typing: Any, number: Any) -> Any:
     return Lanes(number)(number), generate
 
 
-def _binary(method: str) -> Any:
-    def build(typing: Any, a: Any, b: Any) -> Any:
+def _operation(arity: int, code: Callable[..., Any], result: Callable[[Any], types.Type] = lambda kind: kind) -> Any:
+    """The intrinsic of ``arity`` vectors whose LLVM code is ``code(builder, *values)``, of the type ``result`` of the last."""
+
+    def build(typing: Any, *kinds: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            return getattr(builder, method)(*arguments)
+            return code(builder, *arguments)
 
-        return a(a, a), generate
+        return result(kinds[-1])(*kinds), generate
 
-    return build
+    # numba reads how many arguments there are from the signature
+    names = ("typing", *"abc"[:arity])
+    build.__signature__ = Signature([Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names])  # type: ignore
+    return intrinsic(build)
+
+
+def _instruction(method: str, arity: int = 2) -> Any:
+    return _operation(arity, lambda builder, *values: getattr(builder, method)(*values))
 
 
 def _comparison(symbol: str) -> Any:
-    def build(typing: Any, a: Any, b: Any) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            return builder.fcmp_ordered(symbol, *arguments)
-
-        return Lanes(types.boolean)(a, a), generate
-
-    return build
+    return _operation(2, lambda builder, a, b: builder.fcmp_ordered(symbol, a, b), lambda kind: Lanes(types.boolean))
 
 
-add = intrinsic(_binary("fadd"))
-sub = intrinsic(_binary("fsub"))
-mul = intrinsic(_binary("fmul"))
-div = intrinsic(_binary("fdiv"))
-at_least = intrinsic(_comparison(">="))
-below = intrinsic(_comparison("<"))
-differs = intrinsic(_comparison("!="))
-# of uint32
-plus = intrinsic(_binary("add"))
-xor = intrinsic(_binary("xor"))
-either = intrinsic(_binary("or_"))
-up = intrinsic(_binary("shl"))  # a 2^b
-down = intrinsic(_binary("lshr"))  # a / 2^b
-down_signed = intrinsic(_binary("ashr"))  # the same for a two's complement
+def _conversion(dtype: types.Type, method: str) -> Any:
+    return _operation(1, lambda builder, a: getattr(builder, method)(a, _vector(dtype)), lambda kind: Lanes(dtype))
 
 
-def _conversion(result: types.Type, method: str) -> Any:
-    def build(typing: Any, a: Any) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            return getattr(builder, method)(arguments[0], _vector(result))
+def _library(name: str, arity: int) -> Any:
+    """A function of LLVM's own, of one type for arguments and result."""
 
-        return Lanes(result)(a), generate
+    def code(builder: Any, *values: Any) -> Any:
+        vector = values[0].type
+        suffix = "f32" if vector.element == ir.FloatType() else "f64"
+        kind = ir.FunctionType(vector, [vector] * arity)
+        function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}.v{LANES}{suffix}")
+        return builder.call(function, values)
 
-    return build
-
-
-as_float = intrinsic(_conversion(types.float32, "bitcast"))  # the float32 with these bits
-as_bits = intrinsic(_conversion(types.uint32, "bitcast"))
-to_float = intrinsic(_conversion(types.float32, "sitofp"))  # the float32 nearest to this two's complement
-odd = intrinsic(_conversion(types.boolean, "trunc"))  # whether the lowest bit is set
+    return _operation(arity, code)
 
 
-@intrinsic
-def root(typing: Any, a: Any) -> Any:
-    """Square root."""
+def _of_mask(count: bool) -> Any:
+    def code(builder: Any, mask: Any) -> Any:
+        packed = builder.bitcast(mask, ir.IntType(LANES))
+        return builder.zext(builder.ctpop(packed) if count else packed, ir.IntType(64))
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        vector = _vector(a.dtype)
-        suffix = "f32" if a.dtype == types.float32 else "f64"
-        kind = ir.FunctionType(vector, [vector])
-        return builder.call(
-            cgutils.get_or_insert_function(builder.module, kind, f"llvm.sqrt.v{LANES}{suffix}"), arguments
-        )
-
-    return a(a), generate
-
-
-@intrinsic
-def fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
-    """a * b + c, rounded once."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        vector = _vector(a.dtype)
-        suffix = "f32" if a.dtype == types.float32 else "f64"
-        kind = ir.FunctionType(vector, [vector] * 3)
-        function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{LANES}{suffix}")
-        return builder.call(function, arguments)
-
-    return a(a, a, a), generate
-
-
-@intrinsic
-def select(typing: Any, mask: Any, a: Any, b: Any) -> Any:
-    """``a`` where the mask is set, else ``b``."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.select(*arguments)
-
-    return a(mask, a, a), generate
-
-
-@intrinsic
-def bits(typing: Any, mask: Any) -> Any:
-    """The mask as an integer: 0 when no lane is set."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        packed = builder.bitcast(arguments[0], ir.IntType(LANES))
-        return builder.zext(packed, ir.IntType(64))
-
-    return types.int64(mask), generate
-
-
-@intrinsic
-def count(typing: Any, mask: Any) -> Any:
-    """Number of lanes set."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        packed = builder.bitcast(arguments[0], ir.IntType(LANES))
-        return builder.zext(builder.ctpop(packed), ir.IntType(64))
-
-    return types.int64(mask), generate
+    return _operation(1, code, lambda kind: types.int64)
 
 
 def _folded(combine: Any) -> Any:
     """Combine the 16 numbers to one, halves first (a fixed order)."""
 
-    def build(typing: Any, value: Any) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            vector, width = arguments[0], LANES
-            while width > 1:
-                width //= 2
-                parts = [
-                    ir.Constant(ir.VectorType(ir.IntType(32), width), list(range(start, start + width)))
-                    for start in (0, width)
-                ]
-                vector = combine(builder, *(builder.shuffle_vector(vector, vector, part) for part in parts))
-            return builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
+    def code(builder: Any, vector: Any) -> Any:
+        width = LANES
+        while width > 1:
+            width //= 2
+            halves = (ir.Constant(ir.VectorType(ir.IntType(32), width), list(range(k, k + width))) for k in (0, width))
+            vector = combine(builder, *(builder.shuffle_vector(vector, vector, half) for half in halves))
+        return builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
 
-        return value.dtype(value), generate
-
-    return build
+    return _operation(1, code, lambda kind: kind.dtype)
 
 
-total = intrinsic(_folded(lambda builder, a, b: builder.fadd(a, b)))
-largest = intrinsic(_folded(lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b)))
+add, sub, mul, div = (_instruction(method) for method in ("fadd", "fsub", "fmul", "fdiv"))
+fused = _library("fma", 3)  # a * b + c, rounded once
+root = _library("sqrt", 1)
+at_least, below, differs = _comparison(">="), _comparison("<"), _comparison("!=")
+select = _instruction("select", 3)  # of (mask, a, b): a where the mask is set, else b
+bits = _of_mask(count=False)  # the mask as an integer: 0 when no lane is set
+count = _of_mask(count=True)  # number of lanes set
+total = _folded(lambda builder, a, b: builder.fadd(a, b))
+largest = _folded(lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b))
+# of uint32
+plus, xor, either = _instruction("add"), _instruction("xor"), _instruction("or_")
+up, down = _instruction("shl"), _instruction("lshr")  # a 2^b, a / 2^b
+down_signed = _instruction("ashr")  # the same for a two's complement
+as_float = _conversion(types.float32, "bitcast")  # the float32 with these bits
+as_bits = _conversion(types.uint32, "bitcast")
+to_float = _conversion(types.float32, "sitofp")  # the float32 nearest to this two's complement
+odd = _conversion(types.boolean, "trunc")  # whether the lowest bit is set
 
 
 def padded(n: int) -> int:
