@@ -180,23 +180,9 @@ def start_limits(theta, jitter, state):
 
 @njit(**_OPTIONS)
 def dense_layer(
-    weight,
-    variance,
-    mode,
-    unit,
-    start,
-    index,
-    amplitude,
-    delay,
-    theta,
-    bias,
-    precharge,
-    settings,
-    flags,
-    state,
-    spikes,
+    weight, variance, mode, unit, start, index, amplitude, delay, theta, bias, precharge, settings, flags, state, spikes,
     potential,
-):
+):  # fmt: skip
     """A fully connected layer for all steps. weight, variance: (tiles, inputs, TILE); theta, bias: (tiles * TILE,);
     spikes (steps, tiles * TILE) and potential (steps, ...; zero steps: not wanted) are filled."""
     steps = spikes.shape[0]
@@ -259,20 +245,9 @@ def block_scatter(
         at = first + t - lag
         if at >= 0:
             scatter(
-                weight,
-                variance,
-                mode,
-                runs,
-                target,
-                origin,
-                length,
-                index,
-                amplitude,
-                start[at],
-                start[at + 1],
-                mean[t],
-                spread[t],
-            )
+                weight, variance, mode, runs, target, origin, length, index, amplitude, start[at], start[at + 1],
+                mean[t], spread[t],
+            )  # fmt: skip
 
 
 @njit(**_OPTIONS)

@@ -8,7 +8,7 @@ h = gain (dL/dz_out) z_out / v' and D = b e^{-m (t_out - t_i)} that is
     dL/dw_i = sum h (-1 + a z_i / z_out - D),        dL/dz_i = sum w_i h (a / z_out - m D / z_i).
 
 The events of a position are gone through backwards, so that the fast exponential needs one factor per event for 16 neurons at
-a time. Neurons that left the detector's range take the adjoint of ``circuit_saturated`` instead. Sums have one fixed order.
+a time. Neurons that left the detector's range take the adjoint of ``saturation`` instead. Sums have one fixed order.
 """
 
 from __future__ import annotations
@@ -45,27 +45,9 @@ def _wake(state, fire, h, beyond, at, lanes, z_now, now, m, a1, a2):
 
 @njit(**OPTIONS)
 def _linear(
-    zs,
-    times,
-    places,
-    events,
-    start,
-    end,
-    weight,
-    base,
-    fire,
-    h,
-    beyond,
-    at,
-    lanes,
-    loop,
-    need_z,
-    state,
-    slow,
-    fast,
-    by_weight,
-    by_z,
-):
+    zs, times, places, events, start, end, weight, base, fire, h, beyond, at, lanes, loop, need_z, state, slow, fast,
+    by_weight, by_z,
+):  # fmt: skip
     """Add the terms of 16 neurons in the linear range to ``by_weight`` and ``by_z``."""
     m, a1, a2 = loop
     for j in range(3 * LANES):
@@ -115,7 +97,7 @@ def backward(z, order, weight, bias, fire, h, beyond, loop, limit, reach, need_z
     """Add to ``by_weight`` (sets, tiles, rows, 16) and fill ``by_z`` (batch, n_in; not where ``need_z`` is False).
 
     ``fire`` = z_out and ``h`` (batch, positions, c_out): h = 0 for silent neurons; ``beyond``: those that left the detector's
-    range; the rest as in ``circuit_kernel.forward``.
+    range; the rest as in ``kernel.forward``.
     """
     positions, n_out = fire.shape[1], fire.shape[2]
     sets, tiles, n_rows = weight.shape[0], weight.shape[1], weight.shape[2]

@@ -6,12 +6,12 @@ With m = r - 1, b = 1 / (r (r - 2)), a = 1 + b (ideal kernel: a = 1, b = 0) and 
     S = sum w,    A = sum w e^{-(t_k - t_i)},    B = sum w e^{-m (t_k - t_i)}
 
 the membrane is v(t_k + u) / gain = S - a A e^{-u} + b B e^{-m u} and the phase error (m A e^{-u} - B e^{-m u}) / (m - 1) (ideal:
-A e^{-u}). 16 neurons of a position go through its events together, in vectors (``lanes``), until all have fired. A bound
+A e^{-u}). 16 neurons of a position go through its events together, in vectors, until all have fired. A bound
 
     S - a min(A, A e^{-gap}) + b max(B, 0) >= (1 + ramp t) / gain        (t: that end of the gap where the line is lower)
 
-tells for each gap which of them may fire in it; only those are looked at one by one: ``circuit_crossing`` finds the exact first
-crossing, ``circuit_saturated`` follows those whose phase error is beyond the linear range of the detector.
+tells for each gap which of them may fire in it; only those are looked at one by one: ``crossing`` finds the exact first
+crossing, ``saturation`` follows those whose phase error is beyond the linear range of the detector.
 """
 
 from __future__ import annotations
@@ -123,81 +123,143 @@ def _fire(state, j, u, slope, z_now, z_later, line, limits):
         state[_LEFT + j] = 1.0
 
 
+@njit(inline="always")
+def _returns(state, j, w, loop, limit):
+    """Whether an event of weight ``w`` brings lane ``j`` back into the range for good: only another one drives it out again."""
+    m, a1, a2 = loop
+    second = a2 > 0.0
+    state[_E + j] += w
+    e, y = state[_E + j], state[_Y + j]
+    region = round(e / (2.0 * limit))
+    x = e - 2.0 * region * limit
+    a, b = amplitudes(x, y, -1.0, -m, second)
+    if region % 2 != 0 or abs(a) + abs(b) > limit:
+        return False
+    state[_BEYOND + j] = 0.0
+    state[_LEFT + j] = 1.0
+    slow, fast = (((m - 1.0) * x + x + y) / m, x + y) if second else (x, 0.0)
+    state[_S + j] = state[_V + j] + a1 * slow - a2 * fast
+    state[_A + j] = slow
+    state[_B + j] = fast
+    return True
+
+
+@njit(inline="always")
+def _fires_beyond(state, j, v, e, y, z_now, z_later, now, gap, loop, level, ramp, limit, limits):
+    """Carry lane ``j`` over the gap beyond the range; whether it fires."""
+    u, slope, v, e, y = advance(v, e, y, now, gap, loop[0], loop[2] > 0.0, ramp, limit)
+    if u < np.inf:
+        _fire(state, j, u, slope, z_now, z_later, level, limits)
+        return True
+    state[_V + j], state[_E + j], state[_Y + j] = v, e, y
+    return False
+
+
+@njit(inline="always")
+def _in_range(state, j, now, gap, d1, d2, loop, ramp, limit):
+    """What lane ``j`` does in the linear range: (crossing u, slope there, when it leaves the range, v, e, de/dt); inf: never."""
+    m, a1, a2 = loop
+    second = a2 > 0.0
+    p, q = a1 * state[_A + j], a2 * state[_B + j]
+    v = state[_S + j] - p + q
+    x = y = slope = 0.0
+    until = u = np.inf
+    if limit < np.inf:
+        x, y = p, -p
+        if second:
+            x = (m * p / a1 - state[_B + j]) / (m - 1.0)
+            y = m * (state[_B + j] - p / a1) / (m - 1.0)
+        until = 0.0
+        # |dy/dt + r y| <= r K limit, so that |y| grows to K limit at most
+        if abs(x) + max(abs(y), limit) * gap <= limit:
+            until = np.inf
+        elif abs(x) <= limit:
+            a, b = amplitudes(x, y, -1.0, -m, second)
+            until = leaves(a, -1.0, b, -m, limit, gap)[0]
+    if until > 0.0:
+        f0 = v - ramp * now
+        u = within(f0, p, q, m, ramp, gap, d1, d2) if gap < np.inf else after_last(f0, p, q, m, ramp)
+    if u <= until and u < np.inf:
+        slope = p * math.exp(-u) - (m * q * math.exp(-m * u) if second else 0.0) - ramp
+    return u, slope, until, v, x, y
+
+
 @njit(**OPTIONS)
 def _settle(state, mask, neurons, z_now, z_later, now, gap, d2, weight, place, level, rho, lanes, loop, limit, limits):
     """Carry the neurons of ``mask`` over the gap one by one. Returns how many fired and how many are beyond the range after it.
 
     The linear ones are only looked at: their sums stay those of ``now``. ``place``: of the weights that have just acted.
     """
-    m, a1, a2 = loop
-    second = a2 > 0.0
     fired = beyond = 0
     d1 = z_now / z_later
     for j in range(neurons):
-        ramp = rho[lanes + j]
+        line, ramp = level[lanes + j], rho[lanes + j]
         if state[_BEYOND + j] != 0.0:
-            state[_E + j] += weight[place + j]
-            v, e, y = state[_V + j], state[_E + j], state[_Y + j]
-            region = round(e / (2.0 * limit))
-            x = e - 2.0 * region * limit
-            la, lb = -1.0, -m
-            a, b = amplitudes(x, y, la, lb, second)
-            if region % 2 != 0 or abs(a) + abs(b) > limit:
-                if gap > 0.0:
-                    u, slope, v, e, y = advance(v, e, y, now, gap, m, second, ramp, limit)
-                    if u < np.inf:
-                        _fire(state, j, u, slope, z_now, z_later, level[lanes + j], limits)
-                        fired += 1
-                        continue
-                    state[_V + j], state[_E + j], state[_Y + j] = v, e, y
-                beyond += 1
+            if not _returns(state, j, weight[place + j], loop, limit):
+                v, e, y = state[_V + j], state[_E + j], state[_Y + j]
+                if gap > 0.0 and _fires_beyond(
+                    state, j, v, e, y, z_now, z_later, now, gap, loop, line, ramp, limit, limits
+                ):
+                    fired += 1
+                else:
+                    beyond += 1
                 continue
-            # Back for good: nothing but another event can drive it out again.
-            state[_BEYOND + j] = 0.0
-            state[_LEFT + j] = 1.0
-            slow, fast = (((m - 1.0) * x + x + y) / m, x + y) if second else (x, 0.0)
-            state[_S + j] = v + a1 * slow - a2 * fast
-            state[_A + j] = slow
-            state[_B + j] = fast
         elif (mask >> j) & 1 == 0 or state[_S + j] <= 0.5 * _AWAY:
             continue
         if gap == 0.0:
             continue
-        p, q = a1 * state[_A + j], a2 * state[_B + j]
-        v = state[_S + j] - p + q
-        until = np.inf
-        if limit < np.inf:
-            x, y = p, -p
-            if second:
-                x = (m * p / a1 - state[_B + j]) / (m - 1.0)
-                y = m * (state[_B + j] - p / a1) / (m - 1.0)
-            until = 0.0
-            # |dy/dt + r y| <= r K limit, so that |y| grows to K limit at most
-            if abs(x) + max(abs(y), limit) * gap <= limit:
-                until = np.inf
-            elif abs(x) <= limit:
-                a, b = amplitudes(x, y, -1.0, -m, second)
-                until = leaves(a, -1.0, b, -m, limit, gap)[0]
-        u = np.inf
-        if until > 0.0:
-            f0 = v - ramp * now
-            u = within(f0, p, q, m, ramp, gap, d1, d2) if gap < np.inf else after_last(f0, p, q, m, ramp)
+        u, slope, until, v, e, y = _in_range(state, j, now, gap, d1, d2, loop, ramp, limit)
         if u <= until and u < np.inf:
-            slope = p * math.exp(-u) - (m * q * math.exp(-m * u) if second else 0.0) - ramp
-            _fire(state, j, u, slope, z_now, z_later, level[lanes + j], limits)
+            _fire(state, j, u, slope, z_now, z_later, line, limits)
             fired += 1
         elif until < np.inf:
             state[_BEYOND + j] = 1.0
-            u, slope, v, e, y = advance(v, x, y, now, gap, m, second, ramp, limit)
-            if u < np.inf:
-                _fire(state, j, u, slope, z_now, z_later, level[lanes + j], limits)
+            if _fires_beyond(state, j, v, e, y, z_now, z_later, now, gap, loop, line, ramp, limit, limits):
                 fired += 1
             else:
                 state[_S + j] = _AWAY
                 state[_LEFT + j] = 1.0
-                state[_V + j], state[_E + j], state[_Y + j] = v, e, y
                 beyond += 1
     return fired, beyond
+
+
+@njit(**OPTIONS)
+def _begin(state, until, neurons, level, rho, lanes, limits):
+    """Empty ``state`` for a new race; returns how many of the neurons wait for the first event, at the time ``until``.
+
+    Before it only a falling threshold can be met.
+    """
+    for j in range(STATE):
+        state[j] = 0.0
+    for j in range(LANES):
+        state[_Z + j] = np.inf
+    alive = neurons
+    if until > 0.0:
+        for j in range(neurons):
+            line, ramp = level[lanes + j], rho[lanes + j]
+            if ramp < 0.0 and -line / ramp <= until:
+                _fire(state, j, -line / ramp, -ramp, 1.0, math.exp(until), line, limits)
+                alive -= 1
+    return alive
+
+
+@njit(inline="always")
+def _may_fire(zero, s, a, b, d1, a1, a2, rising, falling, now, later):
+    """Mask of the lanes that the bound lets fire between ``now`` and ``later``; ``a2`` in every lane."""
+    late = mul(a, splat(d1))
+    least = select(below(a, late), a, late)
+    top = fused(splat(-a1), least, s)
+    top = fused(a2, select(below(zero, b), b, zero), top)
+    return bits(at_least(top, fused(rising, splat(now), mul(falling, splat(later)))))
+
+
+@njit(inline="always")
+def _may_leave(zero, s, a, b, second, m, edge):
+    """Mask of the waiting lanes whose phase error may leave the range; ``edge``: its limit times (m - 1)."""
+    strain = mul(m, select(below(zero, a), a, sub(zero, a)))
+    if second:
+        strain = add(strain, select(below(zero, b), b, sub(zero, b)))
+    return bits(at_least(select(at_least(s, splat(0.5 * _AWAY)), strain, zero), edge))
 
 
 @njit(**OPTIONS)
@@ -209,28 +271,17 @@ def _race(
     ``level`` = 1 / gain and ``rho`` = ramp / gain from ``lanes`` on: the threshold line seen from v / gain.
     """
     m, a1, a2 = loop
-    zero, away = splat(0.0), splat(_AWAY)
-    for j in range(STATE):
-        state[j] = 0.0
-    for j in range(LANES):
-        state[_Z + j] = np.inf
-    alive, beyond = neurons, 0
-    if start == end or times[start] > 0.0:  # without an event yet, only a falling threshold can be met
-        until = times[start] if end > start else np.inf
-        for j in range(neurons):
-            if rho[lanes + j] < 0.0 and -level[lanes + j] / rho[lanes + j] <= until:
-                u = -level[lanes + j] / rho[lanes + j]
-                _fire(state, j, u, -rho[lanes + j], 1.0, math.exp(until), level[lanes + j], limits)
-                alive -= 1
+    second = a2 > 0.0
+    alive, beyond = _begin(state, times[start] if end > start else np.inf, neurons, level, rho, lanes, limits), 0
     if alive == 0 or end == start:
         return
-    s = select(at_least(load(state, _Z), splat(np.inf)), sub(zero, load(level, lanes)), away)
+    zero = splat(0.0)
+    s = select(at_least(load(state, _Z), splat(np.inf)), sub(zero, load(level, lanes)), splat(_AWAY))
     a, b = zero, zero
     lines = load(rho, lanes)
     rising = select(at_least(lines, zero), lines, zero)
     falling = sub(lines, rising)
-    second = a2 > 0.0
-    range_, m_, a2_ = splat(limit * (m - 1.0 if second else 1.0)), splat(m if second else 1.0), splat(a2)
+    edge, m_, a2_ = splat(limit * (m - 1.0 if second else 1.0)), splat(m if second else 1.0), splat(a2)
     d1 = d2 = 1.0
     first = start
     for k in range(start, end - 1):
@@ -247,18 +298,9 @@ def _race(
         d1, d2 = peek(slow, k - first), peek(fast, k - first)
         if gap == 0.0 and beyond == 0:
             continue
-        late = mul(a, splat(d1))
-        least = select(below(a, late), a, late)
-        top = fused(splat(-a1), least, s)
-        top = fused(a2_, select(below(zero, b), b, zero), top)
-        line = fused(rising, splat(now), mul(falling, splat(later)))
-        mask = bits(at_least(top, line))
+        mask = _may_fire(zero, s, a, b, d1, a1, a2_, rising, falling, now, later)
         if limit < np.inf:
-            strain = mul(m_, select(below(zero, a), a, sub(zero, a)))
-            if second:
-                strain = add(strain, select(below(zero, b), b, sub(zero, b)))
-            strain = select(at_least(s, splat(0.5 * _AWAY)), strain, zero)
-            mask |= bits(at_least(strain, range_))
+            mask |= _may_leave(zero, s, a, b, second, m_, edge)
         if mask != 0 or beyond != 0:
             store(state, _S, s)
             store(state, _A, a)
