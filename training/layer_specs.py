@@ -1,17 +1,20 @@
-"""Layers of a network as data, as they stand in a TOML file."""
+"""Layers of a network as data, as they stand in a TOML file.
+
+A network that is trained as an ANN and converted to spiking neurons (``ConvertibleSpec``) reads them in the rate code: a
+convolution is followed by batch normalization and the activation, a hidden fully connected layer by the activation; a pool takes
+the maximum in the full-precision network and the average in the quantized one and in the spiking one.
+"""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from .experiment_files import Section
 
 
-class _Spec(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Conv(_Spec):
+class Conv(Section):
     """SCNN(kernel, channels, stride) of paper 004, "same" padding."""
 
     kind: Literal["conv"] = "conv"
@@ -21,7 +24,7 @@ class Conv(_Spec):
     bias: bool = True
 
 
-class Linear(_Spec):
+class Linear(Section):
     """FC(outputs) of paper 004."""
 
     kind: Literal["linear"] = "linear"
@@ -29,7 +32,7 @@ class Linear(_Spec):
     bias: bool = True
 
 
-class Pool(_Spec):
+class Pool(Section):
     """MP(size): first spike of each window; windows ``stride`` apart (default: side by side), "same" padding."""
 
     kind: Literal["pool"] = "pool"
@@ -37,7 +40,7 @@ class Pool(_Spec):
     stride: int | None = Field(default=None, ge=1)
 
 
-class Dropout(_Spec):
+class Dropout(Section):
     """Silences spikes while training."""
 
     kind: Literal["dropout"] = "dropout"
@@ -47,7 +50,7 @@ class Dropout(_Spec):
 BranchSpec = Annotated[Conv | Pool, Field(discriminator="kind")]
 
 
-class Inception(_Spec):
+class Inception(Section):
     """Branches of convolutions and pools that all read the same spikes; their outputs are joined along the channels."""
 
     kind: Literal["inception"] = "inception"
@@ -55,3 +58,20 @@ class Inception(_Spec):
 
 
 LayerSpec = Annotated[Conv | Linear | Pool | Dropout | Inception, Field(discriminator="kind")]
+
+
+class Residual(Section):
+    """Basic block of a ResNet: two 3x3 convolutions beside a shortcut (1x1 convolution where the shape changes)."""
+
+    kind: Literal["residual"] = "residual"
+    channels: int = Field(ge=1)
+    stride: int = Field(default=1, ge=1)
+
+
+class GlobalPool(Section):
+    """Average over all pixels of each channel."""
+
+    kind: Literal["global-pool"] = "global-pool"
+
+
+ConvertibleSpec = Annotated[Conv | Linear | Pool | Residual | GlobalPool, Field(discriminator="kind")]

@@ -27,7 +27,7 @@ from neuronsim.errors import MissingToolError
 from neuronsim.progress import Bar, bar
 from neuronsim.training import load_experiment, train
 from neuronsim.training.datasets import catalogue as data
-from neuronsim.training.ttfs.experiment import Optimizer, TrainingStage
+from neuronsim.training.ttfs.experiment_sections import Optimizer, TrainingStage
 
 HERE = Path(__file__).parent
 # batch and optimizer: the recipe of mnist_ttfs at two sizes, and the paper's batch with its optimizer

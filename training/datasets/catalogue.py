@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,8 @@ from . import cifar_jpeg
 from . import download as sources
 from .idx import read_idx
 
-DATASETS = ("mnist-5k", "digits", "mnist", "fashion-mnist", "cifar10")
+DataName = Literal["mnist-5k", "digits", "mnist", "fashion-mnist", "cifar10"]
+DATASETS: tuple[DataName, ...] = get_args(DataName)
 _SPLIT_SEED = 20220  # the splits never change, whatever the seed of an experiment
 
 

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import json
-import tomllib
-from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from neuronsim.artifacts.atomic_write import sha256_of
-from neuronsim.errors import InputError, suggest
 
-from .layer_specs import ConvertibleSpec
+from ..datasets.catalogue import DataName
+from ..experiment_files import Section, file_of, parse, read_toml, shipped_files
+from ..layer_specs import ConvertibleSpec
 
 Phase = Literal["pretraining", "quantization"]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Schedule(_Part):
+class Schedule(Section):
     """SGD with momentum and weight decay (on weights only), cosine learning rate from ``lr`` to 0, per batch."""
 
     epochs: int = Field(ge=1)
@@ -31,14 +26,14 @@ class Schedule(_Part):
     momentum: float = Field(default=0.9, ge=0, lt=1)
 
 
-class Crop(_Part):
+class Crop(Section):
     """Random shift of up to ``shift_px`` whole pixels (empty corners 0), and mirroring of every second image on average."""
 
     shift_px: int = Field(default=0, ge=0)
     mirror: bool = False
 
 
-class ConversionExperiment(_Part):
+class ConversionExperiment(Section):
     """Everything that decides the weights of one converted network.
 
     ``pretraining`` has ReLU and max-pools; ``quantization`` starts from its weights with p + 1 activation levels and
@@ -47,7 +42,7 @@ class ConversionExperiment(_Part):
 
     name: str = Field(min_length=1)
     description: str = ""
-    data: Literal["mnist-5k", "digits", "mnist", "fashion-mnist", "cifar10"]
+    data: DataName
     train_images: int | None = Field(default=None, ge=1)
     batch_size: int = Field(ge=1)
     seed: int = Field(default=0, ge=0)
@@ -70,30 +65,10 @@ class ConversionExperiment(_Part):
 
 def conversion_experiments() -> dict[str, Path]:
     """The experiments that ship with the package: name -> TOML file."""
-    folder = Path(str(files("neuronsim.training.low_latency"))) / "experiments"
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    return shipped_files("low_latency/experiments")
 
 
 def conversion_experiment(name: str | Path) -> ConversionExperiment:
-    """Read an experiment by the name of a shipped one, or from a TOML file.
-
-    Raises InputError when there is none (with the nearest name), or naming file and field when it is not valid.
-    """
-    path = Path(name)
-    if path.suffix != ".toml":
-        known = conversion_experiments()
-        if str(name) not in known:
-            raise InputError(
-                f"unknown experiment '{name}'.{suggest(str(name), known)} Or give the path of a .toml file."
-            )
-        path = known[str(name)]
-    try:
-        return ConversionExperiment.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise InputError(f"no experiment file {path}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path} is not a readable TOML file: {error}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "experiment"
-        raise InputError(f"{path}: field '{field}': {first['msg']} (got {first.get('input')!r:.60})") from None
+    """Read an experiment by the name of a shipped one, or from a TOML file. Raises InputError as ``experiment_files`` does."""
+    path = file_of(name, conversion_experiments())
+    return parse(ConversionExperiment, read_toml(path), path)

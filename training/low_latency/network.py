@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from neuronsim.errors import InputError
 
-from ..layer_specs import Linear, Pool
-from .layer_specs import ConvertibleSpec, GlobalPool, Residual
+from ..layer_specs import ConvertibleSpec, GlobalPool, Linear, Pool, Residual
 from .learned_step import LSQActivation, Mode
 
 Pooling = Literal["max", "average"]

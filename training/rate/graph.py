@@ -12,10 +12,12 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from neuronsim.errors import InputError
 from neuronsim.neuron import array_checks as checks
+
+from ..experiment_files import Section
 
 Shape = tuple[int, int, int]
 Array = NDArray[np.float32]
@@ -25,7 +27,7 @@ ENCODINGS: tuple[Encoding, ...] = get_args(Encoding)
 _NEVER = 1e30  # threshold of a readout: its neurons are read by their potential and must not fire
 
 
-class Neuron(BaseModel):
+class Neuron(Section):
     """Integrate-and-fire neuron in steps of dt (paper 000, equations 2 and 3; thresholds theta belong to the layer).
 
         u <- decay u + sum_i w_i a_i + bias + membrane_noise theta N(0, 1)   unless refractory
@@ -35,8 +37,6 @@ class Neuron(BaseModel):
     without leak. For ``refractory`` steps after a spike u is held and input is lost. ``threshold_jitter``: theta is multiplied by
     1 + threshold_jitter N(0, 1) anew after each spike (and before the first), which spreads the intervals by that fraction.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     reset: Literal["rest", "subtract"] = "subtract"
     precharge: float = Field(default=0.0, ge=0, lt=1, description="fraction of the threshold")

@@ -6,7 +6,9 @@ from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from ..experiment_files import Section
 
 Law = Literal["proportional", "fixed", "sqrt"]
 Kernels = Literal["unrolled", "shared"]
@@ -14,7 +16,7 @@ Kernels = Literal["unrolled", "shared"]
 Jitter = Literal["membrane", "interval"]
 
 
-class WeightNoise(BaseModel):
+class WeightNoise(Section):
     """w' = w + sigma(w) N(0, 1), with w_rms the root mean square of the weights of the link:
 
     "proportional": sigma = level |w| (the paper's experiments); "fixed": sigma = level w_rms; "sqrt": sigma = level
@@ -25,8 +27,6 @@ class WeightNoise(BaseModel):
     ``kernels``: every position of a convolution has its own synapses ("unrolled") or all use one physical kernel ("shared").
     ``sampling`` "neuron" draws the sum that reaches a neuron wherever that has the same distribution, "synapse" every weight.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     level: float = Field(ge=0, description="a fraction, not percent")
     law: Law = "proportional"

@@ -15,7 +15,8 @@ from ..datasets.catalogue import Images
 from ..datasets.pixels import as_pixels
 from ..seeds import torch_generator
 from .encoding import encode
-from .experiment import Augmentation, Experiment
+from .experiment import Experiment
+from .experiment_sections import Augmentation
 
 _ORDER, _BATCH, _LAYER = 1, 2, 3
 _KNOT_SPACING_PX = 7

@@ -18,8 +18,6 @@ from .layers import SpikingLayer, TTFSConv2d, TTFSDropout, TTFSLinear
 from .pooling import TTFSMaxPool2d
 from .quantization import quantize
 
-__all__ = ["Conv", "Dropout", "Inception", "LayerSpec", "Linear", "Neurons", "Pool", "Stage", "TTFSNetwork"]
-
 Shape = tuple[int, ...]
 
 

@@ -1,24 +1,19 @@
-"""Networks that experiments name (``network = "NAME"``): those of paper 004, table 1."""
+"""Networks that an experiment takes by name (``network = "NAME"``): those of paper 004, table 1."""
 
 from __future__ import annotations
 
-import tomllib
-from importlib.resources import files
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from neuronsim.errors import InputError, suggest
-
+from ..experiment_files import Section, file_of, parse, read_toml, shipped_files
 from ..layer_specs import LayerSpec
 from .network import TTFSNetwork
 
 
-class DeclaredNetwork(BaseModel):
+class DeclaredNetwork(Section):
     """A network as data: its layers, the images it takes and what the paper says it weighs."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: str = Field(min_length=1)
     description: str = ""
@@ -34,20 +29,10 @@ class DeclaredNetwork(BaseModel):
 
 def declared_networks() -> dict[str, Path]:
     """The networks that ship with the package: name -> TOML file."""
-    folder = Path(str(files("neuronsim.training.ttfs"))) / "networks"
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    return shipped_files("ttfs/networks")
 
 
 def declared_network(name: str) -> DeclaredNetwork:
-    """Read a declared network by name. Raises InputError when there is none, or naming file and field that are not valid."""
-    paths = declared_networks()
-    if name not in paths:
-        raise InputError(f"unknown network '{name}'.{suggest(name, paths)} Known: {', '.join(paths)}.")
-    path = paths[name]
-    try:
-        return DeclaredNetwork.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path} is not a readable TOML file: {error}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(f"{path}: field '{'.'.join(map(str, first['loc']))}': {first['msg']}") from None
+    """Read a declared network by name, or from a TOML file. Raises InputError as ``experiment_files`` does."""
+    path = file_of(name, declared_networks(), "network")
+    return parse(DeclaredNetwork, read_toml(path), path)

@@ -18,9 +18,10 @@ from neuronsim.progress import Bar, bar
 from ..compiled.threads import use_threads
 from ..datasets import catalogue as data
 from ..datasets.pixels import as_pixels
+from ..experiment_files import to_toml
 from ..fitting import fit
 from .batches import PlainBatches, TrainingBatches
-from .experiment import Experiment, load_experiment, to_toml
+from .experiment import Experiment, load_experiment
 from .lightning_module import COLUMNS, TTFSModule
 from .run_folder import (
     RECORD,

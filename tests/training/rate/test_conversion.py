@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from neuronsim.errors import InputError
 from neuronsim.training.compiled.threads import use_threads
-from neuronsim.training.layer_specs import Conv, Linear, Pool
+from neuronsim.training.layer_specs import Conv, GlobalPool, Linear, Pool, Residual
 from neuronsim.training.low_latency.corrections import IFLayer, calibrated_start, fire
 from neuronsim.training.low_latency.experiment import conversion_experiment, conversion_experiments
-from neuronsim.training.low_latency.layer_specs import GlobalPool, Residual
 from neuronsim.training.low_latency.learned_step import LSQActivation
 from neuronsim.training.low_latency.network import ConvertibleNetwork
 from neuronsim.training.low_latency.simulate import SpikingNetwork

@@ -5,7 +5,7 @@ import torch
 
 from neuronsim.training.seeds import torch_generator
 from neuronsim.training.ttfs.batches import _elastic, augment
-from neuronsim.training.ttfs.experiment import Augmentation
+from neuronsim.training.ttfs.experiment_sections import Augmentation
 
 
 def test_elastic_displacement_is_bounded_smooth_and_seeded():

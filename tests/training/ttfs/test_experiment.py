@@ -7,7 +7,8 @@ import tomllib
 import pytest
 
 from neuronsim.errors import InputError
-from neuronsim.training.ttfs.experiment import load_experiment, parse_experiment, shipped_experiments, to_toml
+from neuronsim.training.experiment_files import parse, to_toml
+from neuronsim.training.ttfs.experiment import Experiment, load_experiment, shipped_experiments
 
 MINIMAL = """
 name = "x"
@@ -27,7 +28,7 @@ lr_end = 1e-4
 def test_shipped_experiments_are_valid_and_survive_the_round_trip(name):
     experiment = load_experiment(name)
     assert experiment.name == name
-    assert parse_experiment(tomllib.loads(to_toml(experiment)), "copy") == experiment
+    assert parse(Experiment, tomllib.loads(to_toml(experiment)), "copy") == experiment
 
 
 def test_names_with_hyphens_and_paths(tmp_path):

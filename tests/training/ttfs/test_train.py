@@ -18,7 +18,7 @@ import torch
 from neuronsim.errors import DataError, InputError
 from neuronsim.training import load_experiment, train
 from neuronsim.training.ttfs.deployed import load_network
-from neuronsim.training.ttfs.experiment import NoiseAware
+from neuronsim.training.ttfs.experiment_sections import NoiseAware
 from neuronsim.training.ttfs.run_folder import read_checkpoint
 
 ROOT = Path(__file__).parents[3]
