@@ -1,4 +1,4 @@
-"""Experiments and networks as data: TOML files that are checked when they are read, those of the package by name, others by path."""
+"""Experiments and networks as TOML files, checked when they are read: those of the package by name, others by path."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def parse(kind: type[Kind], raw: dict[str, Any], where: Path | str) -> Kind:
-    """``raw`` as the data of ``kind``. Raises InputError naming ``where`` they come from, the field and the nearest legal word."""
+    """``raw`` as the data of ``kind``. Raises InputError naming ``where``, the field and the nearest legal word."""
     try:
         return kind.model_validate(raw)
     except ValidationError as error:

@@ -26,17 +26,18 @@ from training_table import PLOT, measured_table, plot
 
 from neuronsim.artifacts.atomic_write import write_text
 from neuronsim.artifacts.robustness_study import Study
+from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import InputError
 from neuronsim.statistics.proportions import wilson
 from neuronsim.statistics.student import paired_images
 from neuronsim.training import load_experiment, stress, train
+from neuronsim.training.cards import as_card
 from neuronsim.training.compiled.threads import use_threads
 from neuronsim.training.packed_answers import pack
 from neuronsim.training.studies.robustness.plan import RobustnessPlan
 from neuronsim.training.ttfs.batches import PlainBatches
 from neuronsim.training.ttfs.chip import run_on_card
 from neuronsim.training.ttfs.deployed import Kept, build, checkpoints, finished_run, load_data, load_network
-from neuronsim.training.ttfs.run_folder import as_ttfs_card
 from neuronsim.training.ttfs.trials import decide_times
 
 HERE = Path(__file__).parent
@@ -81,7 +82,7 @@ class Bench:
 
     def answers(self, run: Path, kept: Kept, path: Path | None = None) -> NDArray[np.bool_]:
         """Right or wrong per test image of one checkpoint: on exact neurons, or on the nominal chip of a card."""
-        experiment, model = load_experiment(run / "experiment.toml"), as_ttfs_card(path)
+        experiment, model = load_experiment(run / "experiment.toml"), as_card(path, TTFSCard)
         dataset = load_data(run, experiment, self.data_dir)
         network = build(experiment, dataset, kept.path)
         network.bits = kept.bits
@@ -169,7 +170,7 @@ def noise(bench: Bench) -> dict[str, Any]:
 
 def detector(bench: Bench) -> list[dict[str, Any]]:
     """How many neurons leave the detector's linear range on the nominal averaged neuron, and what that costs."""
-    model, found = as_ttfs_card(averaged(bench)), []
+    model, found = as_card(averaged(bench), TTFSCard), []
     if model is None:
         raise InputError("no card of the averaged neuron")
     for run in (plain(bench), in_range(bench)):

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..datasets.catalogue import Images
-from ..datasets.pixels import as_pixels
 from ..seeds import torch_generator
 from .experiment import Crop
 
@@ -52,18 +50,3 @@ class PixelBatches:
         for number, index in enumerate(order.split(self.batch_size)[: len(self)]):
             generator = torch_generator(CROP, *self.key, number)
             yield crop(self.pixels[index], self.settings, generator), self.labels[index], number
-
-
-@dataclass(frozen=True)
-class PlainPixels:
-    """Batches (pixels, label) in order, as they are."""
-
-    images: Images
-    batch_size: int = 250
-
-    def __len__(self) -> int:
-        return -(-len(self.images) // self.batch_size)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        pixels, labels = as_pixels(self.images), torch.from_numpy(self.images.labels)
-        yield from zip(pixels.split(self.batch_size), labels.split(self.batch_size), strict=True)

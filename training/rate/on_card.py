@@ -19,11 +19,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from neuronsim.artifacts.card_base import ModelCard
 from neuronsim.artifacts.rate_card import RateCard
 from neuronsim.calibration.rate_noise import card_noise
 from neuronsim.errors import InputError
@@ -147,11 +145,3 @@ def energy_per_inference(
     spikes = float(inference.spikes[:, [1 + number for number in spiking]].sum(axis=1).mean())
     seconds = steps * circuit_neuron(card, step_s=step_s).step_s
     return spikes * card.energy.per_spike_j.value, neurons * card.energy.static_w.value * seconds
-
-
-def as_rate_card(card: Any) -> RateCard:
-    """A card or its path. Raises InputError for a TTFS card."""
-    loaded = card if isinstance(card, ModelCard) else ModelCard.load(card)
-    if not isinstance(loaded, RateCard):
-        raise InputError(f"the card of '{loaded.neuron}' is for spike-time codes: networks with rates need a rate card")
-    return loaded

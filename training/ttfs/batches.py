@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ..datasets.catalogue import Images
-from ..datasets.pixels import as_pixels
+from ..datasets.pixels import PlainPixels
 from ..seeds import torch_generator
 from .encoding import encode
 from .experiment import Experiment
@@ -98,18 +97,15 @@ class TrainingBatches:
 
 @dataclass(frozen=True)
 class PlainBatches:
-    """Batches (z, label) in order, without augmentation or noise."""
+    """Batches (z, labels) in order, without augmentation or noise."""
 
     images: Images
     experiment: Experiment
-    batch_size: int = 250
 
     def __len__(self) -> int:
-        return -(-len(self.images) // self.batch_size)
+        return len(PlainPixels(self.images))
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         settings = self.experiment.encoding
-        for start in range(0, len(self.images), self.batch_size):
-            part = self.images.take(np.arange(start, min(start + self.batch_size, len(self.images))))
-            z = encode(as_pixels(part), alpha=settings.alpha, bright_first=settings.bright_first)
-            yield z, torch.from_numpy(part.labels)
+        for pixels, labels in PlainPixels(self.images):
+            yield encode(pixels, alpha=settings.alpha, bright_first=settings.bright_first), labels

@@ -19,12 +19,13 @@ from neuronsim.progress import bar
 from neuronsim.statistics.crossed import accuracy_interval
 from neuronsim.statistics.proportions import wilson
 
+from ..cards import as_card
 from ..compiled.threads import use_threads
 from ..packed_answers import unpack
 from .batches import PlainBatches
 from .deployed import finished_run, load_network
 from .experiment import load_experiment
-from .run_folder import as_ttfs_card, read_checkpoint
+from .run_folder import read_checkpoint
 from .trials import Trial, Trials
 
 _MAX_TIMES = 500
@@ -68,7 +69,7 @@ def evaluate(
     out = Path(out) if out is not None else run / "evaluation.json"
     _check(chips, bits, noise_scale, seed, images)
     finished_run(run)
-    card = as_ttfs_card(card)
+    card = None if card is None else as_card(card, TTFSCard)
     key = _key(run, card, chips, bits, noise_scale, seed, images)
     notes = out.with_name(out.name + ".progress")
     done = _done(notes, key)

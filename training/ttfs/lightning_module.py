@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import time
 from typing import Any
 
-import lightning
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -14,14 +12,14 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import DataError
 
+from ..epochs import LAST, EpochModule
 from .batches import layer_generator
 from .experiment import Experiment
 from .layers import TTFSDropout
 from .loss import clip_row_norm, silent_target_shortfall, spike_time_loss, weight_sum_penalty
 from .network import Neurons, TTFSNetwork
 from .noise_aware import CardNoise
-
-COLUMNS = ("stage", "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds")
+from .run_folder import best_checkpoint
 
 
 def decide(z: Tensor) -> Tensor:
@@ -29,24 +27,21 @@ def decide(z: Tensor) -> Tensor:
     return torch.where(torch.isfinite(z).any(dim=1), z.argmin(dim=1), -1)
 
 
-class TTFSModule(lightning.LightningModule):
-    """Trains ``network`` as ``experiment`` says. ``history`` holds one row of :data:`COLUMNS` per finished epoch."""
+class TTFSModule(EpochModule):
+    """Trains ``network`` as ``experiment`` says. ``bests``: the row of the best epoch of every stage so far."""
 
     def __init__(
         self, network: TTFSNetwork, experiment: Experiment, n_batches: int, card: TTFSCard | None = None
     ) -> None:
-        super().__init__()
+        super().__init__(n_batches)
         self.network = network
         self.experiment = experiment
-        self.n_batches = n_batches
-        self.history: list[dict[str, float]] = []
         self.bests: list[dict[str, float] | None] = [None] * len(experiment.stages)
         self.noise = CardNoise(card, experiment) if card is not None and experiment.noise_aware is not None else None
         self.average = None
         if experiment.ema is not None:
             self.average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(experiment.ema))
         self.configure_stage(0)
-        self._reset_sums()
 
     def configure_stage(self, stage: int) -> None:
         """Set the weight resolution of a stage, in the trained and in the averaged network."""
@@ -67,7 +62,6 @@ class TTFSModule(lightning.LightningModule):
         return network
 
     def learning_rate(self, epoch: int, batch: int) -> float:
-        """Learning rate of one batch."""
         number, within = self.experiment.stage_at(epoch)
         stage = self.experiment.stages[number]
         progress = (within * self.n_batches + batch) / max(1, stage.epochs * self.n_batches - 1)
@@ -102,13 +96,7 @@ class TTFSModule(lightning.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         self.configure_stage(self.experiment.stage_at(self.current_epoch)[0])
-        self._reset_sums()
-        self._started = time.monotonic()
-
-    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        rate = self.learning_rate(self.current_epoch, batch_idx)
-        for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = rate
+        super().on_train_epoch_start()
 
     def training_step(self, batch: tuple[Tensor, Tensor, int], batch_idx: int) -> Tensor:
         z, labels, number = batch
@@ -143,7 +131,7 @@ class TTFSModule(lightning.LightningModule):
                 f"training diverged: the loss is {float(total):g} in epoch {epoch}, batch {number}. "
                 "Lower stages.lr, or raise optimizer.slope_floor."
             )
-        self._add("train", float(loss.detach()), out.detach(), labels)
+        self.count("train", float(loss.detach()), decide(out.detach()) == labels)
         return total
 
     def on_train_batch_end(self, *_: Any) -> None:
@@ -157,48 +145,38 @@ class TTFSModule(lightning.LightningModule):
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         z, labels = batch
         out = self.averaged(z)
-        self._add("val", float(self._loss(out, labels)), out, labels)
+        self.count("val", float(self._loss(out, labels)), decide(out) == labels)
+
+    def epoch_columns(self) -> dict[str, float]:
+        stage, within = self.experiment.stage_at(self.current_epoch)
+        return {"stage": stage, "epoch": within}
 
     def close_epoch(self) -> None:
-        """Close the epoch: one row of metrics, and whether it is the best of its stage so far."""
-        stage, within = self.experiment.stage_at(self.current_epoch)
-        row: dict[str, float] = {"stage": stage, "epoch": within}
-        for part in ("train", "val"):
-            loss, right, count = self._sums[part]
-            row[f"{part}_loss"] = loss / max(count, 1)
-            row[f"{part}_accuracy"] = right / max(count, 1)
-        row["lr"] = self.learning_rate(self.current_epoch, self.n_batches - 1)
-        row["seconds"] = time.monotonic() - self._started
-        self.history.append(row)
+        """Close the epoch with one row of metrics, and note whether it is the best of its stage so far."""
+        super().close_epoch()
+        row = self.history[-1]
+        stage = int(row["stage"])
         best = self.bests[stage]
         if best is None or _merit(row) > _merit(best):  # equal accuracies are decided by the loss
             self.bests[stage] = dict(row, overall=self.current_epoch)
 
-    @property
-    def improved(self) -> int | None:
-        """The stage whose best epoch so far is the one just closed; None when it is not the best."""
+    def checkpoints(self) -> list[str]:
         stage = int(self.history[-1]["stage"])
         best = self.bests[stage]
-        return stage if best is not None and best["overall"] == len(self.history) - 1 else None
+        if best is None or best["overall"] != len(self.history) - 1:
+            return [LAST]
+        # The best checkpoint first: killed in between, the epoch is repeated and writes it again.
+        return [best_checkpoint(self.experiment, stage), LAST]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["neuronsim"] = {"history": self.history, "bests": self.bests, "experiment": self.experiment.digest()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.history = list(checkpoint["neuronsim"]["history"])
+        super().on_load_checkpoint(checkpoint)
         self.bests = list(checkpoint["neuronsim"]["bests"])
 
     def _loss(self, z: Tensor, labels: Tensor) -> Tensor:
         return spike_time_loss(z, labels, name=self.experiment.loss.name, cap=self.experiment.loss.cap)
-
-    def _reset_sums(self) -> None:
-        self._sums = {"train": [0.0, 0, 0], "val": [0.0, 0, 0]}
-
-    def _add(self, part: str, loss: float, out: Tensor, labels: Tensor) -> None:
-        sums = self._sums[part]
-        sums[0] += loss * len(labels)
-        sums[1] += int((decide(out) == labels).sum())
-        sums[2] += len(labels)
 
 
 def _merit(row: dict[str, float]) -> tuple[float, float]:

@@ -12,7 +12,6 @@ from typing import Any
 import torch
 
 from neuronsim.artifacts.atomic_write import output_errors, sha256_file
-from neuronsim.artifacts.card_base import ModelCard
 from neuronsim.artifacts.training_run import TrainingRun
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import DataError, InputError
@@ -58,16 +57,6 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             "'neuronsim train' command again, which then starts from the beginning"
         ) from None
     return checkpoint
-
-
-def as_ttfs_card(card: TTFSCard | Path | str | None) -> TTFSCard | None:
-    """Read a card where a path is given. Raises InputError when it is not the card of a TTFS neuron."""
-    loaded = ModelCard.load(card) if isinstance(card, (str, Path)) else card
-    if loaded is not None and not isinstance(loaded, TTFSCard):
-        raise InputError(
-            f"the card of '{loaded.neuron}' is a {loaded.code} card: this network needs the card of a ttfs neuron"
-        )
-    return loaded
 
 
 def read_run(out: Path) -> TrainingRun:

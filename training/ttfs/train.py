@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
-from typing import Any
 
-import lightning
 import torch
 
-from neuronsim.artifacts.atomic_write import output_errors, write_atomically, write_text
+from neuronsim.artifacts.atomic_write import output_errors, write_text
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import InputError
-from neuronsim.progress import Bar, bar
 
+from ..cards import as_card
 from ..compiled.threads import use_threads
 from ..datasets import catalogue as data
 from ..datasets.pixels import as_pixels
+from ..epochs import LAST, train_epochs
 from ..experiment_files import to_toml
-from ..fitting import fit
 from .batches import PlainBatches, TrainingBatches
 from .experiment import Experiment, load_experiment
-from .lightning_module import COLUMNS, TTFSModule
+from .lightning_module import TTFSModule
 from .run_folder import (
     RECORD,
-    as_ttfs_card,
-    best_checkpoint,
     check_data,
     existing,
     load_weights,
@@ -54,8 +48,8 @@ def train(
     """Train an experiment and return its run folder ``out``.
 
     The folder holds experiment.toml, metrics.csv, last.ckpt, best.ckpt (best epoch of the last stage by validation; earlier
-    stages: best-STAGE-BITS.ckpt) and run.json (provenance). A run that was interrupted goes on where its last whole epoch
-    ended and ends with bit-identical weights; a finished run is not trained again.
+    stages: best-STAGE-BITS.ckpt) and run.json (provenance). An interrupted run is resumed after its last whole epoch and ends
+    with bit-identical weights; a finished run is not trained again.
 
     Runs on a GPU where torch sees one, except with a card, whose neurons run on the CPU.
 
@@ -83,20 +77,21 @@ def train(
         out.mkdir(parents=True, exist_ok=True)
     write_text(out / "experiment.toml", to_toml(experiment))
     provenance.save(out / RECORD)
-    n_batches = -(-len(dataset.train) // experiment.batch_size)
-    module = TTFSModule(network, experiment, n_batches, card)
-    checkpoint = resumable(out / "last.ckpt", experiment) if state == "started" else None
-    done = 0 if checkpoint is None else len(checkpoint["neuronsim"]["history"])
-    steps = experiment.epochs * n_batches
-    device = "cpu" if card is not None or not torch.cuda.is_available() else "gpu"  # circuit neurons are compiled code
-    with (
-        use_threads(threads),
-        bar(f"train {experiment.name}", steps, done=done * n_batches, shown=progress) as shown,
-    ):
-        if done < experiment.epochs:
-            _fit(module, dataset, experiment, out, shown, resume=checkpoint is not None, device=device)
-        elif checkpoint is not None:
-            module.on_load_checkpoint(checkpoint)
+    pixels, labels = as_pixels(dataset.train), torch.from_numpy(dataset.train.labels)
+    module = TTFSModule(network, experiment, -(-len(labels) // experiment.batch_size), card)
+    with use_threads(threads):
+        train_epochs(
+            module,
+            lambda epoch: TrainingBatches(pixels, labels, experiment, epoch),
+            PlainBatches(dataset.validation, experiment),
+            out=out,
+            metrics="metrics.csv",
+            epochs=experiment.epochs,
+            title=f"train {experiment.name}",
+            checkpoint=resumable(out / LAST, experiment) if state == "started" else None,
+            device="cpu" if card is not None else None,  # circuit neurons are compiled code
+            progress=progress,
+        )
     ended = {"finished": True, "bests": module.bests, "n_weights": network.n_weights}
     provenance.model_copy(update=ended).save(out / RECORD)
     return out
@@ -113,7 +108,7 @@ def _resolve(
         experiment = experiment.model_copy(update={"seed": seed})
     if epochs is not None:
         experiment = experiment.with_epochs(epochs)
-    card = as_ttfs_card(card)
+    card = None if card is None else as_card(card, TTFSCard)
     if card is not None and experiment.noise_aware is None:
         experiment = Experiment.model_validate({**experiment.model_dump(), "noise_aware": {}})
     if card is None and experiment.noise_aware is not None:
@@ -121,67 +116,3 @@ def _resolve(
             f"experiment '{experiment.name}' has a [noise_aware] section: give the card whose noise to train under (--card)"
         )
     return experiment, card
-
-
-class _Keeper(lightning.Callback):
-    """Moves the bar, and after every epoch writes checkpoints and metrics, each whole or not at all."""
-
-    def __init__(self, out: Path, shown: Bar) -> None:
-        self.out = out
-        self.shown = shown
-
-    def on_train_batch_end(self, *_: Any) -> None:
-        self.shown.advance()
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        module = pl_module
-        if not isinstance(module, TTFSModule):
-            raise InputError("the checkpoint writer only serves TTFSModule")
-        module.close_epoch()
-        row = module.history[-1]
-        self.shown.note(f"validation {row['val_accuracy']:.2%}")
-        text = io.StringIO()
-        columns: list[str] = list(COLUMNS)
-        writer = csv.DictWriter(text, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(module.history)
-        write_text(self.out / "metrics.csv", text.getvalue())
-        # The best checkpoint first: killed in between, the epoch is repeated and writes it again.
-        names = (
-            ["last.ckpt"]
-            if module.improved is None
-            else [best_checkpoint(module.experiment, module.improved), "last.ckpt"]
-        )
-        for name in names:
-            write_atomically(self.out / name, lambda temporary: trainer.save_checkpoint(temporary))
-
-
-def _fit(
-    module: TTFSModule,
-    dataset: data.DataSet,
-    experiment: Experiment,
-    out: Path,
-    shown: Bar,
-    *,
-    resume: bool,
-    device: str,
-) -> None:
-    pixels, labels = as_pixels(dataset.train), torch.from_numpy(dataset.train.labels)
-
-    class Loaders(lightning.LightningDataModule):
-        def train_dataloader(self) -> TrainingBatches:
-            epoch = self.trainer.current_epoch if self.trainer else 0
-            return TrainingBatches(pixels, labels, experiment, epoch)
-
-        def val_dataloader(self) -> PlainBatches:
-            return PlainBatches(dataset.validation, experiment)
-
-    fit(
-        module,
-        Loaders(),
-        _Keeper(out, shown),
-        epochs=experiment.epochs,
-        root=out,
-        resume=out / "last.ckpt" if resume else None,
-        device=device,
-    )

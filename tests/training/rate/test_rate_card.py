@@ -14,6 +14,7 @@ from neuronsim.calibration.rate_noise import reference_current
 from neuronsim.errors import InputError
 from neuronsim.neuron.firing_rate import rate
 from neuronsim.statistics.estimate import Estimate
+from neuronsim.training.cards import as_card
 from neuronsim.training.datasets.catalogue import load
 from neuronsim.training.layer_specs import Conv, Linear, Pool
 from neuronsim.training.low_latency.network import ConvertibleNetwork
@@ -21,7 +22,7 @@ from neuronsim.training.low_latency.spiking_graph import rate_network
 from neuronsim.training.rate.conversion import convert, largest_inputs
 from neuronsim.training.rate.engine import EventEngine
 from neuronsim.training.rate.graph import Dense, Layer, Link, Neuron, RateNetwork
-from neuronsim.training.rate.on_card import as_rate_card, circuit_neuron, energy_per_inference, on_card
+from neuronsim.training.rate.on_card import circuit_neuron, energy_per_inference, on_card
 
 
 def make_card(**changes):
@@ -159,7 +160,7 @@ def test_editing_the_card_changes_the_accuracy(digits, tmp_path, field, large):
         content[field] = {"value": value, "low": value, "high": value}
         content["digest"] = UNSIGNED
         path.write_text(json.dumps(content))
-        card = as_rate_card(path)
+        card = as_card(path, RateCard)
         assert card.edited
         right = [
             EventEngine(on_card(network, card, chip=c)).run(pixels, 40, trial=c).accuracy(labels)[-1] for c in range(3)
@@ -183,7 +184,7 @@ def test_a_card_for_spike_times_is_refused(card, tmp_path):
     path = card().save(tmp_path / "ttfs.json")
     assert ModelCard.load(path).code == "ttfs"
     with pytest.raises(InputError, match="rate card"):
-        as_rate_card(path)
+        as_card(path, RateCard)
 
 
 def test_the_readout_of_a_converted_network_stays_ideal():

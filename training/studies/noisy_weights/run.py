@@ -14,10 +14,11 @@ from neuronsim.artifacts.atomic_write import sha256_of
 from neuronsim.artifacts.noisy_weights_study import Architecture, NoisyWeights, SnrPoint, Trained
 from neuronsim.artifacts.rate_card import RateCard
 from neuronsim.progress import bar
+from neuronsim.training.cards import as_card
 from neuronsim.training.compiled.threads import use_threads
 from neuronsim.training.datasets.catalogue import DataSet, load
 from neuronsim.training.rate.conversion import convert, largest_inputs
-from neuronsim.training.rate.on_card import as_rate_card, circuit_neuron
+from neuronsim.training.rate.on_card import circuit_neuron
 from neuronsim.training.seeds import checked_seed
 
 from ..pass_store import Store
@@ -66,7 +67,7 @@ def reproduce_noisy_weights(
     Raises InputError (seed, jobs, another kind of card), MissingToolError without MNIST, OutputError.
     """
     plan, out = plan or NoisyWeightsPlan(), Path(out)
-    card = None if card is None else as_rate_card(card)
+    card = None if card is None else as_card(card, RateCard)
     conditions = Conditions(plan=plan, seed=checked_seed(seed), card=card)
     step_s = None if card is None else circuit_neuron(card).step_s
     data, store = load("mnist", data_dir), Store(out / "passes.progress")

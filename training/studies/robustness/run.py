@@ -13,10 +13,10 @@ from neuronsim.artifacts.robustness_study import Gain, Kind, Study
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.progress import bar
 from neuronsim.statistics.crossed import difference_interval
+from neuronsim.training.cards import as_card
 from neuronsim.training.compiled.threads import use_threads
 from neuronsim.training.packed_answers import unpack
 from neuronsim.training.seeds import checked_seed
-from neuronsim.training.ttfs.run_folder import as_ttfs_card
 
 from ..pass_store import Store
 from . import sweeps
@@ -56,7 +56,7 @@ def stress(
     Raises InputError (bad argument, not a finished run, runs of different data), DataError (corrupt checkpoint), MissingToolError
     (no data set), OutputError.
     """
-    plan, card = plan or RobustnessPlan(), as_ttfs_card(card)
+    plan, card = plan or RobustnessPlan(), None if card is None else as_card(card, TTFSCard)
     runs = [runs] if isinstance(runs, (str, Path)) else list(runs)
     kinds = plan.kinds(card=card is not None)
     bench = Workbench(plan, checked_seed(seed), card, data_dir)

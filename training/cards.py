@@ -1,0 +1,22 @@
+"""The model card that a network of one code runs on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+from neuronsim.artifacts.card_base import ModelCard
+from neuronsim.errors import InputError
+
+Card = TypeVar("Card", bound=ModelCard)
+
+
+def as_card(card: ModelCard | Path | str, kind: type[Card]) -> Card:
+    """``card``, read where it is a path. Raises InputError when it is of another kind of neuron than ``kind``."""
+    loaded = card if isinstance(card, ModelCard) else ModelCard.load(card)
+    if not isinstance(loaded, kind):
+        needed = kind.model_fields["code"].default
+        raise InputError(
+            f"the card of '{loaded.neuron}' is a {loaded.code} card: this network needs a {needed} card"
+        )
+    return loaded
