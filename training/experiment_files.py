@@ -63,7 +63,7 @@ def parse(kind: type[Kind], raw: dict[str, Any], where: Path | str) -> Kind:
         if first["type"] == "extra_forbidden":
             hint = suggest(field[-1], names)
         elif first["type"] == "literal_error":
-            hint = suggest(str(first["input"]), re.findall("'([^']*)'", first["ctx"]["expected"]))
+            hint = suggest(str(first["input"]), re.findall("'([^']*)'", str(first.get("ctx"))))
         message = first["msg"].removeprefix("Value error, ")
         raise InputError(
             f"{where}: field '{'.'.join(field) or 'experiment'}': {message} (got {first['input']!r:.60}).{hint}"

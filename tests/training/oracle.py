@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
+from neuronsim.training.ttfs import Circuit, circuit_layer
+from neuronsim.training.ttfs.geometry import Geometry
 
 
 def first_spikes(z: NDArray, weight: NDArray) -> NDArray[np.float64]:
@@ -52,3 +57,15 @@ def same_patches(image: NDArray, kernel: int, stride: int) -> NDArray:
         for x in range(out_w)
     ]
     return np.array(patches)
+
+
+def circuit_spikes(t, weight, *, geometry=None, bias=False, **circuit):
+    """Times instead of z, on arrays: ``circuit_layer`` of a :class:`Circuit` with the options ``circuit``.
+
+    ``t`` (batch, n_in) in tau; ``time`` and ``slope`` (batch, positions, c_out), ``out_of_range`` (batch,): neurons whose phase
+    error left the detector's range.
+    """
+    geometry = geometry or Geometry.dense(t.shape[1])
+    z, weight = torch.from_numpy(np.exp(t)), torch.from_numpy(weight)
+    out, slope, left = circuit_layer(z, weight, Circuit(**circuit), bias=bias, geometry=geometry)
+    return SimpleNamespace(time=np.log(out.numpy()), slope=slope.numpy(), out_of_range=left.numpy().sum(axis=(1, 2)))

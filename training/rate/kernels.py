@@ -4,7 +4,7 @@ A layer is finished for all steps before the next begins (links lead forward onl
 the cache while the whole train passes. Every event adds its row of weights to the sums of the outputs it reaches; the same pass
 adds the variances, since given the events the noise of the sum is one normal number (``noise.WeightNoise.per_neuron``).
 
-Events of a layer: ``start`` (steps + 1), ``index`` and ``amplitude`` (events), those of step t at start[t]:start[t+1].
+``events``: (start, index, amplitude) of ``event_trains``; ``wires``: (runs, target, origin, length) of ``wiring.Runs``.
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ import math
 import numpy as np
 from numba import njit
 
-from ..compiled.random_numbers import fill_normal, fill_uniform, one_normal, stream
-from ..compiled.vectors import add, fused, load, peek, store
+from ..compiled.random_numbers import fill_normal, one_normal
+from ..compiled.vectors import OPTIONS, add, fused, load, peek, store
 
 TILE = 64  # outputs of a dense layer whose weights are held
 _BLOCK = 32  # steps whose sums are held: a tile's means and variances fill half of the first cache
 PLAIN, SQUARED, LISTED = 0, 1, 2  # no noise; variance = scale w^2; variance from an array like the weights
-_OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy"}
 
 
-@njit(**_OPTIONS)
+@njit(**OPTIONS)
 def _rows(weight, at, index, first, last, mean, m):
     """Add the rows ``index[first:last]`` of a tile that begins at weight[at] to mean[m : m + TILE], in registers."""
     a, b, c, d = load(mean, m), load(mean, m + 16), load(mean, m + 32), load(mean, m + 48)
@@ -39,7 +38,7 @@ def _rows(weight, at, index, first, last, mean, m):
     store(mean, m + 48, d)
 
 
-@njit(**_OPTIONS)
+@njit(**OPTIONS)
 def _noisy_rows(weight, at, index, first, last, mean, spread, m):
     """The same, and the sum of squares to spread."""
     a, b, c, d = load(mean, m), load(mean, m + 16), load(mean, m + 32), load(mean, m + 48)
@@ -59,7 +58,7 @@ def _noisy_rows(weight, at, index, first, last, mean, spread, m):
     store(spread, m + 48, s)
 
 
-@njit(**_OPTIONS)
+@njit(**OPTIONS)
 def _graded_rows(weight, variance, mode, at, index, amplitude, first, last, mean, spread, m):
     """The same for events of any amplitude and for variances from an array."""
     for k in range(first, last):
@@ -73,10 +72,11 @@ def _graded_rows(weight, variance, mode, at, index, amplitude, first, last, mean
                 spread[m + j] += x * x * variance[row + j]
 
 
-@njit(fastmath={"contract", "reassoc", "nsz"}, **_OPTIONS)
-def scatter(weight, variance, mode, runs, target, origin, length, index, amplitude, first, last, mean, spread):
+@njit(fastmath={"contract", "reassoc", "nsz"}, **OPTIONS)
+def scatter(weight, variance, mode, wires, events, first, last, mean, spread):
     """Add the events ``first``..``last`` through runs of synapses: input i has runs[i]:runs[i+1], each from ``origin`` in the
     weights to ``target`` in the sums, ``length`` long."""
+    (runs, target, origin, length), (_, index, amplitude) = wires, events
     for k in range(first, last):
         i, x = index[k], amplitude[k]
         for run in range(runs[i], runs[i + 1]):
@@ -95,9 +95,10 @@ def scatter(weight, variance, mode, runs, target, origin, length, index, amplitu
                     spread[d + j] += x * x * variance[o + j]
 
 
-@njit(**_OPTIONS)
-def scatter_by_synapse(weight, sigma, runs, target, origin, length, index, amplitude, first, last, mean, state):
+@njit(**OPTIONS)
+def scatter_by_synapse(weight, sigma, wires, events, first, last, mean, state):
     """The same with a draw for every synapse that passes an event: what the sums are measured against."""
+    (runs, target, origin, length), (_, index, amplitude) = wires, events
     for k in range(first, last):
         i, x = index[k], amplitude[k]
         for run in range(runs[i], runs[i + 1]):
@@ -106,7 +107,7 @@ def scatter_by_synapse(weight, sigma, runs, target, origin, length, index, ampli
                 mean[target[run] + j] += x * w
 
 
-@njit(fastmath={"contract", "nsz"}, **_OPTIONS)
+@njit(fastmath={"contract", "nsz"}, **OPTIONS)
 def _move(u, mean, spread, noise, decay, bias, scale, floor, theta, noisy):
     for j in range(u.shape[0]):
         u[j] = decay * u[j] + (mean[j] + bias[j])
@@ -116,10 +117,9 @@ def _move(u, mean, spread, noise, decay, bias, scale, floor, theta, noisy):
             u[j] += noise[j] * math.sqrt(scale * spread[j] + extra * extra)
 
 
-@njit(fastmath={"contract", "nsz"}, **_OPTIONS)
+@njit(fastmath={"contract", "nsz"}, **OPTIONS)
 def _fire(u, theta, subtract, strict, spikes):
-    """Threshold and reset without refractory time; returns whether anybody fired."""
-    fired = False
+    """Threshold and reset without refractory time."""
     if strict:
         for j in range(u.shape[0]):
             spikes[j] = u[j] > theta[j]
@@ -130,14 +130,12 @@ def _fire(u, theta, subtract, strict, spikes):
     for j in range(u.shape[0]):
         total += spikes[j]
     if total:
-        fired = True
         for j in range(u.shape[0]):
             if spikes[j]:
                 u[j] = u[j] - theta[j] if subtract else np.float32(0)
-    return fired
 
 
-@njit(**_OPTIONS)
+@njit(**OPTIONS)
 def _step(u, held, rest, limit, theta, mean, spread, noise, settings, flags, bias, state, spikes):
     """One step of ``u.shape[0]`` neurons. settings: decay, variance scale, membrane noise, threshold jitter;
     flags: subtract, strict, refractory, noisy; noise: standard normal numbers, read where noisy."""
@@ -168,7 +166,7 @@ def _step(u, held, rest, limit, theta, mean, spread, noise, settings, flags, bia
                 limit[j] = theta[j] * np.float32(1 + jitter * one_normal(state))
 
 
-@njit(**_OPTIONS)
+@njit(**OPTIONS)
 def start_limits(theta, jitter, state):
     """Thresholds before the first spike."""
     limit = theta.copy()
@@ -178,13 +176,13 @@ def start_limits(theta, jitter, state):
     return limit
 
 
-@njit(**_OPTIONS)
+@njit(**OPTIONS)
 def dense_layer(
-    weight, variance, mode, unit, start, index, amplitude, delay, theta, bias, precharge, settings, flags, state, spikes,
-    potential,
-):  # fmt: skip
+    weight, variance, mode, unit, events, delay, theta, bias, precharge, settings, flags, state, spikes, potential
+):
     """A fully connected layer for all steps. weight, variance: (tiles, inputs, TILE); theta, bias: (tiles * TILE,);
     spikes (steps, tiles * TILE) and potential (steps, ...; zero steps: not wanted) are filled."""
+    start, index, amplitude = events
     steps = spikes.shape[0]
     mean, spread = np.empty((_BLOCK, TILE), np.float32), np.zeros((_BLOCK, TILE), np.float32)
     means, spreads = mean.reshape(-1), spread.reshape(-1)
@@ -222,134 +220,38 @@ def dense_layer(
                     potential[block + t, low : low + TILE] = u
 
 
-@njit(**_OPTIONS)
+@njit(**OPTIONS)
 def advance(u, held, rest, limit, theta, mean, spread, noise, settings, flags, bias, state, spikes, potential, first):
     """The neurons of a layer through the steps whose sums are in ``mean`` and ``spread`` (steps, neurons); ``noise``: room
     for as many numbers."""
     if flags[3]:
         fill_normal(state, noise.reshape(-1), mean.size)
     for t in range(mean.shape[0]):
-        _step(
-            u, held, rest, limit, theta, mean[t], spread[t], noise[t], settings, flags, bias, state, spikes[first + t]
-        )
+        row = spikes[first + t]
+        _step(u, held, rest, limit, theta, mean[t], spread[t], noise[t], settings, flags, bias, state, row)
         if potential.shape[0]:
             potential[first + t] = u
 
 
-@njit(**_OPTIONS)
-def block_scatter(
-    weight, variance, mode, runs, target, origin, length, start, index, amplitude, lag, first, mean, spread
-):
+@njit(**OPTIONS)
+def block_scatter(weight, variance, mode, wires, events, lag, first, mean, spread):
     """``scatter`` for the steps ``first``... of a block, whose events are those ``lag`` steps earlier."""
     for t in range(mean.shape[0]):
         at = first + t - lag
         if at >= 0:
-            scatter(
-                weight, variance, mode, runs, target, origin, length, index, amplitude, start[at], start[at + 1],
-                mean[t], spread[t],
-            )  # fmt: skip
+            scatter(weight, variance, mode, wires, events, events[0][at], events[0][at + 1], mean[t], spread[t])
 
 
-@njit(**_OPTIONS)
-def block_scatter_by_synapse(
-    weight, sigma, runs, target, origin, length, start, index, amplitude, lag, first, mean, state
-):
+@njit(**OPTIONS)
+def block_scatter_by_synapse(weight, sigma, wires, events, lag, first, mean, state):
     """``scatter_by_synapse`` for the steps of a block."""
     for t in range(mean.shape[0]):
         at = first + t - lag
         if at >= 0:
-            scatter_by_synapse(
-                weight, sigma, runs, target, origin, length, index, amplitude, start[at], start[at + 1], mean[t], state
-            )
+            scatter_by_synapse(weight, sigma, wires, events, events[0][at], events[0][at + 1], mean[t], state)
 
 
-@njit(**_OPTIONS)
-def events_of_spikes(spikes, n):
-    """(start, index) of the spikes (steps, >= n; a multiple of 8 wide) of the first ``n`` neurons."""
-    steps, width = spikes.shape
-    flat = spikes.reshape(-1)
-    words = flat.view(np.uint64)
-    start = np.zeros(steps + 1, np.int64)
-    total = 0
-    for t in range(steps):
-        here = 0
-        for j in range(n):
-            here += flat[t * width + j]
-        total += here
-        start[t + 1] = total
-    index = np.empty(total, np.int64)
-    found = 0
-    for t in range(steps):
-        if start[t + 1] == start[t]:
-            continue
-        for word in range(t * (width // 8), (t + 1) * (width // 8)):
-            if peek(words, word) != 0:
-                low = 8 * word - t * width
-                for j in range(low, min(low + 8, n)):
-                    if flat[t * width + j]:
-                        index[found] = j
-                        found += 1
-    return start, index
-
-
-@njit(**_OPTIONS)
-def events_of_values(values):
-    """(start, index, amplitude) of the nonzero ``values`` (steps, neurons)."""
-    steps = values.shape[0]
-    start = np.zeros(steps + 1, np.int64)
-    for t in range(steps):
-        start[t + 1] = start[t] + np.count_nonzero(values[t])
-    index, amplitude = np.empty(start[-1], np.int64), np.empty(start[-1], np.float32)
-    found = 0
-    for t in range(steps):
-        for j in range(values.shape[1]):
-            if values[t, j] != 0:
-                index[found], amplitude[found] = j, values[t, j]
-                found += 1
-    return start, index, amplitude
-
-
-@njit(**_OPTIONS)
-def encode_events(pixels, steps, bernoulli, key):
-    """(start, index) of the input spikes of one image, ``pixels`` (inputs,) in [0, 1]; see ``encoding.encode``."""
-    lit = np.flatnonzero(pixels > 0)
-    start = np.zeros(steps + 1, np.int64)
-    index = np.empty(lit.size * steps, np.int64)
-    draws = np.empty(lit.size)
-    state = stream(key)
-    found = 0
-    for t in range(steps):
-        if bernoulli:
-            fill_uniform(state, draws, lit.size)
-        for k in range(lit.size):
-            p = np.float64(pixels[lit[k]])
-            regular = math.floor(p * (t + 1) + 1e-6) > math.floor(p * t + 1e-6)
-            fires = draws[k] < p if bernoulli else regular
-            if fires:
-                index[found] = lit[k]
-                found += 1
-        start[t + 1] = found
-    return start, index[:found].copy()
-
-
-@njit(**_OPTIONS)
-def read_out(spikes, potential, n, prediction, counts):
-    """Class after each step into ``prediction`` (steps,): highest count, ties by potential; final ``counts`` (n,)."""
-    counts[:] = 0
-    for t in range(spikes.shape[0]):
-        best = 0
-        for j in range(n):
-            counts[j] += spikes[t, j]
-            if counts[j] > counts[best] or (counts[j] == counts[best] and potential[t, j] > potential[t, best]):
-                best = j
-        # A neuron counted before ``best`` grew is compared again.
-        for j in range(n):
-            if counts[j] > counts[best] or (counts[j] == counts[best] and potential[t, j] > potential[t, best]):
-                best = j
-        prediction[t] = best
-
-
-@njit(**_OPTIONS)
+@njit(**OPTIONS)
 def perturb(weight, sigma, out, state):
     """weight + sigma N(0, 1), flat arrays, into ``out``."""
     block = np.empty(256, np.float32)

@@ -29,6 +29,11 @@ class Runs:
     length: Integers
 
     @property
+    def wires(self) -> tuple[Integers, Integers, Integers, Integers]:
+        """(runs, target, origin, length), as the kernels take them."""
+        return self.runs, self.target, self.origin, self.length
+
+    @property
     def fan_out(self) -> Integers:
         """Synapses of each input."""
         total = np.concatenate(([0], np.cumsum(self.length)))
@@ -51,13 +56,8 @@ def runs_of(synapses: Synapses, shape: Shape, *, unrolled: bool = False) -> Runs
         outputs = synapses.weight.shape[0]
         one = np.arange(n, dtype=np.int64)
         flat = np.ascontiguousarray(synapses.weight.T, dtype=np.float32).reshape(-1)
-        return Runs(
-            weight=flat,
-            runs=np.arange(n + 1),
-            target=0 * one,
-            origin=one * outputs,
-            length=np.full(n, outputs, np.int64),
-        )
+        length = np.full(n, outputs, np.int64)
+        return Runs(weight=flat, runs=np.arange(n + 1), target=0 * one, origin=one * outputs, length=length)
     if isinstance(synapses, Conv):
         return _convolution(synapses, shape, unrolled)
     out_height, out_width, channels = synapses.output(shape)
@@ -92,8 +92,8 @@ def _convolution(synapses: Conv, shape: Shape, unrolled: bool) -> Runs:
                 groups = [columns] if stride == 1 and columns else [[column] for column in columns]
                 for group in groups:
                     first, b = group[0]
-                    place = (a * k + (k - 1 - b)) * outputs
-                    pieces.append(((row * out_width + first) * outputs, place, len(group) * outputs))
+                    tap = (a * k + (k - 1 - b)) * outputs
+                    pieces.append(((row * out_width + first) * outputs, tap, len(group) * outputs))
             for c in range(channels):
                 block = ((y * width + x) * channels + c if unrolled else c) * k * k * outputs
                 for t, o, n in pieces:
@@ -104,23 +104,18 @@ def _convolution(synapses: Conv, shape: Shape, unrolled: bool) -> Runs:
     flat = bank.reshape(-1)
     if unrolled:
         flat = np.tile(bank.reshape(1, -1), (height * width, 1)).reshape(-1)
-    return Runs(
-        weight=flat,
-        runs=np.array(runs),
-        target=np.array(target, np.int64),
-        origin=np.array(origin, np.int64),
-        length=np.array(length, np.int64),
-    )
+    runs, target, origin, length = (np.array(values, np.int64) for values in (runs, target, origin, length))
+    return Runs(weight=flat, runs=runs, target=target, origin=origin, length=length)
 
 
 def fan_outs(network: RateNetwork) -> list[Integers]:
     """Synapses that a spike of each neuron drives: of the input, then of each layer. Passive layers count as wires."""
-    found = [np.zeros(network.n_inputs, np.int64)] + [np.zeros(math.prod(s), np.int64) for s in network.shapes]
+    total = [np.zeros(math.prod(shape), np.int64) for shape in (network.input_shape, *network.shapes)]
     for number, layer in enumerate(network.layers):
         for link in layer.links:
             source = network.source(number, link)
-            found[source + 1] += runs_of(link.synapses, network.shape_of(source)).fan_out
-    return found
+            total[source + 1] += runs_of(link.synapses, network.shape_of(source)).fan_out
+    return total
 
 
 def check_inputs(pixels: NDArray, network: RateNetwork, *, rates: bool = True) -> Floats:

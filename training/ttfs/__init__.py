@@ -1,6 +1,5 @@
 """Time-to-first-spike layers with exact spike times and gradients."""
 
-from .circuit import CircuitSpikes, circuit_spikes
 from .circuit_function import Circuit, circuit_layer
 from .encoding import encode
 from .first_spike import first_spike
@@ -10,14 +9,12 @@ from .pooling import TTFSMaxPool2d
 
 __all__ = [
     "Circuit",
-    "CircuitSpikes",
     "SpikingLayer",
     "TTFSConv2d",
     "TTFSDropout",
     "TTFSLinear",
     "TTFSMaxPool2d",
     "circuit_layer",
-    "circuit_spikes",
     "encode",
     "first_spike",
     "spike_time_loss",

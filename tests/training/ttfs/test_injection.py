@@ -159,14 +159,12 @@ def test_timing_noise_has_the_spread_of_the_card(card):
     assert (timing_noise(noisy, np.full(5, np.inf), np.zeros(5), generator_for(9)) == 0).all()
 
 
-def test_large_noise_is_a_moved_threshold():
+def test_large_noise_is_a_moved_threshold(oracle):
     """Against the exact neuron whose threshold the same draw moves: one input, w = 1.5, v = 1.5 (1 - e^{-t})."""
-    from neuronsim.training.ttfs import circuit_spikes
-
     moved = np.array([-0.8, -0.2, 0.1, 0.3, 0.49, 0.6])
-    base = circuit_spikes(np.zeros((1, 1)), np.array([[1.5]]))
+    base = oracle.circuit_spikes(np.zeros((1, 1)), np.array([[1.5]]))
     t, slope = base.time.item(), base.slope.item()
-    exact = [circuit_spikes(np.zeros((1, 1)), np.array([[1.5]]), gain=1 / (1 + n)).time.item() for n in moved]
+    exact = [oracle.circuit_spikes(np.zeros((1, 1)), np.array([[1.5]]), gain=1 / (1 + n)).time.item() for n in moved]
 
     class Fixed:
         def standard_normal(self, shape):
