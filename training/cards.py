@@ -16,7 +16,5 @@ def as_card(card: ModelCard | Path | str, kind: type[Card]) -> Card:
     loaded = card if isinstance(card, ModelCard) else ModelCard.load(card)
     if not isinstance(loaded, kind):
         needed = kind.model_fields["code"].default
-        raise InputError(
-            f"the card of '{loaded.neuron}' is a {loaded.code} card: this network needs a {needed} card"
-        )
+        raise InputError(f"the card of '{loaded.neuron}' is a {loaded.code} card: this network needs a {needed} card")
     return loaded

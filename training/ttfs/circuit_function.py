@@ -117,15 +117,14 @@ def first_crossings(
 def _backward(
     z: NDArray,
     weight: NDArray,
-    z_out: NDArray,
-    h: NDArray,
-    left: NDArray,
+    outputs: tuple[NDArray, NDArray, NDArray],
     circuit: Circuit,
     bias: bool,
     geometry: Geometry,
     need_z: bool,
 ) -> tuple[NDArray, NDArray]:
-    """Gradients by ``z`` and ``weight``; ``h`` as in ``circuit_gradient``, 0 for silent neurons."""
+    """Gradients by ``z`` and ``weight``; ``outputs``: z_out, h of ``circuit_gradient``, 0 for silent neurons, and who left."""
+    z_out, h, left = outputs
     tiles, reach = _synapses(weight), tuple(geometry.reach())
     parts = sum_parts(len(z), tiles.nbytes)
     sums = np.zeros((len(parts), *tiles.shape))
@@ -164,17 +163,9 @@ class _CircuitSpike(torch.autograd.Function):
         h = torch.where(torch.isfinite(out), per_time, 0.0) * torch.as_tensor(
             circuit.gain, dtype=out.dtype, device=out.device
         )
-        by_z, by_weight = _backward(
-            as_array(z),
-            as_array(weight),
-            as_array(out),
-            as_array(h),
-            as_array(left),
-            circuit,
-            bias,
-            geometry,
-            ctx.needs_input_grad[0],
-        )
+        outputs = as_array(out), as_array(h), as_array(left)
+        need_z = ctx.needs_input_grad[0]
+        by_z, by_weight = _backward(as_array(z), as_array(weight), outputs, circuit, bias, geometry, need_z)
         return torch.from_numpy(by_z).to(z.device), torch.from_numpy(by_weight).to(z.device), None, None, None, None
 
 

@@ -23,11 +23,8 @@ def phase_error(spikes: Tensor, weight: Tensor, moment: Tensor, *, bias: bool, g
         error = (present @ taps)[:, None]
     else:
         image = present.reshape(-1, g.height, g.width, g.channels).permute(0, 3, 1, 2)
-        (top, left), (rows, columns) = g.pad, g.kernel
-        below = (g.out_height - 1) * g.stride + rows - g.height - top
-        right = (g.out_width - 1) * g.stride + columns - g.width - left
-        kernel = taps.reshape(rows, columns, g.channels, -1).permute(3, 2, 0, 1)
-        padded = functional.pad(image, (left, right, top, below))
+        kernel = taps.reshape(*g.kernel, g.channels, -1).permute(3, 2, 0, 1)
+        padded = functional.pad(image, g.sides)
         error = functional.conv2d(padded, kernel, stride=g.stride).flatten(2).transpose(1, 2)
     return error + weight[-1] / z[:, None] if bias else error
 

@@ -86,22 +86,9 @@ def activity(network: TTFSNetwork, batches: list[tuple[Tensor, Tensor]]) -> Acti
 
 def delivered(z: Tensor, geometry: Geometry, layer: SpikingLayer) -> float:
     """Synaptic events that the spikes of ``z`` (batch, ...), and the bias, cause in ``layer``."""
-    fan_out = synapses_per_input(geometry) * layer.n_out
+    fan_out = geometry.fan_out() * layer.n_out
     spikes = torch.isfinite(z).reshape(len(z), -1).sum(dim=0).numpy()
     return float(spikes @ fan_out) + layer.bias * len(z) * geometry.positions * layer.n_out
-
-
-def synapses_per_input(geometry: Geometry) -> NDArray[np.int64]:
-    """How many output positions each input (height * width * channels) reaches."""
-    rows = _reached(geometry.height, geometry.out_height, geometry.kernel[0], geometry.stride)
-    columns = _reached(geometry.width, geometry.out_width, geometry.kernel[1], geometry.stride)
-    return np.repeat(np.outer(rows, columns).ravel(), geometry.channels)
-
-
-def _reached(n_in: int, n_out: int, kernel: int, stride: int) -> NDArray[np.int64]:
-    before = max((n_out - 1) * stride + kernel - n_in, 0) // 2
-    offset = np.arange(n_in)[:, None] + before - np.arange(n_out)[None] * stride
-    return ((offset >= 0) & (offset < kernel)).sum(axis=1)
 
 
 def waiting(first: NDArray) -> tuple[float, float]:

@@ -29,10 +29,10 @@ class _FirstSpike(torch.autograd.Function):
         z, weight, out, slope = ctx.saved_tensors
         bias, geometry, slope_floor = ctx.settings
         need_z, need_w = ctx.needs_input_grad[:2]
+        outputs = backends.Outputs(out, slope, gradients[0], max(slope_floor, FLATTEST))
         grad_z, grad_w = backends.for_device(z.device).backward(
-            z, weight, out, slope, gradients[0],
-            slope_floor=max(slope_floor, FLATTEST), bias=bias, geometry=geometry, need_z=need_z, need_w=need_w,
-        )  # fmt: skip
+            z, weight, outputs, bias=bias, geometry=geometry, need_z=need_z, need_w=need_w
+        )
         return grad_z, grad_w, None, None, None
 
 

@@ -82,11 +82,23 @@ class Geometry:
         return self.out_height * self.out_width
 
     @property
-    def pad(self) -> tuple[int, int]:
-        """Silent rows above and silent columns left of the image."""
+    def padding(self) -> tuple[int, int]:
+        """Silent rows and columns, of both sides together."""
         rows = max((self.out_height - 1) * self.stride + self.kernel[0] - self.height, 0)
         columns = max((self.out_width - 1) * self.stride + self.kernel[1] - self.width, 0)
+        return rows, columns
+
+    @property
+    def pad(self) -> tuple[int, int]:
+        """Silent rows above and silent columns left of the image."""
+        rows, columns = self.padding
         return rows // 2, columns // 2
+
+    @property
+    def sides(self) -> tuple[int, int, int, int]:
+        """Silent (columns left, columns right, rows above, rows below), as ``torch.nn.functional.pad`` takes them."""
+        (rows, columns), (top, left) = self.padding, self.pad
+        return left, columns - left, top, rows - top
 
     @property
     def taps(self) -> int:
@@ -101,6 +113,12 @@ class Geometry:
     def reach(self) -> Reach:
         """Which outputs each input reaches (made once per geometry)."""
         return _reach(self)
+
+    def fan_out(self) -> NDArray[np.int64]:
+        """How many positions each input (height * width * channels) reaches."""
+        reach = self.reach().inputs
+        rows, columns = reach[:, 1] - reach[:, 0] + 1, reach[:, 3] - reach[:, 2] + 1
+        return rows.clip(min=0) * columns.clip(min=0)
 
     def pairs(self) -> Pairs:
         """Which outputs each pixel reaches (made once per geometry)."""

@@ -38,16 +38,9 @@ def depth_scaled(layers: Sequence[tuple[SpikingLayer, Geometry]], *, depth: int)
     s = weight_sum(depth)
     with torch.no_grad():
         for layer, geometry in layers:
-            rows, seen = geometry.taps, _inputs_seen(geometry)
+            rows = geometry.taps
+            seen = float(geometry.fan_out().sum()) / geometry.positions
             u: Tensor = layer.weight * ((rows + layer.bias) / 8.0)
             u = u[:rows] - u[:rows].mean(dim=0)
             layer.weight.zero_()
             layer.weight[:rows] = s / seen + SPREAD * (s - 1.0) * math.sqrt(12.0 / seen) * u
-
-
-def _inputs_seen(geometry: Geometry) -> float:
-    """Mean over the positions of the number of inputs that are not padding."""
-    reach = geometry.reach().inputs
-    rows = (reach[:, 1] - reach[:, 0] + 1).clip(min=0)
-    columns = (reach[:, 3] - reach[:, 2] + 1).clip(min=0)
-    return float((rows * columns).sum()) / geometry.positions

@@ -31,11 +31,8 @@ class TTFSMaxPool2d(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         _, height, width, channels = z.shape
         size, stride = self.size, self.stride
-        place = Geometry(height=height, width=width, channels=channels, kernel=(size, size), stride=stride)
-        (top, left), (rows, columns) = place.pad, (place.out_height, place.out_width)
-        right = max((columns - 1) * stride + size - width - left, 0)
-        bottom = max((rows - 1) * stride + size - height - top, 0)
-        padded = nn.functional.pad(z, (0, 0, left, right, top, bottom), value=inf)
+        windows = Geometry(height=height, width=width, channels=channels, kernel=(size, size), stride=stride)
+        padded = nn.functional.pad(z, (0, 0, *windows.sides), value=inf)
         # -z of silence is -inf, which torch's pooling takes for the lowest value.
         first = nn.functional.max_pool2d(-padded.permute(0, 3, 1, 2), size, stride)
         return -first.permute(0, 2, 3, 1)

@@ -115,8 +115,8 @@ def test_backend_equals_the_oracle(oracle: ModuleType, name: str, kind: str, dty
     (torch.log(reference[fired]) * factor[fired]).sum().backward()
     # S - 1 at the spike is what autograd divides by: the backend's own slope is compared along with the gradient.
     incoming = torch.where(fired, factor / expected, 0.0).to(dtype)
-    arguments = [tensor.to(device) for tensor in (z, weight, z_out, slope, incoming)]
-    settings["slope_floor"] = 1e-12
+    outputs = backends.Outputs(z_out, slope, incoming.to(device), 1e-12)
+    arguments = z.to(device), weight.to(device), outputs
     grad_z, grad_w = backend.backward(*arguments, **settings, need_z=True, need_w=True)
     assert z64.grad is not None
     assert w64.grad is not None
@@ -153,17 +153,9 @@ def test_an_empty_batch_is_no_error(name: str):
     z, weight = torch.ones((0, 4), device=device), torch.ones((4, 3), device=device)
     z_out, slope = backend.forward(z, weight, bias=False, geometry=Geometry.dense(4))
     assert z_out.shape == slope.shape == (0, 1, 3)
+    outputs = backends.Outputs(z_out, slope, z_out, 1e-12)
     grad_z, grad_w = backend.backward(
-        z,
-        weight,
-        z_out,
-        slope,
-        z_out,
-        slope_floor=1e-12,
-        bias=False,
-        geometry=Geometry.dense(4),
-        need_z=True,
-        need_w=True,
+        z, weight, outputs, bias=False, geometry=Geometry.dense(4), need_z=True, need_w=True
     )
     assert grad_z is not None
     assert grad_w is not None

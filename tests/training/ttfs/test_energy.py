@@ -13,7 +13,6 @@ from neuronsim.training.ttfs.energy import (
     activity,
     card_energy,
     clock_window,
-    synapses_per_input,
     waiting,
 )
 from neuronsim.training.ttfs.geometry import Geometry
@@ -23,7 +22,7 @@ from neuronsim.training.ttfs.network import TTFSNetwork
 @pytest.mark.parametrize(
     ("height", "width", "kernel", "stride"), [(7, 5, 3, 1), (28, 28, 5, 2), (6, 9, 4, 3), (1, 1, 3, 1)]
 )
-def test_synapses_per_input_counts_the_patches_that_hold_an_input(height, width, kernel, stride):
+def test_fan_out_counts_the_patches_that_hold_an_input(height, width, kernel, stride):
     geometry = Geometry(height=height, width=width, channels=2, kernel=(kernel, kernel), stride=stride)
     expected = np.zeros((height, width), dtype=int)
     for out, reached in ((geometry.out_height, height), (geometry.out_width, width)):
@@ -34,8 +33,8 @@ def test_synapses_per_input_counts_the_patches_that_hold_an_input(height, width,
         for column in range(geometry.out_width):
             y, x = row * stride - top, column * stride - left
             expected[max(y, 0) : max(y + kernel, 0), max(x, 0) : max(x + kernel, 0)] += 1
-    assert synapses_per_input(geometry).reshape(height, width, 2)[..., 0].tolist() == expected.tolist()
-    assert synapses_per_input(geometry).reshape(height, width, 2)[..., 1].tolist() == expected.tolist()
+    assert geometry.fan_out().reshape(height, width, 2)[..., 0].tolist() == expected.tolist()
+    assert geometry.fan_out().reshape(height, width, 2)[..., 1].tolist() == expected.tolist()
 
 
 def test_activity_of_a_small_network_is_the_count_by_hand():

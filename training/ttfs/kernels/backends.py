@@ -6,7 +6,7 @@ import os
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -17,6 +17,24 @@ from ..geometry import Geometry
 
 VARIABLE = "NEURONSIM_TTFS_BACKEND"
 _MODULES = {"compiled": ".compiled", "stepped": ".stepped", "triton": ".triton_kernel"}
+
+
+class Outputs(NamedTuple):
+    """What the backward pass reads of the outputs, each (batch, positions, c_out).
+
+    ``z_out`` and ``slope`` as the forward pass gave them, the slope counted as ``slope_floor`` > 0 where it is less;
+    ``incoming``: gradient by z_out, of silent outputs not read.
+    """
+
+    z_out: Tensor
+    slope: Tensor
+    incoming: Tensor
+    slope_floor: float
+
+    def scaled(self) -> Tensor:
+        """g = incoming / slope; 0 for silent outputs."""
+        scaled = self.incoming / self.slope.clamp(min=self.slope_floor)
+        return scaled.masked_fill(torch.isinf(self.z_out), 0.0)
 
 
 class Backend(Protocol):
@@ -30,24 +48,12 @@ class Backend(Protocol):
         ...
 
     def backward(
-        self,
-        z: Tensor,
-        weight: Tensor,
-        z_out: Tensor,
-        slope: Tensor,
-        incoming: Tensor,
-        *,
-        slope_floor: float,
-        bias: bool,
-        geometry: Geometry,
-        need_z: bool,
-        need_w: bool,
+        self, z: Tensor, weight: Tensor, outputs: Outputs, *, bias: bool, geometry: Geometry, need_z: bool, need_w: bool
     ) -> tuple[Tensor | None, Tensor | None]:
         """Gradients by ``z`` and ``weight``, the implicit ones of equation 4; None where not needed.
 
-        ``slope`` as ``forward`` gave it, counted as ``slope_floor`` > 0 where it is less; ``incoming``: gradient by z_out,
-        (batch, positions, c_out), of silent outputs not read. With g = incoming / slope and z_i < z_out:
-        grad_w[i, j] = sum (z_i - z_out) g over batch and positions, grad_z[i] = sum w_ij g over positions and outputs.
+        With g = :meth:`Outputs.scaled` and z_i < z_out: grad_w[i, j] = sum (z_i - z_out) g over batch and positions,
+        grad_z[i] = sum w_ij g over positions and outputs.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""The numba backend: arrays laid out for the kernels, and the work shared out among threads."""
+"""The numba backend (``backends.Backend``): arrays laid out for the kernels, and the work shared out among threads."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from neuronsim.training.compiled.vectors import LANES, padded
 
 from ..geometry import Geometry
 from . import gradient, kernel
+from .backends import Outputs
 from .layout import aligned, as_array, filled_up, image_pieces, rounding_limits, sort_events, sum_parts, tiled
 
 
 def forward(z: Tensor, weight: Tensor, *, bias: bool, geometry: Geometry) -> tuple[Tensor, Tensor]:
-    """z_out and S - 1 at the spike, (batch, positions, c_out); silent: inf and 0. See ``kernel``."""
     z_np, w_np = as_array(z), as_array(weight)
     shape = len(z_np), geometry.positions, w_np.shape[1]
     z_out, slope = np.empty(shape, z_np.dtype), np.empty(shape, z_np.dtype)
@@ -36,26 +36,13 @@ def forward(z: Tensor, weight: Tensor, *, bias: bool, geometry: Geometry) -> tup
 
 
 def backward(
-    z: Tensor,
-    weight: Tensor,
-    z_out: Tensor,
-    slope: Tensor,
-    incoming: Tensor,
-    *,
-    slope_floor: float,
-    bias: bool,
-    geometry: Geometry,
-    need_z: bool,
-    need_w: bool,
+    z: Tensor, weight: Tensor, outputs: Outputs, *, bias: bool, geometry: Geometry, need_z: bool, need_w: bool
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Gradients by ``z`` and ``weight``; see ``backends.Backend`` and ``gradient``."""
-    outputs = as_array(z_out), as_array(slope), as_array(incoming), slope_floor
+    arrays = *(as_array(tensor) for tensor in outputs[:3]), outputs.slope_floor
     backward = _dense_backward if geometry.is_dense else _convolution_backward
-    grad_z, grad_w = backward(as_array(z), as_array(weight), outputs, bias, geometry, need_z, need_w)
-    return (
-        None if grad_z is None else torch.from_numpy(grad_z),
-        None if grad_w is None else torch.from_numpy(grad_w),
-    )
+    gradients = backward(as_array(z), as_array(weight), arrays, bias, geometry, need_z, need_w)
+    grad_z, grad_w = (None if gradient is None else torch.from_numpy(gradient) for gradient in gradients)
+    return grad_z, grad_w
 
 
 def _dense_backward(

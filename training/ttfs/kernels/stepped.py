@@ -1,4 +1,4 @@
-"""The first-spike layer in plain torch operations: one event after the other, on any device.
+"""The first-spike layer in plain torch operations (``backends.Backend``): one event after the other, on any device.
 
 Slower than the compiled kernels and the same in meaning (``kernel``): S and A after each event, the test S z_next - A >= z_next,
 the spike at A / (S - 1) (paper 004, equation 4), simultaneous events together, after the last event iff S > 1. All neurons of a
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..geometry import Geometry
+from .backends import Outputs
 
 _CHUNK = {"cpu": 2**20}  # numbers per temporary tensor; elsewhere more, so that each step fills the device
 _CHUNK_ELSEWHERE = 2**23
@@ -59,10 +60,6 @@ def site_times(padded: Tensor, inputs: Tensor, bias: bool) -> Tensor:
 
 
 def forward(z: Tensor, weight: Tensor, *, bias: bool, geometry: Geometry) -> tuple[Tensor, Tensor]:
-    """First spikes and the slope S - 1 there, both (batch, positions, c_out), type of ``z``; silent: inf and 0.
-
-    ``z`` (batch, n_in) > 0, inf = silent; ``weight`` (taps + bias, c_out). Unchecked.
-    """
     batch, n_out = len(z), weight.shape[1]
     z_out = z.new_empty((batch * geometry.positions, n_out))
     slope = torch.empty_like(z_out)
@@ -108,33 +105,21 @@ def _first_crossings(times: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def backward(
-    z: Tensor,
-    weight: Tensor,
-    z_out: Tensor,
-    slope: Tensor,
-    incoming: Tensor,
-    *,
-    slope_floor: float,
-    bias: bool,
-    geometry: Geometry,
-    need_z: bool,
-    need_w: bool,
+    z: Tensor, weight: Tensor, outputs: Outputs, *, bias: bool, geometry: Geometry, need_z: bool, need_w: bool
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Gradients by ``z`` and ``weight``; see ``backends.Backend``."""
-    scaled = (incoming / slope.clamp(min=slope_floor)).masked_fill(torch.isinf(z_out), 0.0)
     kind = sum_type(z.device)
     padded = with_silence(z)
     grad_z = torch.zeros(len(padded), dtype=kind, device=z.device) if need_z else None
     grad_w = torch.zeros(weight.shape, dtype=kind, device=z.device) if need_w else None
     width = max(weight.shape)
     flat = len(z) * geometry.positions, weight.shape[1]
-    fires, incoming = z_out.reshape(flat), scaled.reshape(flat)
+    fires, scaled = outputs.z_out.reshape(flat), outputs.scaled().reshape(flat)
     for first, last in site_chunks(len(z), geometry, width, z.device):
         inputs = patch_inputs(first, last, geometry, z.device)
         times = site_times(padded, inputs, bias).to(kind)
         fire = fires[first:last].to(kind)
         fire = torch.where(torch.isfinite(fire), fire, 0.0)  # before all inputs: nothing causes a silent output
-        gradient = incoming[first:last].to(kind)
+        gradient = scaled[first:last].to(kind)
         for row in range(len(weight)):
             now = times[:, row, None]
             used = torch.where(now < fire, gradient, 0.0)

@@ -1,4 +1,4 @@
-"""The first-spike layer on a GPU, in Triton: same equations and same meaning as ``kernel``, S and A in double precision.
+"""The first-spike layer on a GPU, in Triton (``backends.Backend``): the equations of ``kernel``, S and A in double precision.
 
 Forward: one program per (image, position, tile of outputs) walks through that position's sorted events, S and A of its tile in
 registers. Backward: one program owns each weight row (split over ranges of sites that are added in order afterwards) or each
@@ -20,6 +20,7 @@ import triton.language as tl
 from torch import Tensor
 
 from ..geometry import Geometry
+from .backends import Outputs
 from .stepped import patch_inputs, site_chunks, site_times, with_silence
 
 _TILE = 128  # outputs per program
@@ -143,10 +144,6 @@ def _tile(n_out: int) -> int:
 
 
 def forward(z: Tensor, weight: Tensor, *, bias: bool, geometry: Geometry) -> tuple[Tensor, Tensor]:
-    """First spikes and the slope S - 1 there, both (batch, positions, c_out), type of ``z``; silent: inf and 0.
-
-    ``z`` (batch, n_in) > 0, inf = silent; ``weight`` (taps + bias, c_out), on the same GPU. Unchecked.
-    """
     n_rows, n_out = weight.shape
     z_out = z.new_empty((len(z) * geometry.positions, n_out))
     slope = torch.empty_like(z_out)
@@ -166,22 +163,10 @@ def forward(z: Tensor, weight: Tensor, *, bias: bool, geometry: Geometry) -> tup
 
 
 def backward(
-    z: Tensor,
-    weight: Tensor,
-    z_out: Tensor,
-    slope: Tensor,
-    incoming: Tensor,
-    *,
-    slope_floor: float,
-    bias: bool,
-    geometry: Geometry,
-    need_z: bool,
-    need_w: bool,
+    z: Tensor, weight: Tensor, outputs: Outputs, *, bias: bool, geometry: Geometry, need_z: bool, need_w: bool
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Gradients by ``z`` and ``weight``; see ``backends.Backend``."""
     n_rows, n_out = weight.shape
-    scaled = (incoming / slope.clamp(min=slope_floor)).masked_fill(torch.isinf(z_out), 0.0)
-    z, weight, z_out, scaled = (tensor.contiguous() for tensor in (z, weight, z_out, scaled))
+    z, weight, z_out, scaled = (x.contiguous() for x in (z, weight, outputs.z_out, outputs.scaled()))
     tile = _tile(n_out)
     grad_z = torch.empty_like(z) if need_z else None
     grad_w = None
