@@ -26,13 +26,9 @@ _chosen: list[int] = []
 
 def thread_count() -> int:
     """Threads the kernels use: those set by :func:`use_threads`, or else one per CPU of this process."""
-    return (
-        _chosen[-1]
-        if _chosen
-        else len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count() or 1
-    )
+    if _chosen:
+        return _chosen[-1]
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @cache

