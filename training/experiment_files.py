@@ -8,18 +8,12 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from neuronsim.errors import InputError, suggest
+from neuronsim.schema import Part
 
-
-class Section(BaseModel):
-    """A part of an experiment: frozen, known fields only, finite numbers."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-Kind = TypeVar("Kind", bound=Section)
+Kind = TypeVar("Kind", bound=Part)
 
 
 def shipped_files(folder: str) -> dict[str, Path]:
@@ -87,6 +81,6 @@ def _names(kind: Any) -> tuple[set[str], set[str]]:
     return names, tags
 
 
-def to_toml(section: Section) -> str:
+def to_toml(section: Part) -> str:
     """The section as TOML; reading it back gives the same."""
     return tomli_w.dumps(section.model_dump(mode="json", exclude_none=True))

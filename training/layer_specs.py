@@ -11,10 +11,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .experiment_files import Section
+from neuronsim.schema import Part
 
 
-class Conv(Section):
+class Conv(Part):
     """SCNN(kernel, channels, stride) of paper 004, "same" padding."""
 
     kind: Literal["conv"] = "conv"
@@ -24,7 +24,7 @@ class Conv(Section):
     bias: bool = True
 
 
-class Linear(Section):
+class Linear(Part):
     """FC(outputs) of paper 004."""
 
     kind: Literal["linear"] = "linear"
@@ -32,7 +32,7 @@ class Linear(Section):
     bias: bool = True
 
 
-class Pool(Section):
+class Pool(Part):
     """MP(size): first spike of each window; windows ``stride`` apart (default: side by side), "same" padding."""
 
     kind: Literal["pool"] = "pool"
@@ -40,7 +40,7 @@ class Pool(Section):
     stride: int | None = Field(default=None, ge=1)
 
 
-class Dropout(Section):
+class Dropout(Part):
     """Silences spikes while training."""
 
     kind: Literal["dropout"] = "dropout"
@@ -50,7 +50,7 @@ class Dropout(Section):
 BranchSpec = Annotated[Conv | Pool, Field(discriminator="kind")]
 
 
-class Inception(Section):
+class Inception(Part):
     """Branches of convolutions and pools that all read the same spikes; their outputs are joined along the channels."""
 
     kind: Literal["inception"] = "inception"
@@ -60,7 +60,7 @@ class Inception(Section):
 LayerSpec = Annotated[Conv | Linear | Pool | Dropout | Inception, Field(discriminator="kind")]
 
 
-class Residual(Section):
+class Residual(Part):
     """Basic block of a ResNet: two 3x3 convolutions beside a shortcut (1x1 convolution where the shape changes)."""
 
     kind: Literal["residual"] = "residual"
@@ -68,7 +68,7 @@ class Residual(Section):
     stride: int = Field(default=1, ge=1)
 
 
-class GlobalPool(Section):
+class GlobalPool(Part):
     """Average over all pixels of each channel."""
 
     kind: Literal["global-pool"] = "global-pool"

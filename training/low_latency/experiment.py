@@ -9,15 +9,16 @@ from typing import Literal
 from pydantic import Field
 
 from neuronsim.artifacts.atomic_write import sha256_of
+from neuronsim.schema import Part
 
 from ..datasets.catalogue import DataName
-from ..experiment_files import Section, file_of, parse, read_toml, shipped_files
+from ..experiment_files import file_of, parse, read_toml, shipped_files
 from ..layer_specs import ConvertibleSpec
 
 Phase = Literal["pretraining", "quantization"]
 
 
-class Schedule(Section):
+class Schedule(Part):
     """SGD with momentum and weight decay (on weights only), cosine learning rate from ``lr`` to 0, per batch."""
 
     epochs: int = Field(ge=1)
@@ -26,14 +27,14 @@ class Schedule(Section):
     momentum: float = Field(default=0.9, ge=0, lt=1)
 
 
-class Crop(Section):
+class Crop(Part):
     """Random shift of up to ``shift_px`` whole pixels (empty corners 0), and mirroring of every second image on average."""
 
     shift_px: int = Field(default=0, ge=0)
     mirror: bool = False
 
 
-class ConversionExperiment(Section):
+class ConversionExperiment(Part):
     """Everything that decides the weights of one converted network.
 
     ``pretraining`` has ReLU and max-pools; ``quantization`` starts from its weights with p + 1 activation levels and

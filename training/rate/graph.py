@@ -16,8 +16,7 @@ from pydantic import Field
 
 from neuronsim.errors import InputError
 from neuronsim.neuron import array_checks as checks
-
-from ..experiment_files import Section
+from neuronsim.schema import Part
 
 Shape = tuple[int, int, int]
 Array = NDArray[np.float32]
@@ -27,7 +26,7 @@ ENCODINGS: tuple[Encoding, ...] = get_args(Encoding)
 _NEVER = 1e30  # threshold of a readout: its neurons are read by their potential and must not fire
 
 
-class Neuron(Section):
+class Neuron(Part):
     """Integrate-and-fire neuron in steps of dt (paper 000, equations 2 and 3; thresholds theta belong to the layer).
 
         u <- decay u + sum_i w_i a_i + bias + membrane_noise theta N(0, 1)   unless refractory

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from ..experiment_files import Section
+from neuronsim.schema import Part
 
 Law = Literal["proportional", "fixed", "sqrt"]
 Kernels = Literal["unrolled", "shared"]
@@ -16,7 +16,7 @@ Kernels = Literal["unrolled", "shared"]
 Jitter = Literal["membrane", "interval"]
 
 
-class WeightNoise(Section):
+class WeightNoise(Part):
     """w' = w + sigma(w) N(0, 1), with w_rms the root mean square of the weights of the link:
 
     "proportional": sigma = level |w| (the paper's experiments); "fixed": sigma = level w_rms; "sqrt": sigma = level

@@ -11,9 +11,7 @@ from neuronsim.errors import DataError, InputError
 from ..datasets import catalogue as data
 from .experiment import Experiment, load_experiment
 from .network import TTFSNetwork
-from .run_folder import load_weights, make_network, read_checkpoint, read_run
-
-BEST = "best.ckpt"
+from .run_folder import BEST, load_weights, make_network, read_checkpoint, read_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +28,7 @@ def finished_run(run: Path) -> TrainingRun:
     record = read_run(run)
     if not record.finished:
         raise InputError(
-            f"the run in {run} is not finished: give the same 'neuronsim train' command again, it goes on where it stopped"
+            f"the run in {run} is not finished: give the same 'neuronsim train' command again, which resumes it"
         )
     return record
 

@@ -24,9 +24,9 @@ from ..cards import as_card
 from ..compiled.threads import use_threads
 from ..packed_answers import unpack
 from .batches import PlainBatches
-from .deployed import BEST, finished_run, load_network
+from .deployed import finished_run, load_network
 from .experiment import load_experiment
-from .run_folder import read_checkpoint
+from .run_folder import BEST, RECORD, read_checkpoint
 from .trials import Trial, Trials
 
 _MAX_TIMES = 500
@@ -168,7 +168,7 @@ class _Notes:
         if not (run / BEST).is_file():
             read_checkpoint(run / BEST)
         digest = card and [card.content_digest(), card.edited]
-        inputs = [_PROGRAM, sha256_file(run / BEST), sha256_file(run / "run.json"), digest, *settings]
+        inputs = [_PROGRAM, sha256_file(run / BEST), sha256_file(run / RECORD), digest, *settings]
         self.out, self.path = out, out.with_name(out.name + ".progress")
         key = sha256_of(json.dumps(inputs))
         try:

@@ -11,15 +11,16 @@ from pydantic import Field
 from neuronsim.artifacts.atomic_write import sha256_of
 from neuronsim.errors import InputError
 from neuronsim.neuron.conductance_bank import FullScale
+from neuronsim.schema import Part
 
 from ..datasets.catalogue import DataName
-from ..experiment_files import Section, file_of, parse, read_toml, shipped_files
+from ..experiment_files import file_of, parse, read_toml, shipped_files
 from ..layer_specs import LayerSpec
 from .experiment_sections import Augmentation, Encoding, Loss, NoiseAware, Optimizer, TrainingStage
 from .network_library import declared_network
 
 
-class Experiment(Section):
+class Experiment(Part):
     """One training run. The last stage's resolution is the one that is deployed."""
 
     name: str = Field(min_length=1)

@@ -6,11 +6,12 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from ..experiment_files import Section
+from neuronsim.schema import Part
+
 from .loss import LossName, PenaltyReduction
 
 
-class Encoding(Section):
+class Encoding(Part):
     """t = alpha (1 - pixel) (``bright_first``) or alpha pixel, in tau; ``noise``: uniform +-noise on each training pixel."""
 
     alpha: float = Field(default=3.0, gt=0, le=80)
@@ -18,7 +19,7 @@ class Encoding(Section):
     noise: float = Field(default=0.05, ge=0, le=1)
 
 
-class Loss(Section):
+class Loss(Part):
     """Spike-time loss + weight_sum * mean(relu(beta - sum w)) + l2 * sum w^2 (paper 004, equation 5).
 
     ``reduction`` "sum": the sum over neurons instead of the mean, as the equation is printed. ``silent_target`` > 0 adds that
@@ -34,7 +35,7 @@ class Loss(Section):
     silent_target: float = Field(default=0.0, ge=0)
 
 
-class Optimizer(Section):
+class Optimizer(Part):
     """Adam, AdamW, or SOAP (Vyas et al. 2024: Adam in the eigenbasis of Shampoo's preconditioners, renewed every
     ``precondition_every`` batches, by default 20 or 640 images, whichever is more). ``clip``: "norm" limits
     the norm of all gradients to ``clip_value``; "row-norm" that of each weight matrix divided by its number of output neurons
@@ -58,7 +59,7 @@ class Optimizer(Section):
         return self
 
 
-class Augmentation(Section):
+class Augmentation(Part):
     """Random map of every training image: affine, uniform within +- these limits, and elastic.
 
     ``elastic_px``: limit of the displacement at the knots of a grid 7 pixels apart, smooth between them.
@@ -76,7 +77,7 @@ class Augmentation(Section):
         return any((self.shift_px, self.rotation_deg, self.scale, self.shear, self.elastic_px))
 
 
-class TrainingStage(Section):
+class TrainingStage(Part):
     """Epochs with one learning-rate schedule (from ``lr`` to ``lr_end``, per batch) and one weight resolution."""
 
     epochs: int = Field(ge=1)
@@ -92,7 +93,7 @@ class TrainingStage(Section):
         return self
 
 
-class NoiseAware(Section):
+class NoiseAware(Part):
     """Training on the card given to ``train``: through its circuit, under its mismatch, under its timing noise, each on or off.
 
     ``kernel`` "card": spike times and gradients are those of the card's own neuron (second pole, ramp, gain, detector range,

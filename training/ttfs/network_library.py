@@ -7,12 +7,14 @@ from pathlib import Path
 import torch
 from pydantic import Field
 
-from ..experiment_files import Section, file_of, parse, read_toml, shipped_files
+from neuronsim.schema import Part
+
+from ..experiment_files import file_of, parse, read_toml, shipped_files
 from ..layer_specs import LayerSpec
 from .network import TTFSNetwork
 
 
-class DeclaredNetwork(Section):
+class DeclaredNetwork(Part):
     """A network as data: its layers, the images it takes and what the paper says it weighs."""
 
     name: str = Field(min_length=1)

@@ -1,4 +1,4 @@
-"""Run folders: what they hold, and whether they can be gone on with."""
+"""Run folders: what they hold, and whether they can be resumed."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from typing import Any
 import torch
 
 from neuronsim.artifacts.atomic_write import output_errors, sha256_file
-from neuronsim.artifacts.training_run import TrainingRun
+from neuronsim.artifacts.training_run import METRICS, TrainingRun
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import DataError, InputError
 
 from ..datasets import catalogue as data
+from ..epochs import LAST
 from ..seeds import torch_generator
 from .experiment import Experiment, load_experiment
 from .network import TTFSNetwork
 
+BEST = "best.ckpt"
 #: file in a run folder that says what it holds
 RECORD = "run.json"
 _INITIAL = 0
@@ -34,7 +36,7 @@ def make_network(experiment: Experiment, shape: tuple[int, int, int], n_classes:
 def best_checkpoint(experiment: Experiment, stage: int) -> str:
     """File of the best epoch of a stage: best.ckpt of the last, which is deployed, else like best-1-8bit.ckpt."""
     if stage == len(experiment.stages) - 1:
-        return "best.ckpt"
+        return BEST
     bits = experiment.stages[stage].bits
     return f"best-{stage}-{'full' if bits is None else f'{bits}bit'}.ckpt"
 
@@ -75,7 +77,7 @@ class Start:
 
 def start_of(path: Path) -> Start:
     """``path``: a run folder (its best.ckpt), or a checkpoint in one. Raises InputError when it is neither."""
-    checkpoint = path / "best.ckpt" if path.is_dir() else path
+    checkpoint = path / BEST if path.is_dir() else path
     experiment = load_experiment(checkpoint.parent / "experiment.toml")
     read_checkpoint(checkpoint)
     return Start(checkpoint=checkpoint, sha256=sha256_file(checkpoint), experiment=experiment)
@@ -100,7 +102,7 @@ def existing(
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file: name a folder")
     if force and out.is_dir():
-        names = (RECORD, "last.ckpt", "metrics.csv", "experiment.toml")
+        names = (RECORD, LAST, METRICS, "experiment.toml")
         for path in [*(out / name for name in names), *out.glob("best*.ckpt")]:
             with output_errors(path):
                 path.unlink(missing_ok=True)
@@ -115,10 +117,10 @@ def existing(
     if not resume:
         raise InputError(f"{out} already holds this run: resume it, choose another --out, or --force to replace it")
     if run.finished:
-        for name in ("best.ckpt", "last.ckpt"):
+        for name in (BEST, LAST):
             read_checkpoint(out / name)
         return "finished"
-    return "started" if (out / "last.ckpt").is_file() else "new"
+    return "started" if (out / LAST).is_file() else "new"
 
 
 def resumable(path: Path, experiment: Experiment) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import torch
 
-from neuronsim.artifacts.atomic_write import output_errors, write_text
+from neuronsim.artifacts.atomic_write import write_text
+from neuronsim.artifacts.training_run import METRICS
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import InputError
 
@@ -73,8 +74,6 @@ def train(
     network = make_network(experiment, dataset.shape, dataset.n_classes)
     if origin is not None:
         load_weights(network, origin.checkpoint, origin.experiment)
-    with output_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
     write_text(out / "experiment.toml", to_toml(experiment))
     provenance.save(out / RECORD)
     pixels, labels = as_pixels(dataset.train), torch.from_numpy(dataset.train.labels)
@@ -85,7 +84,7 @@ def train(
             lambda epoch: TrainingBatches(pixels, labels, experiment, epoch),
             PlainBatches(dataset.validation, experiment),
             out=out,
-            metrics="metrics.csv",
+            metrics=METRICS,
             epochs=experiment.epochs,
             title=f"train {experiment.name}",
             checkpoint=resumable(out / LAST, experiment) if state == "started" else None,
