@@ -87,11 +87,7 @@ class TrainingBatches:
         if augmentation.active:
             pixels = augment(pixels, augmentation, generator)
         return encode(
-            pixels,
-            alpha=settings.alpha,
-            bright_first=settings.bright_first,
-            noise=settings.noise,
-            generator=generator,
+            pixels, alpha=settings.alpha, bright_first=settings.bright_first, noise=settings.noise, generator=generator
         )
 
 

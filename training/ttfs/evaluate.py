@@ -113,14 +113,7 @@ def _single(name: str, bits: int | None, trial: Trial, n: int) -> Condition:
 
 
 def _over_chips(
-    name: str,
-    frozen: bool,
-    temporal: bool,
-    count: int,
-    trials: Trials,
-    noise_scale: float,
-    notes: _Notes,
-    steps: Bar,
+    name: str, frozen: bool, temporal: bool, count: int, trials: Trials, noise_scale: float, notes: _Notes, steps: Bar
 ) -> Condition:
     """One condition on ``count`` chips."""
     results: list[Trial] = []

@@ -20,16 +20,7 @@ from ..experiment_files import to_toml
 from .batches import PlainBatches, TrainingBatches
 from .experiment import Experiment, load_experiment
 from .lightning_module import TTFSModule
-from .run_folder import (
-    RECORD,
-    check_data,
-    existing,
-    load_weights,
-    make_network,
-    provenance_of,
-    resumable,
-    start_of,
-)
+from .run_folder import RECORD, check_data, existing, load_weights, make_network, provenance_of, resumable, start_of
 
 
 def train(
