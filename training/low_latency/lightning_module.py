@@ -21,8 +21,8 @@ from .network import ConvertibleNetwork
 
 def set_noise(network: ConvertibleNetwork, device: torch.device, *key: int) -> None:
     """Give every activation the generator of its epsilon, seeded by ``key`` and its place."""
-    for place, activation in enumerate(network.activations):
-        state = torch_generator(EPSILON, *key, place).initial_seed()
+    for k, activation in enumerate(network.activations):
+        state = torch_generator(EPSILON, *key, k).initial_seed()
         activation.generator = torch.Generator(device).manual_seed(state)
 
 

@@ -207,9 +207,7 @@ class _Builder:
             )
             return [block], out
         if spec.kernel % 2 == 0:
-            raise InputError(
-                f"layers[{number}]: kernel = {spec.kernel} must be odd, so that padding is the same on all sides"
-            )
+            raise InputError(f"layers[{number}]: kernel = {spec.kernel} must be odd, for equal padding on all sides")
         return [self.conv(channels, spec.channels, spec.kernel, spec.stride), self.activation()], out
 
 

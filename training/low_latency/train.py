@@ -140,9 +140,7 @@ def _claim(
         except (ValueError, KeyError, TypeError):
             raise DataError(f"{path} is corrupt: remove the folder {out} and run the same command again") from None
         if not same:
-            raise InputError(
-                f"{out} holds a run of another experiment, seed or data: choose another --out or remove it"
-            )
+            raise InputError(f"{out} holds another experiment, seed or data: choose another --out or remove it")
         checkpoint = read_checkpoint(out / LAST) if (out / LAST).is_file() else None
     with output_errors(out):
         out.mkdir(parents=True, exist_ok=True)

@@ -21,17 +21,17 @@ PAPER_NEURON = Neuron(reset="rest", strict=True)
 @torch.no_grad()
 def largest_inputs(network: nn.Sequential, images: Tensor, batch: int = 1000) -> list[float]:
     """D_l of every layer with neurons (convolution, pooling, fully connected) over ``images`` (n, channels, h, w)."""
-    found: list[float] = []
+    maxima: list[float] = []
     for first in range(0, len(images), batch):
-        x, place = images[first : first + batch], 0
+        x, number = images[first : first + batch], 0
         for module in network:
             x = module(x)
             if isinstance(module, (nn.Conv2d, nn.Linear, nn.AvgPool2d)):
                 if first == 0:
-                    found.append(-torch.inf)
-                found[place] = max(found[place], float(x.max()))
-                place += 1
-    return found
+                    maxima.append(-torch.inf)
+                maxima[number] = max(maxima[number], float(x.max()))
+                number += 1
+    return maxima
 
 
 def convert(
@@ -52,7 +52,7 @@ def convert(
     """
     if delay not in (0, 1):
         raise InputError(f"delay = {delay} must be 0 or 1 step")
-    layers, before, shape, place = [], 1.0, input_shape, 0
+    layers, before, shape, number = [], 1.0, input_shape, 0
     flattened: Shape | None = None
     for module in network:
         if isinstance(module, (nn.ReLU, nn.Dropout)):
@@ -62,18 +62,16 @@ def convert(
             continue
         synapses = _synapses(module, flattened)
         flattened = None
-        if place >= len(largest) or not largest[place] > 0:
-            raise InputError(
-                f"largest inputs {list(largest)}: one positive number for each layer with neurons is needed"
-            )
+        if number >= len(largest) or not largest[number] > 0:
+            raise InputError(f"largest inputs {list(largest)}: one positive number per layer of neurons is needed")
         spiking = spiking_pools or not isinstance(synapses, AvgPool)
-        theta = largest[place] / before * (first_scale if not layers else 1.0)
+        theta = largest[number] / before * (first_scale if not layers else 1.0)
         layers.append(
             Layer(links=(Link(synapses=synapses),), threshold=theta if spiking else 1.0, neuron=neuron, spiking=spiking)
         )
         if spiking:
-            before = largest[place]
-        shape, place = synapses.output(shape), place + 1
+            before = largest[number]
+        shape, number = synapses.output(shape), number + 1
     return RateNetwork(input_shape, layers, delay=1 if delay else 0)
 
 

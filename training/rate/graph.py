@@ -56,9 +56,7 @@ class Dense:
     def output(self, shape: Shape) -> Shape:
         """Shape of the target for a source of ``shape``. Raises InputError where it does not fit."""
         if self.weight.ndim != 2 or self.weight.shape[1] != np.prod(shape):
-            raise InputError(
-                f"dense weight {self.weight.shape} must be (outputs, {np.prod(shape)}) for a source {shape}"
-            )
+            raise InputError(f"dense weight {self.weight.shape} must be (outputs, {np.prod(shape)}) for {shape}")
         return 1, 1, self.weight.shape[0]
 
 
@@ -79,9 +77,7 @@ class Conv:
         k = self.weight.shape[2]
         out = [(n + 2 * self.padding - k) // self.stride + 1 for n in (height, width)]
         if min(out) < 1:
-            raise InputError(
-                f"a {k} x {k} kernel with padding {self.padding} does not fit a source of {height} x {width}"
-            )
+            raise InputError(f"a {k} x {k} kernel with padding {self.padding} does not fit {height} x {width}")
         return out[0], out[1], self.weight.shape[0]
 
 
@@ -196,21 +192,19 @@ class RateNetwork:
     def _shape(self, number: int, layer: Layer) -> Shape:
         if not layer.links:
             raise InputError("a layer needs at least one link")
-        found = set()
+        ends = set()
         for link in layer.links:
             source = self.source(number, link)
             if not -1 <= source < number:
                 raise InputError(f"source = {source} is out of range [-1, {number - 1}]: links lead forward")
-            found.add(link.synapses.output(self.shape_of(source)))
-        if len(found) > 1:
-            raise InputError(f"its links end in different shapes: {', '.join(map(str, sorted(found)))}")
-        return found.pop()
+            ends.add(link.synapses.output(self.shape_of(source)))
+        if len(ends) > 1:
+            raise InputError(f"its links end in different shapes: {', '.join(map(str, sorted(ends)))}")
+        return ends.pop()
 
 
 def _per_neuron(values: NDArray[np.float64], shape: Shape) -> NDArray[np.float64]:
     try:
         return np.ascontiguousarray(np.broadcast_to(values, shape)).reshape(-1)
     except ValueError:
-        raise InputError(
-            f"values of shape {values.shape} do not fit neurons {shape}: one, {shape[2]}, or all"
-        ) from None
+        raise InputError(f"values of shape {values.shape} do not fit {shape}: one, {shape[2]}, or all") from None

@@ -124,9 +124,7 @@ def check_inputs(pixels: NDArray, network: RateNetwork, *, rates: bool = True) -
     if values.ndim < 2 or math.prod(values.shape[1:]) != network.n_inputs:
         raise InputError(f"images {values.shape} do not fit the network's input {network.input_shape}")
     if not np.isfinite(values).all():
-        raise InputError(
-            f"{np.count_nonzero(~np.isfinite(values))} input values are not finite: finite numbers are needed"
-        )
+        raise InputError(f"{np.count_nonzero(~np.isfinite(values))} input values are not finite")
     if rates and not (np.all(values >= 0) and np.all(values <= 1)):
         raise InputError(f"pixels reach from {values.min():g} to {values.max():g}: a firing probability lies in [0, 1]")
     return np.ascontiguousarray(values.reshape(len(values), -1))

@@ -43,9 +43,7 @@ class Circuit:
     def __post_init__(self) -> None:
         r = self.second_pole_ratio
         if r is not None and not (math.isfinite(r) and r >= 4):
-            raise InputError(
-                f"second_pole_ratio = {r} is out of range: at least 4 and finite, below that the loop rings (None: ideal)"
-            )
+            raise InputError(f"second_pole_ratio = {r} is out of range: finite and at least 4, below it the loop rings")
         if not (np.all(np.asarray(self.gain) > 0) and np.all(np.isfinite(self.gain))):
             raise InputError(f"gain = {np.min(self.gain):g} is out of range: must be positive and finite")
         if not np.all(np.isfinite(self.ramp)):
@@ -77,9 +75,7 @@ class Circuit:
         level, rho = np.ones((positions, padded(n_out))), np.zeros((positions, padded(n_out)))
         for name, value in (("gain", self.gain), ("ramp", self.ramp)):
             if np.shape(value) not in ((), (1, n_out), (positions, n_out)):
-                raise InputError(
-                    f"{name} has shape {np.shape(value)}: must be one number or one per neuron, ({positions}, {n_out})"
-                )
+                raise InputError(f"{name} has shape {np.shape(value)}: must be one number or ({positions}, {n_out})")
         level[:, :n_out] = 1.0 / np.asarray(self.gain, dtype=np.float64)
         rho[:, :n_out] = np.asarray(self.ramp, dtype=np.float64) * level[:, :n_out]
         return level, rho

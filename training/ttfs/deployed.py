@@ -27,9 +27,7 @@ def finished_run(run: Path) -> TrainingRun:
     """run.json of a finished run. Raises InputError when the run is not finished, or the folder holds none."""
     record = read_run(run)
     if not record.finished:
-        raise InputError(
-            f"the run in {run} is not finished: give the same 'neuronsim train' command again, which resumes it"
-        )
+        raise InputError(f"the run in {run} is not finished: the same 'neuronsim train' command resumes it")
     return record
 
 
@@ -39,14 +37,14 @@ def checkpoints(run: Path) -> list[Kept]:
     A stage is known by the history inside the checkpoint, not by the file's name. Raises DataError when one is corrupt.
     """
     experiment = load_experiment(run / "experiment.toml")
-    found: dict[int, Kept] = {}
+    best: dict[int, Kept] = {}
     for path in [*sorted(run.glob("best-*.ckpt")), run / BEST]:
         history = read_checkpoint(path)["neuronsim"]["history"]
         stage = int(history[-1]["stage"]) if history else len(experiment.stages) - 1
         if not 0 <= stage < len(experiment.stages):
             raise DataError(f"{path} is of stage {stage}, but its experiment has {len(experiment.stages)}: train again")
-        found[stage] = Kept(path=path, stage=stage, bits=experiment.stages[stage].bits)
-    return [found[stage] for stage in sorted(found)]
+        best[stage] = Kept(path=path, stage=stage, bits=experiment.stages[stage].bits)
+    return [best[stage] for stage in sorted(best)]
 
 
 def load_network(
@@ -65,9 +63,7 @@ def load_data(run: Path, experiment: Experiment, data_dir: Path | str | None) ->
     """The data set of a run. Raises DataError when the images found are not those it was trained on."""
     dataset = data.load(experiment.data, data_dir)
     if dataset.digest != read_run(run).data_sha256:
-        raise DataError(
-            f"{run} was trained on other images of '{experiment.data}' than those found now: use the same --data-dir"
-        )
+        raise DataError(f"{run} was trained on other '{experiment.data}' images: use the same --data-dir")
     return dataset
 
 

@@ -61,9 +61,7 @@ class Experiment(Part):
     def with_epochs(self, epochs: int) -> Experiment:
         """The same experiment shortened or lengthened: stages keep their proportions, at least one epoch each."""
         if epochs < len(self.stages):
-            raise InputError(
-                f"epochs = {epochs} is too few: the experiment '{self.name}' has {len(self.stages)} stages, one each"
-            )
+            raise InputError(f"epochs = {epochs} is too few: '{self.name}' has {len(self.stages)} stages, one each")
         counts = [max(1, round(stage.epochs * epochs / self.epochs)) for stage in self.stages]
         while sum(counts) != epochs:
             largest = counts.index(max(counts))

@@ -44,9 +44,7 @@ def check_times(z: Tensor, lowest: float, what: str = "z") -> None:
     if not (least >= lowest if lowest > 0 else least > 0):
         bad = "NaN" if math.isnan(least) else f"{least:g}"
         legal = f">= {lowest:g}" if lowest > 0 else "> 0"
-        raise InputError(
-            f"{what} contains {bad}: spike times z = exp(t/tau) must be {legal}, or inf for a silent input"
-        )
+        raise InputError(f"{what} contains {bad}: spike times exp(t/tau) must be {legal}, inf: silent")
 
 
 def check_weight(weight: Tensor, z: Tensor, rows: int, positions: int | None = None) -> None:

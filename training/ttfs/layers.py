@@ -117,9 +117,7 @@ class TTFSConv2d(SpikingLayer):
 
     def geometry(self, shape: tuple[int, ...]) -> Geometry:
         if len(shape) != 3 or shape[2] != self.c_in:
-            raise InputError(
-                f"TTFSConv2d with {self.c_in} channels got images of shape {shape}, not (height, width, channels)"
-            )
+            raise InputError(f"TTFSConv2d with {self.c_in} channels got {shape}, not (height, width, channels)")
         height, width, channels = shape
         kernel = (self.kernel, self.kernel)
         return Geometry(height=height, width=width, channels=channels, kernel=kernel, stride=self.stride)
@@ -142,8 +140,6 @@ class TTFSDropout(nn.Module):
         if not self.training or self.p == 0:
             return z
         if self.generator is None:
-            raise InputError(
-                "TTFSDropout has no generator: set layer.generator to a seeded torch.Generator before training"
-            )
+            raise InputError("TTFSDropout has no generator: set a seeded torch.Generator before training")
         silent = torch.rand(z.shape, generator=self.generator) < self.p
         return z.masked_fill(silent.to(z.device), torch.inf)

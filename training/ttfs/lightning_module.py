@@ -101,9 +101,9 @@ class TTFSModule(EpochModule):
     def training_step(self, batch: tuple[Tensor, Tensor, int], batch_idx: int) -> Tensor:
         z, labels, number = batch
         seed, epoch = self.experiment.seed, self.current_epoch
-        for place, layer in enumerate(self.network.layers):
+        for k, layer in enumerate(self.network.layers):
             if isinstance(layer, TTFSDropout):
-                layer.generator = layer_generator(seed, epoch, number, place)
+                layer.generator = layer_generator(seed, epoch, number, k)
         if self.noise is not None:
             self.noise.install(self.network, epoch, number)
         penalty = self.experiment.loss

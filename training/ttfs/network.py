@@ -83,9 +83,7 @@ class TTFSNetwork(nn.Module):
         shape: Shape = input_shape
         for number, spec in enumerate(layers):
             if isinstance(spec, (Conv, Pool, Inception)) and len(shape) != 3:
-                raise InputError(
-                    f"layers[{number}] is a {spec.kind} after a linear layer: put it before the first linear one"
-                )
+                raise InputError(f"layers[{number}] is a {spec.kind} after a linear layer: put it before")
             if isinstance(spec, Inception):
                 shape = self._add_block(spec, shape, number, generator)
             else:

@@ -41,22 +41,15 @@ class CardNoise:
             generator = generator_for(self.seed, _FROZEN, epoch, batch)
             chip = Chip.draw(self.card, network, generator, synapses=self.settings.synapses)
         for stage in network.neurons:
-            temporal = torch_generator(self.seed, _TEMPORAL, epoch, batch, stage.number)
-            if self.settings.kernel == "card":
-                self._set_circuit(network, stage, chip)
-            else:
-                frozen = torch_generator(self.seed, _FROZEN, epoch, batch, stage.number)
-                stage.module.transform = self._weights(network, frozen if self.settings.frozen else None)
-            stage.module.jitter = self._jitter(temporal if self.settings.temporal else None)
+            key = epoch, batch, stage.number
+            frozen = torch_generator(self.seed, _FROZEN, *key) if self.settings.frozen else None
+            temporal = torch_generator(self.seed, _TEMPORAL, *key) if self.settings.temporal else None
+            self._set(network, stage, chip, frozen, temporal)
 
     def install_nominal(self, network: TTFSNetwork) -> None:
         """Set the card without mismatch and timing noise: what an average chip does, the same for every batch."""
         for stage in network.neurons:
-            if self.settings.kernel == "card":
-                self._set_circuit(network, stage, None)
-            else:
-                stage.module.transform = self._weights(network, None)
-            stage.module.jitter = self._jitter(None)
+            self._set(network, stage, None, None, None)
 
     @property
     def penalizes_range(self) -> bool:
@@ -78,10 +71,21 @@ class CardNoise:
         inside = limit.value * (1 - self.settings.range_margin)
         return beyond_range(error, fired.reshape(error.shape), moment, inside)
 
-    def _set_circuit(self, network: TTFSNetwork, stage: Neurons, chip: Chip | None) -> None:
-        frozen = None if chip is None else chip.layers[stage.number]
-        stage.module.circuit = circuit_of(self.card, frozen)
-        stage.module.transform = network.deployed if frozen is None else self._synapses(network, frozen)
+    def _set(
+        self,
+        network: TTFSNetwork,
+        stage: Neurons,
+        chip: Chip | None,
+        frozen: torch.Generator | None,
+        temporal: torch.Generator | None,
+    ) -> None:
+        if self.settings.kernel == "card":
+            layer = None if chip is None else chip.layers[stage.number]
+            stage.module.circuit = circuit_of(self.card, layer)
+            stage.module.transform = network.deployed if layer is None else self._synapses(network, layer)
+        else:
+            stage.module.transform = self._weights(network, frozen)
+        stage.module.jitter = self._jitter(temporal)
 
     @staticmethod
     def _synapses(network: TTFSNetwork, frozen: ChipLayer) -> WeightTransform:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from neuronsim.artifacts.card_base import UNSIGNED, ModelCard
+from neuronsim.artifacts.base import UNSIGNED
+from neuronsim.artifacts.card_base import ModelCard
 from neuronsim.artifacts.card_parts import Energy, Provenance, Quality, Range
 from neuronsim.artifacts.rate_card import RateCard
 from neuronsim.calibration.rate_noise import reference_current

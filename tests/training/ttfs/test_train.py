@@ -111,7 +111,7 @@ def test_kill_and_resume_gives_identical_weights(tmp_path):
     file = tmp_path / "small.toml"
     shutil.copy(whole / "experiment.toml", file)
     out = tmp_path / "killed"
-    code = "import sys, training; training.train(sys.argv[1], out=sys.argv[2], progress=False)"
+    code = "import sys; from neuronsim import training; training.train(sys.argv[1], out=sys.argv[2], progress=False)"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     kills = 0
     for wait_for in (1, 4):

@@ -12,8 +12,8 @@ s and E are kept in double precision whatever the type of the inputs: the runnin
 digits in single precision to turn a spike into silence where s is small.
 
 Arrays are channels-last. A dense layer is the convolution of a 1 x 1 image with a 1 x 1 kernel. Every image is sorted once; an
-event is then handed to each position whose patch holds it. 16 outputs race at a time (``lanes``), their sums in registers, until
-all of them have fired. No sum is split between calls, so results do not depend on how many threads share the images.
+event is then handed to each position whose patch holds it. 16 outputs race at a time, their sums in registers, until all of
+them have fired. No sum is split between calls, so results do not depend on how many threads share the images.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ def _spikes(s, e, now, then, limits):
 
 
 @njit(inline="always")
-def _race(times, places, start, end, weight, base, alive, limits, found):
+def _race(times, places, start, end, weight, base, alive, limits, results):
     """Let 16 neurons race through the events ``start`` to ``end`` - 1 of one position.
 
     ``times``: of the events, then inf; ``places``: of their 16 weights in ``weight`` behind ``base``. ``alive``: how many of the
-    lanes are neurons. Leaves the spike times (inf: silent) in ``found[:16]`` and s at the spike (0: silent) in ``found[16:32]``.
+    lanes are neurons. Leaves in ``results`` the 16 spike times (inf: silent), then s at the spikes (0: silent).
     """
     zero, gone = splat(0.0), splat(_FIRED)
     now = peek(times, start)
@@ -93,20 +93,20 @@ def _race(times, places, start, end, weight, base, alive, limits, found):
         e = ahead
         now = then
     z, steepness = _spikes(s_fired, e_fired, begin, until, limits)
-    store(found, 0, z)
-    store(found, LANES, steepness)
+    store(results, 0, z)
+    store(results, LANES, steepness)
 
 
 @njit(inline="always")
-def _copy(found, neurons, z_out, slope, at):
+def _copy(results, neurons, z_out, slope, at):
     """Copy the lanes that are neurons to the outputs from ``at`` on."""
     if neurons == LANES:
-        store(z_out, at, load(found, 0))
-        store(slope, at, load(found, LANES))
+        store(z_out, at, load(results, 0))
+        store(slope, at, load(results, LANES))
     else:
         for j in range(neurons):
-            z_out[at + j] = found[j]
-            slope[at + j] = found[LANES + j]
+            z_out[at + j] = results[j]
+            slope[at + j] = results[LANES + j]
 
 
 @njit(**OPTIONS)
@@ -120,7 +120,7 @@ def dense(z, order, weight, bias, z_out, slope, limits):
     tiles, n_rows = weight.shape[0], weight.shape[1]
     n_out = z_out.shape[1]
     flat, z_flat, slope_flat = weight.reshape(-1), z_out.reshape(-1), slope.reshape(-1)
-    found = np.empty(2 * LANES)
+    results = np.empty(2 * LANES)
     width = n + 2
     times = np.empty(min(batch, _IMAGES) * width)
     places = np.empty(len(times), np.int32)
@@ -147,8 +147,8 @@ def dense(z, order, weight, bias, z_out, slope, limits):
             low = tile * LANES
             neurons = min(LANES, n_out - low)
             for b in range(images):
-                _race(times, places, b * width, ends[b], flat, low * n_rows, neurons, limits, found)
-                _copy(found, neurons, z_flat, slope_flat, (chunk + b) * n_out + low)
+                _race(times, places, b * width, ends[b], flat, low * n_rows, neurons, limits, results)
+                _copy(results, neurons, z_flat, slope_flat, (chunk + b) * n_out + low)
 
 
 @njit(**OPTIONS)
@@ -163,7 +163,7 @@ def convolution(z, order, weight, bias, pairs, channels, z_out, slope, limits):
     flat = weight.reshape(-1)
     width = n_rows + 1
     times, places = np.empty(positions * width), np.empty(positions * width, np.int32)
-    ends, found = np.empty(positions, np.int64), np.empty(2 * LANES)
+    ends, results = np.empty(positions, np.int64), np.empty(2 * LANES)
     for b in range(order.shape[0]):
         _hand_out(z[b], order[b], bias, pairs, channels, n_rows, times, places, ends)
         for position in range(positions):
@@ -172,8 +172,8 @@ def convolution(z, order, weight, bias, pairs, channels, z_out, slope, limits):
             for tile in range(tiles):
                 low = tile * LANES
                 neurons = min(LANES, n_out - low)
-                _race(times, places, start, ends[position], flat, low * n_rows, neurons, limits, found)
-                _copy(found, neurons, z_flat, slope_flat, (b * positions + position) * n_out + low)
+                _race(times, places, start, ends[position], flat, low * n_rows, neurons, limits, results)
+                _copy(results, neurons, z_flat, slope_flat, (b * positions + position) * n_out + low)
 
 
 @njit(**OPTIONS)
