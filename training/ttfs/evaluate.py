@@ -55,7 +55,8 @@ def evaluate(
     Conditions: "clean" (full-precision weights), "quantized" (``bits``, default those of the run) and, with a card, "card"
     (quantized weights on ``chips`` chips: mismatch frozen per chip, timing noise per inference), "frozen only" and "temporal
     only". All three include the deterministic part of the card; the last two, which tell the causes apart, take at most 5
-    chips. Intervals are those of :class:`Condition`, energies those of ``energy``.
+    chips. Intervals are those of :class:`Condition`. Energy per inference: per_spike_j * spikes + static_w * neurons * time to
+    the decision (a silent image: that of the slowest decided one).
 
     ``noise_scale`` multiplies the temporal noise. ``images``: only the first so many test images. ``out``: default
     evaluation.json in the run folder. A second identical call returns at once, an interrupted one is resumed at the next chip.
@@ -75,16 +76,10 @@ def evaluate(
     test = dataset.test if images is None else dataset.test.take(np.arange(min(images, len(dataset.test))))
     batches = list(PlainBatches(test, experiment))
     trials = Trials(network, batches, card, noise_scale, seed, experiment.bits if bits is None else bits)
-    counts = [chips if name == "card" else min(chips, _PARTIAL_CHIPS) for name, *_ in _CARD_CONDITIONS] if card else []
-    title = f"evaluate {experiment.name}"
-    with use_threads(threads), torch.no_grad(), bar(title, 2 + sum(counts), shown=progress) as steps:
-        clean, times, _ = trials.ideal(None)
-        steps.advance()
-        quantized, _, decided = trials.ideal(trials.bits)
-        steps.advance()
-        conditions = [_single("clean", None, clean, len(test)), _single("quantized", trials.bits, quantized, len(test))]
-        for condition, count in zip(_CARD_CONDITIONS, counts, strict=False):
-            conditions.append(_over_chips(*condition, count, trials, noise_scale, notes, steps))
+    with use_threads(threads), torch.no_grad():
+        conditions, times, decided = _conditions(
+            trials, experiment.name, len(test), chips, noise_scale, notes, progress
+        )
     Evaluation(
         experiment=experiment.name,
         checkpoint=BEST,
@@ -101,6 +96,23 @@ def evaluate(
     ).save(out)
     notes.finish()
     return out
+
+
+def _conditions(
+    trials: Trials, name: str, n: int, chips: int, noise_scale: float, notes: _Notes, progress: bool
+) -> tuple[list[Condition], NDArray, NDArray]:
+    """All conditions on ``n`` images, the decision times of the clean network and the classes of the quantized one."""
+    counts = [chips if condition[0] == "card" else min(chips, _PARTIAL_CHIPS) for condition in _CARD_CONDITIONS]
+    counts = [] if trials.card is None else counts
+    with bar(f"evaluate {name}", 2 + sum(counts), shown=progress) as steps:
+        clean, times, _ = trials.ideal(None)
+        steps.advance()
+        quantized, _, decided = trials.ideal(trials.bits)
+        steps.advance()
+        conditions = [_single("clean", None, clean, n), _single("quantized", trials.bits, quantized, n)]
+        for condition, count in zip(_CARD_CONDITIONS, counts, strict=False):
+            conditions.append(_over_chips(*condition, count, trials, noise_scale, notes, steps))
+    return conditions, times, decided
 
 
 def _single(name: str, bits: int | None, trial: Trial, n: int) -> Condition:

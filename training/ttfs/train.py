@@ -41,17 +41,15 @@ def train(
 
     The folder holds experiment.toml, metrics.csv, last.ckpt, best.ckpt (best epoch of the last stage by validation; earlier
     stages: best-STAGE-BITS.ckpt) and run.json (provenance). An interrupted run is resumed after its last whole epoch and ends
-    with bit-identical weights; a finished run is not trained again.
-
-    Runs on a GPU where torch sees one, except with a card, whose neurons run on the CPU.
+    with bit-identical weights; a finished run is not trained again. Runs on a GPU where torch sees one, except with a card, whose
+    neurons run on the CPU.
 
     ``start``: run folder, or checkpoint in one, whose weights training starts from (fine-tuning); its layers must be the same.
     ``seed``, ``epochs``: replace those of the experiment. ``card``: train under its noise (section [noise_aware]; defaults
     when there is none). ``resume`` False refuses a folder that holds a run; ``force`` True replaces it. ``threads``: CPU threads.
 
-    Raises InputError (bad experiment, another experiment in the folder), DataError (corrupt checkpoint or data, divergence),
-    MissingToolError (no data set), OutputError (folder cannot be written); KeyboardInterrupt on Ctrl-C, after which the run
-    can be resumed.
+    Raises InputError (bad experiment, another one in the folder), DataError (corrupt checkpoint or data, divergence),
+    MissingToolError (no data set), OutputError; KeyboardInterrupt on Ctrl-C, after which the run can be resumed.
     """
     experiment, card = _resolve(experiment, seed, card, epochs)
     out = Path(out)
