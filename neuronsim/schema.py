@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -21,6 +20,22 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+def content_of(value: Any) -> Any:
+    """``value`` as plain data, of each :class:`Part` in it the fields that differ from their defaults and its ``kind``.
+
+    Digests are taken over this, so that a new field with a default changes none.
+    """
+    if isinstance(value, Part):
+        defaults = {
+            name: field.get_default(call_default_factory=True) for name, field in type(value).model_fields.items()
+        }
+        changed = {name: inner for name, inner in value if name == "kind" or inner != defaults[name]}
+        return {name: content_of(inner) for name, inner in changed.items()}
+    if isinstance(value, (list, tuple)):
+        return [content_of(inner) for inner in value]
+    return {name: content_of(inner) for name, inner in value.items()} if isinstance(value, dict) else value
+
+
 def read_toml(path: Path | str, noun: str) -> dict[str, Any]:
     """The content of a file that holds a ``noun``. Raises InputError when there is none, DataError when it is not TOML."""
     try:
@@ -31,12 +46,14 @@ def read_toml(path: Path | str, noun: str) -> dict[str, Any]:
         raise DataError(f"{path}: not valid TOML: {error}") from None
 
 
-def rejected_field(error: ValidationError, known: Iterable[str] = ()) -> str:
-    """The first field that was rejected, in one sentence: its name, value and legal range, or the nearest of ``known``."""
+def rejected_field(error: ValidationError, kind: type[BaseModel]) -> str:
+    """The first field of a ``kind`` that was rejected, in one sentence: its name, value and legal range, or the nearest name."""
     first = error.errors()[0]
-    field, value, context = ".".join(map(str, first["loc"])), first.get("input"), first.get("ctx", {})
+    names, tags = _names(kind)
+    field = ".".join(str(part) for part in first["loc"] if part not in tags)
+    value, context = first.get("input"), first.get("ctx", {})
     if first["type"] == "extra_forbidden":
-        return f"unknown field '{field}'.{suggest(field, known)}"
+        return f"unknown field '{field}'.{suggest(str(first['loc'][-1]), names)}"
     if first["type"] == "missing":
         return f"{field}: {first['msg']}"
     if first["type"] == "literal_error":
@@ -47,3 +64,20 @@ def rejected_field(error: ValidationError, known: Iterable[str] = ()) -> str:
         return f"{field} = {value!r} is out of range: {limit}"
     message = first["msg"].removeprefix("Value error, ")
     return f"{field} = {value!r:.60}: {message}" if field else message
+
+
+def _names(kind: Any) -> tuple[set[str], set[str]]:
+    """The names of all fields of a model and of those it is made of, and the words that tell members of a union apart."""
+    names: set[str] = set()
+    tags: set[str] = set()
+    parts = get_args(kind)
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        fields = kind.model_fields
+        names |= set(fields)
+        tags |= {fields["kind"].default} if "kind" in fields else set()
+        parts = [field.annotation for field in fields.values()]
+    for part in parts:
+        more_names, more_tags = _names(part)
+        names |= more_names
+        tags |= more_tags
+    return names, tags

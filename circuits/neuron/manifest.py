@@ -205,4 +205,4 @@ def load_manifest(neuron: str | Path) -> Manifest:
     try:
         return Manifest.model_validate({**raw, "folder": path.resolve().parent, "file": path.name})
     except ValidationError as error:
-        raise DataError(f"{path}: {rejected_field(error, Manifest.model_fields)}") from None
+        raise DataError(f"{path}: {rejected_field(error, Manifest)}") from None

@@ -82,4 +82,4 @@ def _read(path: Path, changed_ns: int) -> Process:
     try:
         return Process.model_validate(read_toml(path, "process"))
     except ValidationError as error:
-        raise DataError(f"{path}: {rejected_field(error, Process.model_fields)}") from None
+        raise DataError(f"{path}: {rejected_field(error, Process)}") from None

@@ -24,7 +24,7 @@ def make_plan(kind: str, fields: dict, where: str = "") -> Plan:
     try:
         return KINDS[kind](**fields)
     except ValidationError as error:
-        raise InputError(f"{where}plan '{kind}': {rejected_field(error, KINDS[kind].model_fields)}") from None
+        raise InputError(f"{where}plan '{kind}': {rejected_field(error, KINDS[kind])}") from None
 
 
 def _affordable(fields: dict[str, Any], manifest: Manifest | None) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, ValidationError
 
 from ..errors import DataError, InputError
-from ..schema import Part
+from ..schema import Part, content_of, rejected_field
 from .atomic_write import sha256_of, write_text
 
 UNSIGNED = "unsigned"
@@ -108,7 +108,7 @@ class JsonArtifact(Part, Artifact):
     def content_digest(self) -> str:
         """SHA-256 over kind, schema version and all fields that differ from their defaults."""
         head = {name: getattr(self, name) for name in ("kind", "schema_version")}
-        content = self.model_dump(mode="json", exclude={"digest"}, exclude_defaults=True)
+        content = content_of(self.model_copy(update={"digest": ""}))
         return sha256_of(json.dumps({**content, **head}, sort_keys=True))
 
     def signed(self) -> Self:
@@ -128,10 +128,7 @@ class JsonArtifact(Part, Artifact):
         try:
             return kind.model_validate(raw)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            got = "" if first["type"] == "missing" else f" (got {first.get('input')!r:.80})"
-            raise DataError(f"{path} is not a {kind.noun}: field '{where}': {first['msg']}{got}") from None
+            raise DataError(f"{path} is not a {kind.noun}: {rejected_field(error, kind)}") from None
 
 
 def read_json(path: Path, noun: str = "artifact") -> dict[str, Any]:

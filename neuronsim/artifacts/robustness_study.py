@@ -63,9 +63,8 @@ class Point(Part):
 class Gain(Part):
     """Mean accuracy of ``network`` minus that of ``reference`` under the same card, with its 95 % interval.
 
-    ``paired``: over the same chips, chip by chip (networks of equal layers). ``interval`` "chips and images": both taken as
-    samples (``neuronsim.statistics.crossed``); "chips", in older files: t interval over the chips (not paired: Welch's),
-    on these images.
+    ``paired``: over the same chips, chip by chip (networks of equal layers). Interval: chips and images both taken as samples
+    (``neuronsim.statistics.crossed``).
     """
 
     network: str
@@ -76,7 +75,6 @@ class Gain(Part):
     high: float | None
     chips: int
     paired: bool
-    interval: Literal["chips", "chips and images"] = "chips"
 
 
 class EnergyUse(Part):

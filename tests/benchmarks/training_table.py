@@ -161,14 +161,12 @@ def _point(study: Study, point: Point) -> str:
     if point.interval == "images":
         return f"{value}, Wilson over the images"
     repeats = f"{len(point.draws)} {study.repeats(point)}"
-    over = f"over {repeats} and the images" if point.interval == "draws and images" else f"t over {repeats}"
-    return f"{value}, {over}; worst {point.worst:.2%}"
+    return f"{value}, over {repeats} and the images; worst {point.worst:.2%}"
 
 
 def _gain(gain: Gain) -> str:
     same = "the same" if gain.paired else "different"
-    over = "and the images" if gain.interval == "chips and images" else "(t over them, on these images)"
-    return f"{_points(gain.mean, gain.low, gain.high)}, {same} {gain.chips} chips {over}"
+    return f"{_points(gain.mean, gain.low, gain.high)}, {same} {gain.chips} chips and the images"
 
 
 def _run(network: str) -> str:

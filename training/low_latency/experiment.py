@@ -9,10 +9,10 @@ from typing import Literal
 from pydantic import Field
 
 from neuronsim.artifacts.atomic_write import sha256_of
-from neuronsim.schema import Part
+from neuronsim.schema import Part, content_of, read_toml
 
 from ..datasets.catalogue import DataName
-from ..experiment_files import file_of, parse, read_toml, shipped_files
+from ..experiment_files import file_of, parse, shipped_files
 from ..layer_specs import ConvertibleSpec
 
 Phase = Literal["pretraining", "quantization"]
@@ -61,7 +61,8 @@ class ConversionExperiment(Part):
     def digest(self, phase: Phase) -> str:
         """SHA-256 over everything that changes the weights after ``phase``."""
         later = {"description", "quantization", "levels", "adaptor"} if phase == "pretraining" else {"description"}
-        return sha256_of(json.dumps(self.model_dump(mode="json", exclude=later), sort_keys=True))
+        content = {name: value for name, value in content_of(self).items() if name not in later}
+        return sha256_of(json.dumps(content, sort_keys=True))
 
 
 def conversion_experiments() -> dict[str, Path]:
@@ -72,4 +73,4 @@ def conversion_experiments() -> dict[str, Path]:
 def conversion_experiment(name: str | Path) -> ConversionExperiment:
     """Read an experiment by the name of a shipped one, or from a TOML file. Raises InputError as ``experiment_files`` does."""
     path = file_of(name, conversion_experiments())
-    return parse(ConversionExperiment, read_toml(path), path)
+    return parse(ConversionExperiment, read_toml(path, "experiment"), path)

@@ -29,7 +29,7 @@ class StudyPlan(Part):
         try:
             super().__init__(**fields)
         except ValidationError as error:
-            raise InputError(f"plan '{self.study}': {rejected_field(error, type(self).model_fields)}") from None
+            raise InputError(f"plan '{self.study}': {rejected_field(error, type(self))}") from None
 
     @classmethod
     def summary(cls) -> str:

@@ -63,7 +63,7 @@ def load_data(run: Path, experiment: Experiment, data_dir: Path | str | None) ->
     """The data set of a run. Raises DataError when the images found are not those it was trained on."""
     dataset = data.load(experiment.data, data_dir)
     if dataset.digest != read_run(run).data_sha256:
-        raise DataError(f"{run} was trained on other '{experiment.data}' images: use the same --data-dir")
+        raise DataError(f"{run} was trained on other images of '{experiment.data}': use the same --data-dir")
     return dataset
 
 

@@ -11,10 +11,10 @@ from pydantic import Field
 from neuronsim.artifacts.atomic_write import sha256_of
 from neuronsim.errors import InputError
 from neuronsim.neuron.conductance_bank import FullScale
-from neuronsim.schema import Part
+from neuronsim.schema import Part, content_of, read_toml
 
 from ..datasets.catalogue import DataName
-from ..experiment_files import file_of, parse, read_toml, shipped_files
+from ..experiment_files import file_of, parse, shipped_files
 from ..layer_specs import LayerSpec
 from .experiment_sections import Augmentation, Encoding, Loss, NoiseAware, Optimizer, TrainingStage
 from .network_library import declared_network
@@ -71,16 +71,7 @@ class Experiment(Part):
 
     def digest(self) -> str:
         """SHA-256 over everything that changes the weights."""
-        content = self.model_dump(mode="json", exclude={"description"})
-        # Options younger than the first runs count only where they are used, so that those runs stay resumable.
-        for name in ("reduction", "silent_target"):
-            if content["loss"][name] == Loss.model_fields[name].default:
-                del content["loss"][name]
-        if content["noise_aware"] is not None and content["noise_aware"]["range_penalty"] == 0:
-            del content["noise_aware"]["range_penalty"], content["noise_aware"]["range_margin"]
-        for layer in content["layers"]:
-            if layer["kind"] == "pool" and layer["stride"] is None:
-                del layer["stride"]
+        content = content_of(self.model_copy(update={"description": ""}))
         return sha256_of(json.dumps(content, sort_keys=True))
 
 
@@ -105,7 +96,7 @@ def load_experiment(name: str | Path) -> Experiment:
 
 def _read(name: str | Path) -> tuple[Path, dict[str, Any]]:
     path = file_of(name, shipped_experiments())
-    raw = read_toml(path)
+    raw = read_toml(path, "experiment")
     if (network := raw.pop("network", None)) is not None:
         if "layers" in raw:
             raise InputError(f"{path}: 'network' and 'layers' contradict each other: give one of them")

@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 from pydantic import Field
 
-from neuronsim.schema import Part
+from neuronsim.schema import Part, read_toml
 
-from ..experiment_files import file_of, parse, read_toml, shipped_files
+from ..experiment_files import file_of, parse, shipped_files
 from ..layer_specs import LayerSpec
 from .network import TTFSNetwork
 
@@ -37,4 +37,4 @@ def declared_networks() -> dict[str, Path]:
 def declared_network(name: str) -> DeclaredNetwork:
     """Read a declared network by name, or from a TOML file. Raises InputError as ``experiment_files`` does."""
     path = file_of(name, declared_networks(), "network")
-    return parse(DeclaredNetwork, read_toml(path), path)
+    return parse(DeclaredNetwork, read_toml(path, "experiment"), path)

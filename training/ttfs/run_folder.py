@@ -136,7 +136,9 @@ def check_data(out: Path, provenance: TrainingRun) -> None:
     if (out / RECORD).is_file():
         before = read_run(out).data_sha256
         if before != provenance.data_sha256:
-            raise DataError(f"{out} was started on other '{provenance.data}': use the same --data-dir, or --force")
+            raise DataError(
+                f"{out} was started on other images of '{provenance.data}': use the same --data-dir, or --force"
+            )
 
 
 def provenance_of(

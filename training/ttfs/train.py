@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from neuronsim.artifacts.atomic_write import write_text
-from neuronsim.artifacts.training_run import METRICS
+from neuronsim.artifacts.training_run import METRICS, TrainingRun
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import InputError
 
@@ -81,7 +81,7 @@ def train(
             progress=progress,
         )
     ended = {"finished": True, "bests": module.bests, "n_weights": network.n_weights}
-    provenance.model_copy(update=ended).save(out / RECORD)
+    TrainingRun(**{**dict(provenance), **ended}).save(out / RECORD)
     return out
 
 

@@ -50,7 +50,7 @@ def test_round_trip(path):
     [
         (("schema_version",), 99, "has schema_version 99, this neuronsim reads 1"),
         (("kernel", "colour"), 1, "field 'kernel.colour'"),
-        (("kernel", "tau_s", "value"), "fast", "field 'kernel.tau_s.value'"),
+        (("kernel", "tau_s", "value"), "fast", "kernel.tau_s.value = 'fast'"),
         (("kernel", "tau_s"), {"value": -1.0, "low": -2.0, "high": 0.0}, "kernel.tau_s = -1 is out of range"),
         (("weights", "mismatch_sigma"), {"value": 5.0, "low": 5.0, "high": 5.0}, "a fraction, not percent"),
         (("weights", "gain", "low"), 1e9, "lies outside its interval"),
@@ -68,7 +68,7 @@ def test_a_wrong_card_is_refused_by_name(path, keys, value, words):
 
 
 def test_a_missing_field_is_named(path):
-    with pytest.raises(DataError, match="field 'frozen'"):
+    with pytest.raises(DataError, match="frozen: Field required"):
         ModelCard.load(edit(path, "frozen", value=None, drop=True))
 
 

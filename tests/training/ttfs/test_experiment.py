@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from neuronsim.errors import InputError
+from neuronsim.errors import DataError, InputError
 from neuronsim.training.experiment_files import parse, to_toml
 from neuronsim.training.ttfs.experiment import Experiment, load_experiment, shipped_experiments
 
@@ -42,7 +42,7 @@ def test_names_with_hyphens_and_paths(tmp_path):
     ("old", "new", "message"),
     [
         ("batch_size = 8", "batchsize = 8", "batch"),
-        ('data = "digits"', 'data = "digit"', "'data'.*Did you mean 'digits'"),
+        ('data = "digits"', 'data = "digit"', "data = 'digit'.*Did you mean 'digits'"),
         ("epochs = 2", "epochs = 0", r"stages\.0\.epochs"),
         ("lr = 1e-3", "lr = nan", r"stages\.0\.lr"),
         ("lr_end = 1e-4", 'lr_end = 1e-4\nschedule = "constant"', "contradicts"),
@@ -53,7 +53,6 @@ def test_names_with_hyphens_and_paths(tmp_path):
         ("[[layers]]", "[optimizer]\nprecondition_every = 5\n[[layers]]", "soap"),
         ("[[layers]]", '[optimizer]\nname = "adam"\nweight_decay = 0.1\n[[layers]]', "adamw"),
         ("[[layers]]", "[loss]\ncap = 0.5\n[[layers]]", r"loss\.cap"),
-        ('name = "x"', 'name = "x', "not a readable TOML"),
     ],
 )
 def test_bad_experiments_name_file_and_field(tmp_path, old, new, message):
@@ -63,6 +62,13 @@ def test_bad_experiments_name_file_and_field(tmp_path, old, new, message):
     with pytest.raises(InputError, match=message) as caught:
         load_experiment(path)
     assert str(path) in str(caught.value)
+
+
+def test_a_file_that_is_no_toml_is_named(tmp_path):
+    path = tmp_path / "bad.toml"
+    path.write_text(MINIMAL.replace('name = "x"', 'name = "x', 1))
+    with pytest.raises(DataError, match=r"bad\.toml: not valid TOML"):
+        load_experiment(path)
 
 
 def test_unknown_names_get_the_nearest(tmp_path):

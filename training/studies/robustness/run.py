@@ -122,5 +122,5 @@ def _gains(networks: list[Subject], tasks: list[Task], results: list[dict[str, A
         values = right[subject.label]
         mean, low, high = difference_interval(values, right[reference.label], paired=paired)
         about = {"network": subject.label, "reference": reference.label, "condition": "card", "chips": len(values)}
-        gains.append(Gain(mean=mean, low=low, high=high, paired=paired, interval="chips and images", **about))
+        gains.append(Gain(mean=mean, low=low, high=high, paired=paired, **about))
     return gains

@@ -63,8 +63,7 @@ def card_tables(study: Study) -> list[Table]:
     both = [table(caption, _ACCURACIES, rows)]
     if study.gains:
         caption = (
-            "What it bought: difference of mean accuracy on the card, in points, with its 95 % interval over "
-            f"{' / '.join(dict.fromkeys(g.interval for g in study.gains))}."
+            "What it bought: difference of mean accuracy on the card, in points; 95 % interval over chips and images."
         )
         both.append(table(caption, _GAINS, study.gains))
     return both
