@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from neuronsim.artifacts.atomic_write import write_atomically, write_text
+from neuronsim.atomic_write import write_atomically, write_text
 from neuronsim.progress import Bar, bar
 
 from .fitting import fit

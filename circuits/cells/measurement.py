@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from neuronsim.artifacts.atomic_write import sha256_of
+from neuronsim.atomic_write import sha256_of
 from neuronsim.errors import NeuronsimError
 
 from ..neuron.manifest import netlist_folder

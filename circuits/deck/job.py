@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from neuronsim.artifacts.atomic_write import sha256_of
+from neuronsim.atomic_write import sha256_of
 
 _VERSION = 3
 _WAVEFORMS = 2  # how waveforms are thinned out; the rest of a result does not depend on it

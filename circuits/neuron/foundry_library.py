@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from neuronsim.artifacts.atomic_write import sha256_file
+from neuronsim.atomic_write import sha256_file
 from neuronsim.errors import DataError, InputError, MissingToolError, suggest
 
 PREFIX = "package:"

@@ -17,9 +17,9 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, ValidationError
 
+from ..atomic_write import sha256_of, write_text
 from ..errors import DataError, InputError
 from ..schema import Part, content_of, rejected_field
-from .atomic_write import sha256_of, write_text
 
 UNSIGNED = "unsigned"
 #: every kind of artifact by its name; a class adds itself when it is defined

@@ -11,8 +11,8 @@ import h5py
 import numpy as np
 import xarray as xr
 
+from ..atomic_write import write_atomically
 from ..errors import DataError
-from .atomic_write import write_atomically
 from .base import KINDS, Artifact, check_kind, check_version
 
 _ENGINE = "h5netcdf"

@@ -9,8 +9,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from ..atomic_write import sha256_file
 from ..errors import DataError
-from .atomic_write import sha256_file
 from .base import JsonArtifact
 
 CHECKPOINTS = (".ckpt", ".safetensors", ".pt")

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from record import machine_line, write_block
 
-from neuronsim.artifacts.atomic_write import write_text
+from neuronsim.atomic_write import write_text
 from neuronsim.progress import bar
 from neuronsim.training.compiled.threads import use_threads
 from neuronsim.training.datasets.catalogue import load

@@ -22,7 +22,7 @@ from pathlib import Path
 from record import write_block
 from ttfs_figures import NAMES, TITLES, measured_table, plot
 
-from neuronsim.artifacts.atomic_write import write_text
+from neuronsim.atomic_write import write_text
 from neuronsim.errors import MissingToolError
 from neuronsim.progress import Bar, bar
 from neuronsim.training import load_experiment, train

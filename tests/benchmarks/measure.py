@@ -17,7 +17,7 @@ import numpy as np
 from record import machine_line, write_block
 
 from neuronsim import spike_time
-from neuronsim.artifacts.atomic_write import write_text
+from neuronsim.atomic_write import write_text
 from neuronsim.circuits import characterize, load_manifest
 from neuronsim.circuits.deck.deck import build
 from neuronsim.circuits.deck.resolved import resolve

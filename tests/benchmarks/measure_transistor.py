@@ -32,9 +32,9 @@ from transistor_figures import (
 from transistor_table import measured_table
 
 import neuronsim
-from neuronsim.artifacts.atomic_write import write_text
 from neuronsim.artifacts.dataset import Characterization
 from neuronsim.artifacts.ttfs_card import TTFSCard
+from neuronsim.atomic_write import write_text
 from neuronsim.circuits import characterize, compare, load_manifest, load_plans, verify
 from neuronsim.circuits.neuron.manifest import netlist_folder
 from neuronsim.circuits.ngspice import command_line as engine_cli

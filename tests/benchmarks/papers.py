@@ -19,9 +19,9 @@ from pathlib import Path
 from cards import made_card
 from record import machine_line, picture, write_block
 
-from neuronsim.artifacts.atomic_write import write_text
 from neuronsim.artifacts.conversion_study import ConversionStudy
 from neuronsim.artifacts.noisy_weights_study import NoisyWeights
+from neuronsim.atomic_write import write_text
 from neuronsim.report.page.elements import Table
 from neuronsim.report.page.figures import save_png
 from neuronsim.report.study_files import study_report

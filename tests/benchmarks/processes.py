@@ -18,9 +18,9 @@ from record import machine_line, write_block
 from transistor_figures import of_card, of_corners
 
 import neuronsim
-from neuronsim.artifacts.atomic_write import write_text
 from neuronsim.artifacts.dataset import cells, select
 from neuronsim.artifacts.ttfs_card import TTFSCard
+from neuronsim.atomic_write import write_text
 from neuronsim.circuits import GROUPS, characterize, load_manifest, load_plans, make_plan
 from neuronsim.circuits.neuron.netlist import read_netlist
 from neuronsim.circuits.ngspice import command_line as engine_cli

@@ -6,7 +6,7 @@ import os
 import platform
 from pathlib import Path
 
-from neuronsim.artifacts.atomic_write import write_text
+from neuronsim.atomic_write import write_text
 
 #: the page of the measured figures; its links are relative to its folder
 PAGE = Path(__file__).parents[2] / "docs" / "measured.md"

@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from record import machine_line, write_block
 from training_table import PLOT, measured_table, plot
 
-from neuronsim.artifacts.atomic_write import write_text
 from neuronsim.artifacts.robustness_study import Study
 from neuronsim.artifacts.ttfs_card import TTFSCard
+from neuronsim.atomic_write import write_text
 from neuronsim.errors import InputError
 from neuronsim.statistics.proportions import wilson
 from neuronsim.statistics.student import paired_images

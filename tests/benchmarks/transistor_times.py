@@ -24,7 +24,7 @@ from typing import Any
 from measure_transistor import FOLDER, NEURON
 from record import machine_line, write_block
 
-from neuronsim.artifacts.atomic_write import write_text
+from neuronsim.atomic_write import write_text
 from neuronsim.circuits import load_manifest, load_plans
 from neuronsim.circuits.deck.deck import build
 from neuronsim.circuits.deck.resolved import resolve

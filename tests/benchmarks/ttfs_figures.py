@@ -7,7 +7,7 @@ from pathlib import Path
 
 from record import picture
 
-from neuronsim.artifacts.atomic_write import write_atomically
+from neuronsim.atomic_write import write_atomically
 
 TITLES = {
     "fc": "FC 784 -> 800",

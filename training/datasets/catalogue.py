@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsim.artifacts.atomic_write import sha256_of
+from neuronsim.atomic_write import sha256_of
 from neuronsim.errors import DataError, InputError, MissingToolError, suggest
 
 from . import cifar_jpeg

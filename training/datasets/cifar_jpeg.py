@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsim.artifacts.atomic_write import sha256_file, write_atomically
+from neuronsim.atomic_write import sha256_file, write_atomically
 from neuronsim.errors import DataError, MissingToolError
 
 from . import download as sources

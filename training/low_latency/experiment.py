@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from neuronsim.artifacts.atomic_write import sha256_of
+from neuronsim.atomic_write import sha256_of
 from neuronsim.schema import Part, content_of, read_toml
 
 from ..datasets.catalogue import DataName

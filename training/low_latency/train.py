@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neuronsim.artifacts.atomic_write import output_errors, sha256_file, write_text
+from neuronsim.atomic_write import output_errors, sha256_file, write_text
 from neuronsim.errors import DataError, InputError
 
 from ..datasets.catalogue import DataSet

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from neuronsim.artifacts.atomic_write import output_errors, sha256_of, write_text
+from neuronsim.atomic_write import output_errors, sha256_of, write_text
 from neuronsim.errors import InputError
 
 _PROGRAM = 1  # raised when the same inputs give other numbers, so that old results are not taken for new ones

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Self, TypeVar
 import tomli_w
 from pydantic import AfterValidator, ValidationError
 
-from neuronsim.artifacts.atomic_write import write_text
+from neuronsim.atomic_write import write_text
 from neuronsim.errors import InputError
 from neuronsim.schema import Part, read_toml, rejected_field
 

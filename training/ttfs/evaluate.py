@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from neuronsim.artifacts.atomic_write import sha256_file, sha256_of, write_text
 from neuronsim.artifacts.evaluation import Condition, Evaluation
 from neuronsim.artifacts.ttfs_card import TTFSCard
+from neuronsim.atomic_write import sha256_file, sha256_of, write_text
 from neuronsim.errors import InputError
 from neuronsim.progress import Bar, bar
 from neuronsim.statistics.crossed import accuracy_interval

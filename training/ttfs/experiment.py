@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
-from neuronsim.artifacts.atomic_write import sha256_of
+from neuronsim.atomic_write import sha256_of
 from neuronsim.errors import InputError
 from neuronsim.neuron.conductance_bank import FullScale
 from neuronsim.schema import Part, content_of, read_toml

@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
-from neuronsim.artifacts.atomic_write import output_errors, sha256_file
 from neuronsim.artifacts.training_run import METRICS, TrainingRun
 from neuronsim.artifacts.ttfs_card import TTFSCard
+from neuronsim.atomic_write import output_errors, sha256_file
 from neuronsim.errors import DataError, InputError
 
 from ..datasets import catalogue as data

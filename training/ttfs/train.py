@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
-from neuronsim.artifacts.atomic_write import write_text
 from neuronsim.artifacts.training_run import METRICS, TrainingRun
 from neuronsim.artifacts.ttfs_card import TTFSCard
+from neuronsim.atomic_write import write_text
 from neuronsim.errors import InputError
 
 from ..cards import as_card

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
-from neuronsim.artifacts.atomic_write import sha256_file
+from neuronsim.atomic_write import sha256_file
 
 _NUMBER = re.compile(r"^[\s\d.,×⁻⁰¹²³⁴⁵⁶⁷⁸⁹∞–±+\-\[\]…%]*([yzafpnµmkMGT]?(s|V|A|J|W|Hz|Ω|F|C|rad|bit|√s))?[\s\]]*$")
 

@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
-from neuronsim.artifacts.atomic_write import sha256_of, write_atomically
+from neuronsim.atomic_write import sha256_of, write_atomically
 from neuronsim.units import trimmed
 
 # Okabe and Ito's palette, the light-page values; style.css holds both themes.

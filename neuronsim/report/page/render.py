@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from neuronsim.artifacts.atomic_write import write_text
+from neuronsim.atomic_write import write_text
 
 from .elements import Page
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from neuronsim.artifacts.atomic_write import write_text
+from neuronsim.atomic_write import write_text
 
 from .elements import Block, Note, Picture, Section, Table
 from .figures import save_png

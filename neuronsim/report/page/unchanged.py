@@ -7,7 +7,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from neuronsim.artifacts.atomic_write import sha256_file, sha256_of
+from neuronsim.atomic_write import sha256_file, sha256_of
 
 _MARK = '<meta name="made-from" content="{}">'
 _HEAD = 4096  # bytes of a page within which its digest stands

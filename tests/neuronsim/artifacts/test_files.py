@@ -7,7 +7,7 @@ import hashlib
 
 import pytest
 
-from neuronsim.artifacts.atomic_write import sha256_file, sha256_of, write_atomically, write_text
+from neuronsim.atomic_write import sha256_file, sha256_of, write_atomically, write_text
 from neuronsim.errors import OutputError, suggest
 
 

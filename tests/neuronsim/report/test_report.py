@@ -15,7 +15,6 @@ import pytest
 import xarray as xr
 
 from neuronsim.artifacts import dataset as schema
-from neuronsim.artifacts.atomic_write import sha256_file
 from neuronsim.artifacts.card_base import ModelCard
 from neuronsim.artifacts.card_parts import (
     Energy,
@@ -31,6 +30,7 @@ from neuronsim.artifacts.evaluation import Condition, Evaluation
 from neuronsim.artifacts.rate_card import RateCard
 from neuronsim.artifacts.training_run import TrainingRun
 from neuronsim.artifacts.ttfs_card import TTFSCard
+from neuronsim.atomic_write import sha256_file
 from neuronsim.errors import DataError, InputError, OutputError
 from neuronsim.neuron.conductance_bank import ConductanceBank
 from neuronsim.neuron.event_solver import first_crossing

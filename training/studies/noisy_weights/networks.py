@@ -21,7 +21,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from neuronsim.artifacts.atomic_write import write_atomically
+from neuronsim.atomic_write import write_atomically
 from neuronsim.errors import DataError
 from neuronsim.schema import Part
 from neuronsim.training.datasets.catalogue import DataSet, Images

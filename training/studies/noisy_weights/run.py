@@ -10,9 +10,9 @@ from typing import Any, get_args
 import numpy as np
 import torch
 
-from neuronsim.artifacts.atomic_write import sha256_of
 from neuronsim.artifacts.noisy_weights_study import Architecture, NoisyWeights, SnrPoint, Trained
 from neuronsim.artifacts.rate_card import RateCard
+from neuronsim.atomic_write import sha256_of
 from neuronsim.progress import bar
 from neuronsim.training.cards import as_card
 from neuronsim.training.compiled.threads import use_threads

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from neuronsim.artifacts.atomic_write import sha256_file
 from neuronsim.artifacts.robustness_study import Origin
 from neuronsim.artifacts.training_run import TrainingRun
 from neuronsim.artifacts.ttfs_card import TTFSCard
+from neuronsim.atomic_write import sha256_file
 from neuronsim.errors import InputError
 from neuronsim.neuron.conductance_bank import FullScale
 from neuronsim.training.datasets.catalogue import DataSet
