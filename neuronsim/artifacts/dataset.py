@@ -40,14 +40,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from ..errors import DataError
 from .netcdf import NetcdfArtifact
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 _COMMON = (
     "plan",
@@ -122,6 +124,8 @@ def cells(dataset: xr.Dataset, plan: str, *, ok: bool = True) -> xr.Dataset:
     Empty (no ``row``) when the plan was not run.
     """
     if plan not in dataset.dims:
+        import xarray as xr
+
         return xr.Dataset()
     own = [
         str(name) for name in dataset.data_vars if str(name).startswith(f"{plan}_") and dataset[name].dims == (plan,)

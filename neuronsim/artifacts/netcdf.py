@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-import h5py
 import numpy as np
-import xarray as xr
 
 from ..atomic_write import write_atomically
 from ..errors import DataError
 from .base import KINDS, Artifact, check_kind, check_version
+
+if TYPE_CHECKING:
+    import xarray as xr  # loaded when a file is read: half a second that a command's help would wait for
 
 _ENGINE = "h5netcdf"
 _ENVELOPE = ("kind", "schema_version", "digest")
@@ -81,6 +82,8 @@ class NetcdfArtifact(Artifact):
 
 
 def _read(path: Path, made_by: str) -> xr.Dataset:
+    import xarray as xr
+
     try:
         with xr.open_dataset(path, engine=_ENGINE) as stored:
             return stored.load()
@@ -93,6 +96,8 @@ def _read(path: Path, made_by: str) -> xr.Dataset:
 
 def stored_attribute(path: Path, name: str) -> str | None:
     """Text attribute of a netCDF file, without reading the rest; None: it has none, or the file is unreadable."""
+    import h5py
+
     try:
         with h5py.File(path, "r") as file:
             value = file.attrs.get(name)
