@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,17 +11,21 @@ import xarray as xr
 from ..artifacts.abstraction_levels import AbstractionLevels
 from ..artifacts.card_base import ModelCard
 from ..artifacts.dataset import Characterization
-from ..errors import InputError
+from ..errors import DataError, InputError
 from .page.elements import Source
 from .page.unchanged import digest_of, is_made_from
 
 
 def levels_near(dataset: Path, neuron: str) -> Path | None:
-    """``levels.nc`` (of 'neuronsim compare') in the folder of the file ``dataset`` or the one above, if ``neuron`` is in it."""
+    """``levels.nc`` (of 'neuronsim compare') in the folder of the file ``dataset`` or the one above, if ``neuron`` is in it.
+
+    A file that cannot be read, such as one of an earlier version, counts as none: the datasheet can do without.
+    """
     for folder in (dataset.resolve().parent, dataset.resolve().parent.parent):
         path = folder / "levels.nc"
-        if path.is_file() and neuron in AbstractionLevels.load(path).data["level"].values:
-            return path
+        with suppress(DataError):
+            if path.is_file() and neuron in AbstractionLevels.load(path).data["level"].values:
+                return path
     return None
 
 

@@ -71,6 +71,8 @@ def test_report_and_datasheet_find_the_file(file, tmp_path):
     assert "second-order loop" in page
     assert levels_near(folder / "pll_nlif_averaged" / "x.nc", "pll_nlif_averaged") == file
     assert levels_near(folder / "x.nc", "if_behavioral") is None
+    (tmp_path / "levels.nc").write_text("of an earlier version")
+    assert levels_near(tmp_path / "x.nc", "pll_nlif_averaged") is None
 
 
 def test_what_cannot_be_compared_is_refused(tmp_path):
