@@ -28,7 +28,7 @@ This page is written by `make files-page` from the classes themselves.
 
 def page() -> str:
     """The whole page as Markdown."""
-    return "\n".join([INTRO, *(line for kind in SHIPPED for line in _kind(kind))])
+    return "\n".join([INTRO, *(line for kind in SHIPPED.values() for line in _kind(kind))])
 
 
 def _kind(kind: type[Artifact]) -> list[str]:

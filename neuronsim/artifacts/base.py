@@ -1,7 +1,7 @@
 """What every file has that passes between the rooms: a kind, a schema version, one way to save, load and digest it.
 
-A new kind is a subclass of :class:`JsonArtifact` or :class:`NetcdfArtifact`: it registers itself under its ``kind``, and
-:func:`.catalogue.read`, the report and the round-trip test meet it there. Nothing else in the house changes.
+A new kind is a subclass of :class:`JsonArtifact` or :class:`NetcdfArtifact` in a file of this package: it registers itself under
+its ``kind``, where :func:`.catalogue.read`, the round-trip test and docs/files.md meet it. One chapter, and reports show it.
 
 The content digest is a SHA-256 over kind, schema version and the fields that differ from their defaults, so that a new field
 with a default changes no digest. It is written into the file and checked on reading: a value changed by hand is refused, unless
@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, ValidationError
 
@@ -29,7 +29,8 @@ KINDS: dict[str, type[Artifact]] = {}
 class Artifact:
     """One kind of file. ``noun``: what a person calls it; ``made_by``: the command that makes one; ``suffix`` of its files."""
 
-    kind: Any  # a string: a field of JSON kinds, a class attribute of netCDF kinds
+    if TYPE_CHECKING:  # a field of JSON kinds, a class attribute of netCDF kinds
+        kind: Any
     noun: ClassVar[str] = "artifact"
     made_by: ClassVar[str] = "neuronsim"
     suffix: ClassVar[str]

@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
+import pkgutil
+from importlib import import_module
 from pathlib import Path
 
 from ..errors import DataError, InputError
-from .abstraction_levels import AbstractionLevels
 from .base import KINDS, Artifact, read_json
-from .conversion_study import ConversionStudy
-from .dataset import Characterization
-from .evaluation import Evaluation
 from .netcdf import stored_attribute
-from .noisy_weights_study import NoisyWeights
-from .rate_card import RateCard
-from .robustness_study import Study
-from .training_run import TrainingRun
-from .ttfs_card import TTFSCard
-from .verification import Verification
 
-#: in the order of the chain, from circuit to network
-SHIPPED: tuple[type[Artifact], ...] = (
-    Characterization,
-    AbstractionLevels,
-    TTFSCard,
-    RateCard,
-    Verification,
-    TrainingRun,
-    Evaluation,
-    Study,
-    ConversionStudy,
-    NoisyWeights,
-)
+for _module in pkgutil.iter_modules([str(Path(__file__).parent)]):
+    if _module.name != "catalogue":
+        import_module(f"{__package__}.{_module.name}")
+#: kind -> class
+SHIPPED: dict[str, type[Artifact]] = dict(sorted(KINDS.items()))
 
 
 def kind_of(path: Path) -> str | None:
@@ -47,6 +31,6 @@ def read(path: Path | str) -> Artifact:
     kind = kind_of(path)
     if kind is not None:
         return KINDS[kind].load(path)
-    if path.suffix == Characterization.suffix:
-        return Characterization.load(path)  # which says what is wrong with it
+    if path.suffix == ".nc":
+        return KINDS["characterization"].load(path)  # which says what is wrong with it
     raise DataError(f"{path} is no artifact of neuronsim: its kind is not one of {', '.join(KINDS)}")

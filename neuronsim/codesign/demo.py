@@ -49,7 +49,7 @@ def demo(
     say(f"train {EXPERIMENT} (paper 004's MNIST network, 4-bit weights)")
     run = train(EXPERIMENT, out=out / "run", data_dir=data_dir, progress=progress, threads=jobs)
     made("run", run)
-    say(f"evaluate it clean, quantized and on {chips} chips of this circuit")
+    say(f"evaluate it clean, quantized and on {chips} chips of its card")
     evaluation = evaluate(
         run,
         card=card,

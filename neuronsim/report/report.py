@@ -68,7 +68,7 @@ def _page(items: Sequence[Item], title: str) -> Page:
     with_chapter.sort(key=lambda item: (rank[item.kind], *item.artifact.order(item.path)))
     chapters = [section for item in with_chapter for section in CHAPTERS[item.kind](item, items)]
     sections = [
-        Section(title="In short", anchor="headline", blocks=summary),
+        *([Section(title="In short", anchor="headline", blocks=summary)] if summary else []),
         *(section for section in chapters if not section.appendix),
         *(section for section in chapters if section.appendix),
         Section(

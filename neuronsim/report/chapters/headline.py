@@ -21,6 +21,12 @@ _CONDITIONS = {
 }
 
 
+_CARD_ONLY = (
+    "Accuracy under the card is a statement about the model card, not yet about the circuit: the card leaves out effects of "
+    "the circuit (docs/measured.md lists them), and no network has been run in SPICE to confirm it."
+)
+
+
 def headline(artifacts: Sequence[Artifact]) -> list[Tiles | Note]:
     """Tiles: accuracy per condition (clean, quantized, card), held-out error of each card, number of SPICE runs."""
     datasets = [artifact.data for artifact in artifacts if isinstance(artifact, Characterization)]
@@ -34,6 +40,8 @@ def headline(artifacts: Sequence[Artifact]) -> list[Tiles | Note]:
             blocks.append(Note(text=f"{e.experiment}, {e.n_images} images of {e.data}"))
         if tiles:
             blocks.append(Tiles(items=tiles))
+        if "card" in known:
+            blocks.append(Note(text=_CARD_ONLY))
     circuit = [tile for card in cards for tile in _card(card, f" ({card.neuron})" if len(cards) > 1 else "")]
     if datasets:
         total = sum(int(data.sizes["run"]) for data in datasets)
