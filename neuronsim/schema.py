@@ -40,7 +40,7 @@ def read_toml(path: Path | str, noun: str) -> dict[str, Any]:
     """The content of a file that holds a ``noun``. Raises InputError when there is none, DataError when it is not TOML."""
     try:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise InputError(f"no {noun} file {path}") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise DataError(f"{path}: not valid TOML: {error}") from None
@@ -62,7 +62,7 @@ def rejected_field(error: ValidationError, kind: type[BaseModel]) -> str:
     limit = next((f"{words} {context[name]:g}" for name, words in _LIMITS.items() if name in context), None)
     if limit:
         return f"{field} = {value!r} is out of range: {limit}"
-    message = first["msg"].removeprefix("Value error, ")
+    message = first["msg"].removeprefix("Value error, ").replace("a valid tuple", "a list")
     return f"{field} = {value!r:.60}: {message}" if field else message
 
 

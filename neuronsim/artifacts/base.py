@@ -110,7 +110,10 @@ class JsonArtifact(Part, Artifact):
         """SHA-256 over kind, schema version and all fields that differ from their defaults."""
         head = {name: getattr(self, name) for name in ("kind", "schema_version")}
         content = content_of(self.model_copy(update={"digest": ""}))
-        return sha256_of(json.dumps({**content, **head}, sort_keys=True))
+        try:
+            return sha256_of(json.dumps({**content, **head}, sort_keys=True, allow_nan=False))
+        except ValueError:
+            raise DataError(f"a {self.noun} must not hold NaN or infinity: JSON has neither") from None
 
     def signed(self) -> Self:
         """The same with a digest that matches its content."""
@@ -129,14 +132,14 @@ class JsonArtifact(Part, Artifact):
         try:
             return kind.model_validate(raw)
         except ValidationError as error:
-            raise DataError(f"{path} is not a {kind.noun}: {rejected_field(error, kind)}") from None
+            raise DataError(f"{path} is no {kind.noun}: {rejected_field(error, kind)}") from None
 
 
 def read_json(path: Path, noun: str = "artifact") -> dict[str, Any]:
     """The JSON object in a file. Raises DataError when it is unreadable, not JSON, or no object, and so no ``noun``."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} is no {noun}: corrupt or not JSON ({error}). Make it again or remove it") from None
     if not isinstance(raw, dict):
         raise DataError(f"{path} is no {noun}: a JSON object is expected, got {type(raw).__name__}")
@@ -147,14 +150,14 @@ def check_kind(cls: type[Artifact], kind: Any, path: Path) -> Any:
     """The class of ``kind`` if it is ``cls`` or below it."""
     known = KINDS.get(kind) if isinstance(kind, str) else None
     if known is None or not issubclass(known, cls):
-        said = f"it is a {known.noun}" if known else f"its kind is {kind!r}"
-        raise DataError(f"{path} is not a {cls.noun}: {said}. Make one with '{cls.made_by}'")
+        raise DataError(f"{path} is no {cls.noun}: its kind is {kind!r}. Make one with '{cls.made_by}'")
     return known
 
 
 def check_version(version: Any, readable: int, kind: type[Artifact], path: Path) -> None:
     """Raise DataError when a file of ``kind`` has another schema version than the ``readable`` one."""
-    if version != readable:
+    if isinstance(version, (str, bool, float)) or version != readable:
+        given = repr(version) if isinstance(version, str) else version
         raise DataError(
-            f"{path} has schema_version {version}, this neuronsim reads {readable}: make it again with '{kind.made_by}'"
+            f"{path} has schema_version {given}, this neuronsim reads {readable}: make it again with '{kind.made_by}'"
         )

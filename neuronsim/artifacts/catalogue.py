@@ -20,7 +20,7 @@ SHIPPED: dict[str, type[Artifact]] = dict(sorted(KINDS.items()))
 def kind_of(path: Path) -> str | None:
     """Kind that a file claims to be of; None: it is no artifact. Raises DataError for a JSON file that is corrupt."""
     kind = read_json(path).get("kind") if path.suffix == ".json" else stored_attribute(path, "kind")
-    return kind if kind in KINDS else None
+    return kind if isinstance(kind, str) and kind in KINDS else None
 
 
 def read(path: Path | str) -> Artifact:

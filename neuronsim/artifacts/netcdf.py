@@ -52,14 +52,16 @@ class NetcdfArtifact(Artifact):
         return data
 
     def content_digest(self) -> str:
-        """SHA-256 over kind, schema version, attributes, and names, dimensions, shapes and values of all variables."""
+        """SHA-256 over kind, schema version, attributes, and names, dimensions, types, attributes and values of all variables."""
         attributes = {name: str(value) for name, value in self.data.attrs.items()}
         head = [self.kind, self.schema_version, attributes]
         digest = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
         for name in sorted(str(variable) for variable in self.data.variables):
-            values = np.asarray(self.data[name].values)
-            digest.update(f"{name}{self.data[name].dims}{values.shape}".encode())
+            variable = self.data[name]
+            values = np.asarray(variable.values)
             text = values.dtype.kind in "OUST"
+            units = {key: str(value) for key, value in sorted(variable.attrs.items())}
+            digest.update(f"{name}{variable.dims}{values.shape}{'text' if text else values.dtype}{units}".encode())
             content = "\0".join(map(str, values.ravel())).encode() if text else np.ascontiguousarray(values).tobytes()
             digest.update(content)
         return digest.hexdigest()
@@ -103,4 +105,5 @@ def stored_attribute(path: Path, name: str) -> str | None:
             value = file.attrs.get(name)
     except OSError:
         return None
-    return value.decode() if isinstance(value, bytes) else value
+    value = value.decode() if isinstance(value, bytes) else value
+    return value if isinstance(value, str) else None

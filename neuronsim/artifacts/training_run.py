@@ -51,7 +51,7 @@ class TrainingRun(JsonArtifact):
     data_sha256: str
     versions: dict[str, str]
     finished: bool = False
-    bests: list[dict[str, float] | None] = Field(
+    bests: list[dict[str, int | float] | None] = Field(
         default_factory=list, description="row of the best epoch of each stage"
     )
     n_weights: int | None = Field(default=None, description="null: not finished")

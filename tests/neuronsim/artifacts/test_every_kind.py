@@ -75,7 +75,10 @@ def test_a_file_of_another_kind_or_version_is_refused(artifact: Artifact, tmp_pa
     kind = type(artifact)
     with pytest.raises(InputError, match=f"no {kind.noun} at .*{kind.made_by}"):
         kind.load(tmp_path / "absent")
-    for name, value, words in (("kind", "stranger", "is not a"), ("schema_version", 99, "has schema_version 99")):
+    for name, value, words in (
+        ("kind", "stranger", "its kind is 'stranger'"),
+        ("schema_version", 99, "has schema_version 99"),
+    ):
         with pytest.raises(DataError, match=words):
             kind.load(_changed(artifact, tmp_path, **{name: value}))
 
@@ -107,3 +110,26 @@ def test_a_json_file_of_an_unknown_kind_is_no_artifact(tmp_path: Path):
     assert catalogue.kind_of(tmp_path / "x.json") is None
     with pytest.raises(DataError, match=r"its kind is not one of .*evaluation"):
         catalogue.read(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize("content", ['{"kind": ["evaluation"]}', "[" * 100_000])
+def test_odd_json_is_refused_in_words(tmp_path: Path, content: str):
+    (tmp_path / "x.json").write_text(content)
+    with pytest.raises(DataError, match=r"x\.json is no "):
+        catalogue.read(tmp_path / "x.json")
+
+
+def test_what_json_cannot_hold_is_not_saved(tmp_path: Path):
+    run = example(SHIPPED["training_run"], None)
+    assert isinstance(run, JsonArtifact)
+    odd = run.model_copy(update={"bests": [{"val_loss": float("nan")}]})
+    with pytest.raises(DataError, match="NaN or infinity"):
+        odd.save(tmp_path / "run.json")
+    assert not list(tmp_path.iterdir())
+
+
+def test_units_are_part_of_the_digest(circuit: Any, tmp_path: Path):
+    data = circuit(transfer=5).dataset(0)
+    other = data.copy()
+    other["spike_time_s"] = other["spike_time_s"].assign_attrs(units="ms")
+    assert Characterization(other).content_digest() != Characterization(data).content_digest()
