@@ -177,9 +177,9 @@ def netlist_folder() -> Path:
     return Path(str(importlib.resources.files("neuronsim.netlists")))
 
 
-def neurons(folder: Path | None = None) -> dict[str, Path]:
+def neurons() -> dict[str, Path]:
     """Manifests by neuron name."""
-    return {path.stem: path for path in sorted((folder or netlist_folder()).glob("*.toml"))}
+    return {path.stem: path for path in sorted(netlist_folder().glob("*.toml"))}
 
 
 def load_manifest(neuron: str | Path) -> Manifest:

@@ -104,6 +104,12 @@ def rate_oracle() -> ModuleType:
     return _beside("rate_oracle")
 
 
+@pytest.fixture(scope="session")
+def spiking_graph() -> ModuleType:
+    """Converted networks as plain descriptions, of spiking_graph.py."""
+    return _beside("spiking_graph")
+
+
 def _beside(name: str) -> ModuleType:
     """A file of this folder that is no test module and so not imported by pytest."""
     spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))

@@ -98,9 +98,9 @@ def data_status(data_dir: Path | str | None = None) -> list[tuple[str, bool, str
     return rows
 
 
-def _split(images: Images, sizes: tuple[int, ...], seed: int = _SPLIT_SEED) -> list[Images]:
+def _split(images: Images, sizes: tuple[int, ...]) -> list[Images]:
     """Stratified random parts in random order: of each class, the fraction size / total goes to each part."""
-    order = np.random.default_rng(seed).permutation(len(images))
+    order = np.random.default_rng(_SPLIT_SEED).permutation(len(images))
     rank = np.empty(len(images))
     for label in np.unique(images.labels):
         members = order[images.labels[order] == label]

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from neuronsim.errors import InputError
 
-from .graph import ENCODINGS, Encoding
+from .graph import Encoding, check_encoding
 
 
 def encode(
@@ -19,10 +19,7 @@ def encode(
     ``generator``; "constant": the value p itself in every step (no spikes: direct coding). Raises InputError for values outside
     [0, 1], fewer than one step, or no generator where one is needed.
     """
-    if encoding not in ENCODINGS:
-        raise InputError(f"encoding = '{encoding}' must be one of {', '.join(ENCODINGS)}")
-    if steps < 1:
-        raise InputError(f"steps = {steps} is out of range: at least 1")
+    check_encoding(encoding, steps)
     if encoding == "constant":
         return pixels.expand(steps, *pixels.shape)
     low, high = float(pixels.min()), float(pixels.max())

@@ -14,7 +14,7 @@ from ..compiled.random_numbers import stream
 from ..compiled.threads import run_blocks
 from . import kernels
 from .event_trains import Events, encode_events, events_of_spikes, events_of_values, read_out, unit_events
-from .graph import ENCODINGS, Dense, Encoding, RateNetwork
+from .graph import Dense, Encoding, RateNetwork, check_encoding
 from .noise import WeightNoise
 from .prepared import PreparedLayer, PreparedLink, dense_tiles, prepare
 from .wiring import Runs, check_inputs, fan_outs
@@ -98,10 +98,7 @@ class EventEngine:
         Image i draws from the streams of (seed, trial, first + i): a part of a data set gives the same as the whole.
         ``advanced(n)`` is called whenever n images are done. Raises InputError for a wrong shape or values out of range.
         """
-        if encoding not in ENCODINGS:
-            raise InputError(f"encoding = '{encoding}' must be one of {', '.join(ENCODINGS)}")
-        if steps < 1:
-            raise InputError(f"steps = {steps} is out of range: at least 1")
+        check_encoding(encoding, steps)
         images = check_inputs(pixels, self.network, rates=encoding != "constant")
 
         def inputs(image: int) -> Events:
@@ -110,29 +107,7 @@ class EventEngine:
             key = np.array((self.seed, trial, first + image, _INPUT), np.int64)
             return unit_events(*encode_events(images[image], steps, encoding == "bernoulli", key))
 
-        return self._run(len(images), steps, inputs, encoding != "constant", first, trial, advanced)
-
-    def run_trains(self, trains: NDArray, *, trial: int = 0) -> Inference:
-        """Given input trains (steps, images, ...) of any values; zero delivers nothing."""
-        values = np.asarray(trains, dtype=np.float32).reshape(*np.shape(trains)[:2], -1)
-        if values.shape[2] != self.network.n_inputs:
-            raise InputError(f"trains {np.shape(trains)} do not fit the network's input {self.network.input_shape}")
-
-        def inputs(image: int) -> Events:
-            return Events(*events_of_values(np.ascontiguousarray(values[:, image])))
-
-        return self._run(values.shape[1], values.shape[0], inputs, bool(np.isin(values, (0, 1)).all()), 0, trial, None)
-
-    def _run(
-        self,
-        n: int,
-        steps: int,
-        inputs: Callable[[int], Events],
-        unit: bool,
-        first: int,
-        trial: int,
-        advanced: Callable[[int], object] | None,
-    ) -> Inference:
+        n, unit = len(images), encoding != "constant"
         result = Inference(
             prediction=np.zeros((n, steps), np.uint8),
             counts=np.zeros((n, self.network.n_outputs), np.int32),

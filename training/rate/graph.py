@@ -22,8 +22,15 @@ Shape = tuple[int, int, int]
 Array = NDArray[np.float32]
 #: how pixels become what the inputs deliver (:func:`training.rate.encoding.encode`)
 Encoding = Literal["deterministic", "bernoulli", "constant"]
-ENCODINGS: tuple[Encoding, ...] = get_args(Encoding)
 _NEVER = 1e30  # threshold of a readout: its neurons are read by their potential and must not fire
+
+
+def check_encoding(encoding: Encoding, steps: int) -> None:
+    """Raises InputError for an unknown encoding, or fewer than one step."""
+    if encoding not in get_args(Encoding):
+        raise InputError(f"encoding = '{encoding}' must be one of {', '.join(get_args(Encoding))}")
+    if steps < 1:
+        raise InputError(f"steps = {steps} is out of range: at least 1")
 
 
 class Neuron(Part):

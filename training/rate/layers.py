@@ -13,38 +13,31 @@ from .graph import Neuron
 
 
 class _Fire(torch.autograd.Function):
-    """1 where x >= 0 (or > 0); backward: a triangle of half width ``width`` and unit area."""
+    """1 where x >= 0 (or > 0); backward: a triangle of half width and area 1."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, strict: bool, width: float) -> Tensor:  # type: ignore[override]
+    def forward(ctx, x: Tensor, strict: bool) -> Tensor:  # type: ignore[override]
         ctx.save_for_backward(x)
-        ctx.width = width
         return (x > 0 if strict else x >= 0).to(x.dtype)
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
         (x,) = ctx.saved_tensors
-        return grad * (1 - x.abs() / ctx.width).clamp(min=0) / ctx.width, None, None
+        return grad * (1 - x.abs()).clamp(min=0), None
 
 
 def integrate_fire(
-    u: Tensor,
-    drive: Tensor,
-    rest: Tensor | None,
-    theta: Tensor | float,
-    neuron: Neuron,
-    *,
-    surrogate_width: float = 1.0,
+    u: Tensor, drive: Tensor, rest: Tensor | None, theta: Tensor | float, neuron: Neuron
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """One step: (spikes, membrane, steps left of the refractory time) from the same and the ``drive`` of this step.
 
     ``u``, ``drive``, ``rest`` and the results (batch, ...); ``theta``: the threshold, that broadcasts to them; ``rest`` None:
-    nobody is refractory. ``surrogate_width``: half width of the surrogate gradient, in thresholds.
+    nobody is refractory. The surrogate gradient is a triangle, one threshold to either side.
     """
     moved = neuron.decay * u + drive
     if rest is not None:
         moved = torch.where(rest > 0, u, moved)
-    spikes = _Fire.apply((moved - theta) / theta, neuron.strict, surrogate_width)
+    spikes = _Fire.apply((moved - theta) / theta, neuron.strict)
     if rest is not None:
         spikes = spikes * (rest <= 0)
     after = moved * (1 - spikes) if neuron.reset == "rest" else moved - spikes * theta
@@ -72,14 +65,13 @@ class IntegrateFire(nn.Module):
         neuron: Neuron | None = None,
         *,
         amplitude: float | None = 1.0,
-        surrogate_width: float = 1.0,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         self.neuron = neuron or Neuron()
         theta = threshold.clone() if isinstance(threshold, Tensor) else torch.tensor(float(threshold))
         self.register_buffer("threshold", theta)
-        self.amplitude, self.surrogate_width, self.generator = amplitude, surrogate_width, generator
+        self.amplitude, self.generator = amplitude, generator
         self.clear()
 
     def clear(self) -> None:
@@ -100,9 +92,7 @@ class IntegrateFire(nn.Module):
         if neuron.membrane_noise:
             drive = drive + neuron.membrane_noise * self.threshold * self._normal(drive)
         theta = self._theta
-        spikes, self.membrane, self.rest = integrate_fire(
-            self.membrane, drive, self.rest, theta, neuron, surrogate_width=self.surrogate_width
-        )
+        spikes, self.membrane, self.rest = integrate_fire(self.membrane, drive, self.rest, theta, neuron)
         if neuron.threshold_jitter:
             fresh = self.threshold * (1 + neuron.threshold_jitter * self._normal(drive))
             self._theta = torch.where(spikes > 0, fresh, theta)

@@ -36,15 +36,15 @@ class _FirstSpike(torch.autograd.Function):
         return grad_z, grad_w, None, None, None
 
 
-def check_times(z: Tensor, lowest: float, what: str = "z") -> None:
+def check_times(z: Tensor, lowest: float) -> None:
     """Raise InputError unless ``z`` is a float tensor of values >= ``lowest`` (or > 0), inf allowed, NaN not."""
     if z.dtype not in (torch.float32, torch.float64):
-        raise InputError(f"{what} has type {z.dtype}: spike times must be float32 or float64")
+        raise InputError(f"z has type {z.dtype}: spike times must be float32 or float64")
     least = float(z.detach().min()) if z.numel() else math.inf  # NaN where there is one
     if not (least >= lowest if lowest > 0 else least > 0):
         bad = "NaN" if math.isnan(least) else f"{least:g}"
         legal = f">= {lowest:g}" if lowest > 0 else "> 0"
-        raise InputError(f"{what} contains {bad}: spike times exp(t/tau) must be {legal}, inf: silent")
+        raise InputError(f"z contains {bad}: spike times exp(t/tau) must be {legal}, inf: silent")
 
 
 def check_weight(weight: Tensor, z: Tensor, rows: int, positions: int | None = None) -> None:

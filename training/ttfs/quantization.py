@@ -51,14 +51,14 @@ class _StraightThrough(torch.autograd.Function):
         return gradients[0] * inside, None, None
 
 
-def quantize(weight: Tensor, bits: int | None, *, scope: FullScale = "neuron", w_max: Tensor | None = None) -> Tensor:
+def quantize(weight: Tensor, bits: int | None, *, scope: FullScale = "neuron") -> Tensor:
     """Nearest levels w_k = w_max (2k + 1 - 2^b) / (2^b - 1) of ``weight`` (rows, n_out); ``bits`` None returns it unchanged.
 
-    ``w_max``: full scale, broadcastable to the weights; by default :func:`full_scale` of ``scope``. The gradient passes straight
-    through inside the full scale and is 0 outside. Raises InputError for bits outside 1..32.
+    w_max is the :func:`full_scale` of ``scope``. The gradient passes straight through inside it and is 0 outside. Raises
+    InputError for bits outside 1..32.
     """
     if bits is None:
         return weight
     if not 1 <= bits <= 32:
         raise InputError(f"bits = {bits} is out of range: a conductance bank has 1 to 32 bits")
-    return _StraightThrough.apply(weight, bits, full_scale(weight, scope, bits) if w_max is None else w_max)
+    return _StraightThrough.apply(weight, bits, full_scale(weight, scope, bits))

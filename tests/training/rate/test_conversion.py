@@ -18,7 +18,6 @@ from neuronsim.training.low_latency.experiment import conversion_experiment, con
 from neuronsim.training.low_latency.learned_step import LSQActivation
 from neuronsim.training.low_latency.network import ConvertibleNetwork
 from neuronsim.training.low_latency.simulate import SpikingNetwork
-from neuronsim.training.low_latency.spiking_graph import rate_network
 from neuronsim.training.rate.graph import Neuron
 from neuronsim.training.rate.layers import IntegrateFire, clear_all
 from neuronsim.training.rate.reference import ReferenceNetwork, simulate
@@ -250,11 +249,11 @@ def test_resnet_18_runs_forward_backward_and_converted():
     assert torch.isfinite(potentials).all()
 
 
-def test_the_rate_codes_description_of_a_converted_network_decides_alike():
+def test_the_rate_codes_description_of_a_converted_network_decides_alike(spiking_graph):
     """Layers and links on the rate code's own simulator: the same class after every step, residual blocks and pools included."""
     trained, pixels = network(), images()
     steps = 12
-    described = rate_network(trained, (8, 8, 1))
+    described = spiking_graph.rate_network(trained, (8, 8, 1))
     drive = trained.inputs(pixels).permute(0, 2, 3, 1).contiguous()
     found = simulate(
         ReferenceNetwork(described, dtype=torch.float64), drive.to(torch.float64).expand(steps, *drive.shape)
@@ -263,7 +262,7 @@ def test_the_rate_codes_description_of_a_converted_network_decides_alike():
     assert torch.equal(found.prediction, expected.argmax(dim=2))
     assert float(found.counts.sum()) == 0
     flat = network(layers=(Conv(channels=3, kernel=3, stride=2), Linear(outputs=6), Linear(outputs=5)))
-    described = rate_network(flat, (8, 8, 1))
+    described = spiking_graph.rate_network(flat, (8, 8, 1))
     found = simulate(
         ReferenceNetwork(described, dtype=torch.float64), drive.to(torch.float64).expand(steps, *drive.shape)
     )

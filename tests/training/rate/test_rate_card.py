@@ -19,7 +19,6 @@ from neuronsim.training.cards import as_card
 from neuronsim.training.datasets.catalogue import load
 from neuronsim.training.layer_specs import Conv, Linear, Pool
 from neuronsim.training.low_latency.network import ConvertibleNetwork
-from neuronsim.training.low_latency.spiking_graph import rate_network
 from neuronsim.training.rate.conversion import convert, largest_inputs
 from neuronsim.training.rate.engine import EventEngine
 from neuronsim.training.rate.graph import Dense, Layer, Link, Neuron, RateNetwork
@@ -188,7 +187,7 @@ def test_a_card_for_spike_times_is_refused(card, tmp_path):
         as_card(path, RateCard)
 
 
-def test_the_readout_of_a_converted_network_stays_ideal():
+def test_the_readout_of_a_converted_network_stays_ideal(spiking_graph):
     """It has no threshold, so noise in thresholds must not reach it: a jitter of 0.1 % leaves the classes alone."""
     layers = (Conv(channels=8, kernel=3), Pool(), Linear(outputs=20), Linear(outputs=5))
     made = ConvertibleNetwork(layers, (8, 8, 1), 5, levels=2, adaptor=False, generator=torch.Generator().manual_seed(0))
@@ -199,7 +198,7 @@ def test_the_readout_of_a_converted_network_stays_ideal():
     with torch.no_grad():
         for _ in range(20):
             made(pixels)
-    network = rate_network(made.eval(), (8, 8, 1))
+    network = spiking_graph.rate_network(made.eval(), (8, 8, 1))
     drive = made.inputs(pixels).permute(0, 2, 3, 1).numpy()
     assert drive.min() < -1 < 1 < drive.max()
 

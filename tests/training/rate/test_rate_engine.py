@@ -7,7 +7,8 @@ from scipy import stats
 
 from neuronsim.errors import InputError
 from neuronsim.training.rate import Conv, Dense, Layer, Link, Neuron, RateNetwork, ReferenceNetwork, encode, simulate
-from neuronsim.training.rate.engine import EventEngine
+from neuronsim.training.rate.engine import _INPUT, EventEngine
+from neuronsim.training.rate.event_trains import encode_events
 from neuronsim.training.rate.noise import WeightNoise
 
 
@@ -17,10 +18,13 @@ from neuronsim.training.rate.noise import WeightNoise
 def test_event_engine_equals_the_oracle(rate_oracle, name, kind, delay):
     network = rate_oracle.networks(rate_oracle.NEURONS[name], delay)[kind]
     pixels = torch.rand((2, *network.input_shape), generator=torch.Generator().manual_seed(1))
-    trains = encode(pixels, 24, "bernoulli", torch.Generator().manual_seed(2)).numpy()
-    found = EventEngine(network).run_trains(trains)
+    found = EventEngine(network).run(pixels.numpy(), 24)
     for image in range(2):
-        counts, prediction, history = rate_oracle.run(network, trains[:, image].reshape(24, -1).astype(float))
+        key = np.array((0, 0, image, _INPUT), np.int64)  # seed, trial
+        start, index = encode_events(pixels[image].flatten().numpy(), 24, True, key)
+        train = np.zeros((24, network.n_inputs))
+        train[np.repeat(np.arange(24), np.diff(start)), index] = 1
+        counts, prediction, history = rate_oracle.run(network, train)
         assert found.counts[image].tolist() == counts.tolist()
         assert found.prediction[image].tolist() == prediction.tolist()
         # A passive layer delivers values, not spikes: those that are not zero count.

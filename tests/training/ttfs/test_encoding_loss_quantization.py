@@ -87,10 +87,10 @@ def test_quantize_breaks_ties_like_the_bank():
 
 
 def test_gradient_passes_straight_through_inside_the_full_scale():
-    weight = torch.tensor([[0.2, -3.0], [0.9, 0.4]], requires_grad=True)
-    quantize(weight, 2, w_max=torch.tensor([[1.0, 1.0]])).sum().backward()
+    weight = torch.tensor([[0.2, -3.0], *[[0.2, 0.1]] * 15], requires_grad=True)
+    quantize(weight, 2, scope="neuron-rms").sum().backward()
     assert weight.grad is not None
-    assert weight.grad.tolist() == [[1, 0], [1, 1]]
+    assert weight.grad.tolist() == [[1, 0], *[[1, 1]] * 15]
     assert quantize(weight, None) is weight
 
 

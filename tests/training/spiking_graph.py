@@ -8,10 +8,15 @@ import numpy as np
 from torch import nn
 
 from neuronsim.errors import InputError
-
-from ..rate.graph import AvgPool, Conv, Dense, Identity, Layer, Link, Neuron, RateNetwork, Shape
-from .learned_step import LSQActivation
-from .network import ConvertibleNetwork, MeanOverPixels, ResidualBlock, SwitchedPool, Weighted
+from neuronsim.training.low_latency.learned_step import LSQActivation
+from neuronsim.training.low_latency.network import (
+    ConvertibleNetwork,
+    MeanOverPixels,
+    ResidualBlock,
+    SwitchedPool,
+    Weighted,
+)
+from neuronsim.training.rate.graph import AvgPool, Conv, Dense, Identity, Layer, Link, Neuron, RateNetwork, Shape
 
 
 def rate_network(network: ConvertibleNetwork, input_shape: Shape, *, precharge: float = 0.5) -> RateNetwork:
