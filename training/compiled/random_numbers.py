@@ -15,29 +15,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .vectors import (
-    LANES,
-    add,
-    as_bits,
-    as_float,
-    at_least,
-    down,
-    down_signed,
-    either,
-    fused,
-    load,
-    mul,
-    odd,
-    plus,
-    root,
-    select,
-    splat,
-    store,
-    sub,
-    to_float,
-    up,
-    xor,
-)
+from . import vectors as simd
+from .vectors import LANES
 
 _R, _V = 3.6541528853610088, 0.00492867323399  # where the tail begins, and the area of a layer
 
@@ -142,76 +121,82 @@ def one_normal(state):
 
 @njit(inline="always")
 def _constant(x):
-    return splat(np.float32(x))
+    return simd.splat(np.float32(x))
 
 
 @njit(inline="always")
 def _whole(x):
-    return splat(np.uint32(x))
+    return simd.splat(np.uint32(x))
 
 
 @njit(inline="always")
 def _words(s0, s1, s2, s3):
     """16 numbers of 32 bits: xoshiro128++ (Blackman and Vigna 2021)."""
-    out = plus(s0, s3)
-    out = plus(either(up(out, _whole(7)), down(out, _whole(25))), s0)
-    t = up(s1, _whole(9))
-    s2 = xor(s2, s0)
-    s3 = xor(s3, s1)
-    s1 = xor(s1, s2)
-    s0 = xor(s0, s3)
-    s2 = xor(s2, t)
-    s3 = either(up(s3, _whole(11)), down(s3, _whole(21)))
+    out = simd.plus(s0, s3)
+    out = simd.plus(simd.either(simd.up(out, _whole(7)), simd.down(out, _whole(25))), s0)
+    t = simd.up(s1, _whole(9))
+    s2 = simd.xor(s2, s0)
+    s3 = simd.xor(s3, s1)
+    s1 = simd.xor(s1, s2)
+    s0 = simd.xor(s0, s3)
+    s2 = simd.xor(s2, t)
+    s3 = simd.either(simd.up(s3, _whole(11)), simd.down(s3, _whole(21)))
     return out, s0, s1, s2, s3
 
 
 @njit(inline="always")
 def _radius(word):
     """sqrt(-2 ln u) of u = (word + 1/2) / 2^31: ln by the polynomial of Cephes, error below 2e-7."""
-    u = mul(add(to_float(down(word, _whole(1))), _constant(0.5)), _constant(2.0**-31))
-    pattern = as_bits(u)
-    exponent = down_signed(
-        plus(pattern, _whole(2**32 - 0x3F3504F3)), _whole(23)
-    )  # u = 2^exponent (1 + x), 1 + x from sqrt(1/2)
-    x = sub(as_float(plus(pattern, xor(up(exponent, _whole(23)), _whole(2**32 - 1)))), _constant(1.0))
+    u = simd.mul(simd.add(simd.to_float(simd.down(word, _whole(1))), _constant(0.5)), _constant(2.0**-31))
+    pattern = simd.as_bits(u)
+    # u = 2^exponent (1 + x), 1 + x from sqrt(1/2)
+    exponent = simd.down_signed(simd.plus(pattern, _whole(2**32 - 0x3F3504F3)), _whole(23))
+    x = simd.sub(
+        simd.as_float(simd.plus(pattern, simd.xor(simd.up(exponent, _whole(23)), _whole(2**32 - 1)))), _constant(1.0)
+    )
     p = _constant(7.0376836292e-2)
-    p = fused(p, x, _constant(-1.1514610310e-1))
-    p = fused(p, x, _constant(1.1676998740e-1))
-    p = fused(p, x, _constant(-1.2420140846e-1))
-    p = fused(p, x, _constant(1.4249322787e-1))
-    p = fused(p, x, _constant(-1.6668057665e-1))
-    p = fused(p, x, _constant(2.0000714765e-1))
-    p = fused(p, x, _constant(-2.4999993993e-1))
-    p = fused(p, x, _constant(3.3333331174e-1))
-    square = mul(x, x)
-    log = add(x, mul(square, fused(p, x, _constant(-0.5))))
-    log = fused(to_float(exponent), _constant(math.log(2.0)), log)
-    minus_twice = mul(log, _constant(-2.0))
-    return root(select(at_least(minus_twice, _constant(0.0)), minus_twice, _constant(0.0)))
+    p = simd.fused(p, x, _constant(-1.1514610310e-1))
+    p = simd.fused(p, x, _constant(1.1676998740e-1))
+    p = simd.fused(p, x, _constant(-1.2420140846e-1))
+    p = simd.fused(p, x, _constant(1.4249322787e-1))
+    p = simd.fused(p, x, _constant(-1.6668057665e-1))
+    p = simd.fused(p, x, _constant(2.0000714765e-1))
+    p = simd.fused(p, x, _constant(-2.4999993993e-1))
+    p = simd.fused(p, x, _constant(3.3333331174e-1))
+    square = simd.mul(x, x)
+    log = simd.add(x, simd.mul(square, simd.fused(p, x, _constant(-0.5))))
+    log = simd.fused(simd.to_float(exponent), _constant(math.log(2.0)), log)
+    minus_twice = simd.mul(log, _constant(-2.0))
+    return simd.root(simd.select(simd.at_least(minus_twice, _constant(0.0)), minus_twice, _constant(0.0)))
 
 
 @njit(inline="always")
 def _direction(word):
     """Cosine and sine of an angle uniform on the circle: 29 bits for its place within a quarter, 2 for the quarter."""
-    a = mul(to_float(down_signed(word, _whole(2))), _constant(math.pi / 4 * 2.0**-29))
-    q = mul(a, a)
-    s = fused(q, _constant(-1.9515295891e-4), _constant(8.3321608736e-3))
-    s = fused(q, s, _constant(-1.6666654611e-1))
-    s = fused(mul(a, q), s, a)
-    c = fused(q, _constant(2.443315711809948e-5), _constant(-1.388731625493765e-3))
-    c = fused(q, c, _constant(4.166664568298827e-2))
-    c = fused(q, c, _constant(-0.5))
-    c = fused(q, c, _constant(1.0))
-    c = as_float(xor(as_bits(c), up(word, _whole(31))))
-    swapped = odd(down(word, _whole(1)))
-    return select(swapped, s, c), select(swapped, c, s)
+    a = simd.mul(simd.to_float(simd.down_signed(word, _whole(2))), _constant(math.pi / 4 * 2.0**-29))
+    q = simd.mul(a, a)
+    s = simd.fused(q, _constant(-1.9515295891e-4), _constant(8.3321608736e-3))
+    s = simd.fused(q, s, _constant(-1.6666654611e-1))
+    s = simd.fused(simd.mul(a, q), s, a)
+    c = simd.fused(q, _constant(2.443315711809948e-5), _constant(-1.388731625493765e-3))
+    c = simd.fused(q, c, _constant(4.166664568298827e-2))
+    c = simd.fused(q, c, _constant(-0.5))
+    c = simd.fused(q, c, _constant(1.0))
+    c = simd.as_float(simd.xor(simd.as_bits(c), simd.up(word, _whole(31))))
+    swapped = simd.odd(simd.down(word, _whole(1)))
+    return simd.select(swapped, s, c), simd.select(swapped, c, s)
 
 
 @njit(cache=True, nogil=True)
 def fill_normal(state, out, n):
     """Standard normal numbers, float32, into out[:n]: |x| up to 6.6, 2 LANES of them at a time."""
     lanes = state[4:].view(np.uint32)
-    s0, s1, s2, s3 = load(lanes, 0), load(lanes, LANES), load(lanes, 2 * LANES), load(lanes, 3 * LANES)
+    s0, s1, s2, s3 = (
+        simd.load(lanes, 0),
+        simd.load(lanes, LANES),
+        simd.load(lanes, 2 * LANES),
+        simd.load(lanes, 3 * LANES),
+    )
     rest = np.empty(2 * LANES, np.float32)
     for first in range(0, n, 2 * LANES):
         word, s0, s1, s2, s3 = _words(s0, s1, s2, s3)
@@ -219,13 +204,13 @@ def fill_normal(state, out, n):
         word, s0, s1, s2, s3 = _words(s0, s1, s2, s3)
         c, s = _direction(word)
         if first + 2 * LANES <= n:
-            store(out, first, mul(r, c))
-            store(out, first + LANES, mul(r, s))
+            simd.store(out, first, simd.mul(r, c))
+            simd.store(out, first + LANES, simd.mul(r, s))
         else:
-            store(rest, 0, mul(r, c))
-            store(rest, LANES, mul(r, s))
+            simd.store(rest, 0, simd.mul(r, c))
+            simd.store(rest, LANES, simd.mul(r, s))
             out[first:n] = rest[: n - first]
-    store(lanes, 0, s0)
-    store(lanes, LANES, s1)
-    store(lanes, 2 * LANES, s2)
-    store(lanes, 3 * LANES, s3)
+    simd.store(lanes, 0, s0)
+    simd.store(lanes, LANES, s1)
+    simd.store(lanes, 2 * LANES, s2)
+    simd.store(lanes, 3 * LANES, s3)

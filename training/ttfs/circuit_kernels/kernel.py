@@ -19,22 +19,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from neuronsim.training.compiled.vectors import (
-    LANES,
-    OPTIONS,
-    add,
-    at_least,
-    below,
-    bits,
-    fused,
-    load,
-    mul,
-    peek,
-    select,
-    splat,
-    store,
-    sub,
-)
+from neuronsim.training.compiled import vectors as simd
+from neuronsim.training.compiled.vectors import LANES, OPTIONS
 
 from .event_lists import decays, event_arrays, gather
 from .settling import AWAY, LEFT, SLOPE, STATE, A, B, S, Z, begin, settle
@@ -43,20 +29,20 @@ from .settling import AWAY, LEFT, SLOPE, STATE, A, B, S, Z, begin, settle
 @njit(inline="always")
 def _may_fire(zero, s, a, b, d1, a1, a2, rising, falling, now, later):
     """Mask of the lanes that the bound lets fire between ``now`` and ``later``; ``a2`` in every lane."""
-    late = mul(a, splat(d1))
-    least = select(below(a, late), a, late)
-    top = fused(splat(-a1), least, s)
-    top = fused(a2, select(below(zero, b), b, zero), top)
-    return bits(at_least(top, fused(rising, splat(now), mul(falling, splat(later)))))
+    late = simd.mul(a, simd.splat(d1))
+    least = simd.select(simd.below(a, late), a, late)
+    top = simd.fused(simd.splat(-a1), least, s)
+    top = simd.fused(a2, simd.select(simd.below(zero, b), b, zero), top)
+    return simd.bits(simd.at_least(top, simd.fused(rising, simd.splat(now), simd.mul(falling, simd.splat(later)))))
 
 
 @njit(inline="always")
 def _may_leave(zero, s, a, b, second, m, edge):
     """Mask of the waiting lanes whose phase error may leave the range; ``edge``: its limit times (m - 1)."""
-    strain = mul(m, select(below(zero, a), a, sub(zero, a)))
+    strain = simd.mul(m, simd.select(simd.below(zero, a), a, simd.sub(zero, a)))
     if second:
-        strain = add(strain, select(below(zero, b), b, sub(zero, b)))
-    return bits(at_least(select(at_least(s, splat(0.5 * AWAY)), strain, zero), edge))
+        strain = simd.add(strain, simd.select(simd.below(zero, b), b, simd.sub(zero, b)))
+    return simd.bits(simd.at_least(simd.select(simd.at_least(s, simd.splat(0.5 * AWAY)), strain, zero), edge))
 
 
 @njit(**OPTIONS)
@@ -72,36 +58,37 @@ def _race(
     alive, beyond = begin(state, times[start] if end > start else np.inf, neurons, level, rho, lanes, limits), 0
     if alive == 0 or end == start:
         return
-    zero = splat(0.0)
-    s = select(at_least(load(state, Z), splat(np.inf)), sub(zero, load(level, lanes)), splat(AWAY))
+    zero = simd.splat(0.0)
+    waits = simd.at_least(simd.load(state, Z), simd.splat(np.inf))
+    s = simd.select(waits, simd.sub(zero, simd.load(level, lanes)), simd.splat(AWAY))
     a, b = zero, zero
-    lines = load(rho, lanes)
-    rising = select(at_least(lines, zero), lines, zero)
-    falling = sub(lines, rising)
-    edge, m_, a2_ = splat(limit * (m - 1.0 if second else 1.0)), splat(m if second else 1.0), splat(a2)
+    lines = simd.load(rho, lanes)
+    rising = simd.select(simd.at_least(lines, zero), lines, zero)
+    falling = simd.sub(lines, rising)
+    edge, m_, a2_ = simd.splat(limit * (m - 1.0 if second else 1.0)), simd.splat(m if second else 1.0), simd.splat(a2)
     d1 = d2 = 1.0
     first = start
     for k in range(start, end - 1):
         if (k - start) % LANES == 0:
             first = k
             decays(zs, times, first, m, second, slow, fast)
-        place = base + peek(places, k)
-        w = load(weight, place)
-        s = add(s, w)
-        a = fused(a, splat(d1), w)
-        b = fused(b, splat(d2), w)
-        now, later = peek(times, k), peek(times, k + 1)
+        place = base + simd.peek(places, k)
+        w = simd.load(weight, place)
+        s = simd.add(s, w)
+        a = simd.fused(a, simd.splat(d1), w)
+        b = simd.fused(b, simd.splat(d2), w)
+        now, later = simd.peek(times, k), simd.peek(times, k + 1)
         gap = later - now
-        d1, d2 = peek(slow, k - first), peek(fast, k - first)
+        d1, d2 = simd.peek(slow, k - first), simd.peek(fast, k - first)
         if gap == 0.0 and beyond == 0:
             continue
         mask = _may_fire(zero, s, a, b, d1, a1, a2_, rising, falling, now, later)
         if limit < np.inf:
             mask |= _may_leave(zero, s, a, b, second, m_, edge)
         if mask != 0 or beyond != 0:
-            store(state, S, s)
-            store(state, A, a)
-            store(state, B, b)
+            simd.store(state, S, s)
+            simd.store(state, A, a)
+            simd.store(state, B, b)
             fired, beyond = settle(
                 state, mask, neurons, zs[k], zs[k + 1], now, gap, d2, weight, place,
                 level, rho, lanes, loop, limit, limits,
@@ -109,12 +96,12 @@ def _race(
             alive -= fired
             if alive <= 0:
                 return
-            s, a, b = load(state, S), load(state, A), load(state, B)
-    place = base + peek(places, end - 1)
-    w = load(weight, place)
-    store(state, S, add(s, w))
-    store(state, A, fused(a, splat(d1), w))
-    store(state, B, fused(b, splat(d2), w))
+            s, a, b = simd.load(state, S), simd.load(state, A), simd.load(state, B)
+    place = base + simd.peek(places, end - 1)
+    w = simd.load(weight, place)
+    simd.store(state, S, simd.add(s, w))
+    simd.store(state, A, simd.fused(a, simd.splat(d1), w))
+    simd.store(state, B, simd.fused(b, simd.splat(d2), w))
     settle(
         state, -1, neurons, zs[end - 1], np.inf, times[end - 1], np.inf, 0.0, weight, place,
         level, rho, lanes, loop, limit, limits,

@@ -11,34 +11,20 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from neuronsim.training.compiled.vectors import (
-    LANES,
-    OPTIONS,
-    below,
-    differs,
-    div,
-    fused,
-    largest,
-    load,
-    peek,
-    select,
-    splat,
-    store,
-    sub,
-    total,
-)
+from neuronsim.training.compiled import vectors as simd
+from neuronsim.training.compiled.vectors import LANES, OPTIONS
 
 _NEGLIGIBLE = 1e-30  # gradient that counts as none
 
 
 @njit(inline="always")
 def _add_weight_term(sums, now, fire, g):
-    return select(below(splat(now), fire), fused(sub(splat(now), fire), g, sums), sums)
+    return simd.select(simd.below(simd.splat(now), fire), simd.fused(simd.sub(simd.splat(now), fire), g, sums), sums)
 
 
 @njit(inline="always")
 def _add_input_term(sums, now, fire, g, w):
-    return select(below(splat(now), fire), fused(w, g, sums), sums)
+    return simd.select(simd.below(simd.splat(now), fire), simd.fused(w, g, sums), sums)
 
 
 @njit(**OPTIONS)
@@ -53,18 +39,18 @@ def scale(first, last, z_out, slope, incoming, floor, z_fire, scaled):
     spikes, slopes, gradients = z_out.reshape(-1), slope.reshape(-1), incoming.reshape(-1)
     fires, gs = z_fire.reshape(-1), scaled.reshape(-1)
     number = z_out.dtype.type
-    none, silent, flattest = splat(number(0.0)), splat(number(np.inf)), splat(number(floor))
-    least, most = splat(number(-_NEGLIGIBLE)), splat(number(_NEGLIGIBLE))
+    none, silent, flattest = simd.splat(number(0.0)), simd.splat(number(np.inf)), simd.splat(number(floor))
+    least, most = simd.splat(number(-_NEGLIGIBLE)), simd.splat(number(_NEGLIGIBLE))
     whole = n_out - n_out % LANES
     for site in range(first * z_out.shape[1], last * z_out.shape[1]):
         source, to = site * n_out, site * width
         for low in range(0, whole, LANES):
-            z, s = load(spikes, source + low), load(slopes, source + low)
-            g = div(load(gradients, source + low), select(below(s, flattest), flattest, s))
-            g = select(below(g, most), select(below(least, g), none, g), g)
-            fired = below(z, silent)
-            store(fires, to + low, select(fired, z, none))
-            store(gs, to + low, select(fired, g, none))
+            z, s = simd.load(spikes, source + low), simd.load(slopes, source + low)
+            g = simd.div(simd.load(gradients, source + low), simd.select(simd.below(s, flattest), flattest, s))
+            g = simd.select(simd.below(g, most), simd.select(simd.below(least, g), none, g), g)
+            fired = simd.below(z, silent)
+            simd.store(fires, to + low, simd.select(fired, z, none))
+            simd.store(gs, to + low, simd.select(fired, g, none))
         for j in range(whole, n_out):
             fired = spikes[source + j] < np.inf
             g = gradients[source + j] / max(slopes[source + j], number(floor))
@@ -81,7 +67,7 @@ def dense_weights(first, last, z, z_fire, scaled, result):
     rows, batch = z.shape
     fires, gs, out = z_fire.reshape(-1), scaled.reshape(-1), result.reshape(-1)
     width = result.shape[1]
-    zero = splat(z.dtype.type(0.0))
+    zero = simd.splat(z.dtype.type(0.0))
     for top in range(first, last, 4):
         r1, r2, r3 = min(top + 1, rows - 1), min(top + 2, rows - 1), min(top + 3, rows - 1)
         z0, z1, z2, z3 = z[top], z[r1], z[r2], z[r3]
@@ -89,21 +75,21 @@ def dense_weights(first, last, z, z_fire, scaled, result):
             a0 = a1 = a2 = a3 = zero
             at = tile * batch * LANES
             for b in range(batch):
-                fire = load(fires, at)
-                g = load(gs, at)
+                fire = simd.load(fires, at)
+                g = simd.load(gs, at)
                 a0 = _add_weight_term(a0, z0[b], fire, g)
                 a1 = _add_weight_term(a1, z1[b], fire, g)
                 a2 = _add_weight_term(a2, z2[b], fire, g)
                 a3 = _add_weight_term(a3, z3[b], fire, g)
                 at += LANES
             low = tile * LANES
-            store(out, top * width + low, a0)
+            simd.store(out, top * width + low, a0)
             if top + 1 < last:
-                store(out, r1 * width + low, a1)
+                simd.store(out, r1 * width + low, a1)
             if top + 2 < last:
-                store(out, r2 * width + low, a2)
+                simd.store(out, r2 * width + low, a2)
             if top + 3 < last:
-                store(out, r3 * width + low, a3)
+                simd.store(out, r3 * width + low, a3)
 
 
 @njit(**OPTIONS)
@@ -115,26 +101,26 @@ def dense_inputs(first, last, z, z_fire, scaled, weight, result):
     rows, batch = z.shape
     fires, gs, ws = z_fire.reshape(-1), scaled.reshape(-1), weight.reshape(-1)
     width = weight.shape[1]
-    zero = splat(z.dtype.type(0.0))
+    zero = simd.splat(z.dtype.type(0.0))
     for top in range(first, last, 4):
         r1, r2, r3 = min(top + 1, rows - 1), min(top + 2, rows - 1), min(top + 3, rows - 1)
         for b in range(batch):
             z0, z1, z2, z3 = z[top, b], z[r1, b], z[r2, b], z[r3, b]
             a0 = a1 = a2 = a3 = zero
             for low in range(0, width, LANES):
-                fire = load(fires, b * width + low)
-                g = load(gs, b * width + low)
-                a0 = _add_input_term(a0, z0, fire, g, load(ws, top * width + low))
-                a1 = _add_input_term(a1, z1, fire, g, load(ws, r1 * width + low))
-                a2 = _add_input_term(a2, z2, fire, g, load(ws, r2 * width + low))
-                a3 = _add_input_term(a3, z3, fire, g, load(ws, r3 * width + low))
-            result[top, b] = total(a0)
+                fire = simd.load(fires, b * width + low)
+                g = simd.load(gs, b * width + low)
+                a0 = _add_input_term(a0, z0, fire, g, simd.load(ws, top * width + low))
+                a1 = _add_input_term(a1, z1, fire, g, simd.load(ws, r1 * width + low))
+                a2 = _add_input_term(a2, z2, fire, g, simd.load(ws, r2 * width + low))
+                a3 = _add_input_term(a3, z3, fire, g, simd.load(ws, r3 * width + low))
+            result[top, b] = simd.total(a0)
             if top + 1 < last:
-                result[r1, b] = total(a1)
+                result[r1, b] = simd.total(a1)
             if top + 2 < last:
-                result[r2, b] = total(a2)
+                result[r2, b] = simd.total(a2)
             if top + 3 < last:
-                result[r3, b] = total(a3)
+                result[r3, b] = simd.total(a3)
 
 
 @njit(**OPTIONS)
@@ -146,7 +132,7 @@ def convolution_weights(z, z_fire, scaled, bias, shape, result):
     height, width, channels, kernel, stride, pad, out_h, out_w = shape
     fires, gs, sums = z_fire.reshape(-1), scaled.reshape(-1), result.reshape(-1)
     tiles, n_rows = result.shape[0], result.shape[1]
-    one, none = z.dtype.type(1.0), splat(z.dtype.type(0.0))
+    one, none = z.dtype.type(1.0), simd.splat(z.dtype.type(0.0))
     for tile in range(tiles):
         base = tile * n_rows * LANES
         for b in range(z.shape[0]):
@@ -154,25 +140,25 @@ def convolution_weights(z, z_fire, scaled, bias, shape, result):
             for oy in range(out_h):
                 for ox in range(out_w):
                     at = ((b * out_h + oy) * out_w + ox) * tiles * LANES + tile * LANES
-                    fire = load(fires, at)
-                    g = load(gs, at)
+                    fire = simd.load(fires, at)
+                    g = simd.load(gs, at)
                     # Nothing before the last spike that passes a gradient on.
-                    latest = largest(select(differs(g, none), fire, none))
+                    latest = simd.largest(simd.select(simd.differs(g, none), fire, none))
                     if latest == 0.0:
                         continue
                     if bias:
                         row = base + (n_rows - 1) * LANES
-                        store(sums, row, _add_weight_term(load(sums, row), one, fire, g))
+                        simd.store(sums, row, _add_weight_term(simd.load(sums, row), one, fire, g))
                     top, left = oy * stride - pad[0], ox * stride - pad[1]
                     first, last = max(0, -left) * channels, min(kernel[1], width - left) * channels
                     for ky in range(max(0, -top), min(kernel[0], height - top)):
                         source = ((top + ky) * width + left) * channels  # columns and channels lie one after the other
                         row = base + ky * kernel[1] * channels * LANES
                         for tap in range(first, last):
-                            now = peek(image, source + tap)
+                            now = simd.peek(image, source + tap)
                             if now < latest:
                                 place = row + tap * LANES
-                                store(sums, place, _add_weight_term(load(sums, place), now, fire, g))
+                                simd.store(sums, place, _add_weight_term(simd.load(sums, place), now, fire, g))
 
 
 @njit(**OPTIONS)
@@ -190,12 +176,12 @@ def convolution_inputs(z, z_fire, scaled, weight, pairs, channels, result):
             for channel in range(channels):
                 event = pixel * channels + channel
                 now = z[b, event]
-                sums = splat(z.dtype.type(0.0))
+                sums = simd.splat(z.dtype.type(0.0))
                 if now < np.inf:
-                    for pair in range(peek(start, pixel), peek(start, pixel + 1)):
-                        at = (b * positions + peek(position, pair)) * width
-                        place = (peek(row, pair) + channel) * width
+                    for pair in range(simd.peek(start, pixel), simd.peek(start, pixel + 1)):
+                        at = (b * positions + simd.peek(position, pair)) * width
+                        place = (simd.peek(row, pair) + channel) * width
                         for low in range(0, width, LANES):
-                            fire = load(fires, at + low)
-                            sums = _add_input_term(sums, now, fire, load(gs, at + low), load(ws, place + low))
-                result[b, event] = total(sums)
+                            fire = simd.load(fires, at + low)
+                            sums = _add_input_term(sums, now, fire, simd.load(gs, at + low), simd.load(ws, place + low))
+                result[b, event] = simd.total(sums)

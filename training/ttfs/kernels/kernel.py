@@ -21,26 +21,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from neuronsim.training.compiled.vectors import (
-    LANES,
-    OPTIONS,
-    add,
-    at_least,
-    below,
-    bits,
-    count,
-    div,
-    fused,
-    load,
-    load_double,
-    mul,
-    peek,
-    poke,
-    select,
-    splat,
-    store,
-    sub,
-)
+from neuronsim.training.compiled import vectors as simd
+from neuronsim.training.compiled.vectors import LANES, OPTIONS
 
 _FIRED = -1e30  # a sum that no later event lifts over the threshold again
 FLATTEST = 1e-12  # smallest slope stored and divided by: what rounding may leave of it is no slope
@@ -53,15 +35,15 @@ def _spikes(s, e, now, then, limits):
 
     Rounding alone could put the crossing before its last cause, or beyond what the output type holds.
     """
-    zero, flattest = splat(0.0), splat(FLATTEST)
-    fired = below(zero, s)
-    z = sub(now, div(e, s))
-    earliest, last = mul(now, splat(1.0 + limits[0])), splat(limits[1])
-    z = select(at_least(z, earliest), z, earliest)
-    z = select(at_least(z, then), then, z)
-    z = select(at_least(z, last), last, z)
-    s = select(at_least(s, flattest), s, flattest)
-    return select(fired, z, splat(np.inf)), select(fired, s, zero)
+    zero, flattest = simd.splat(0.0), simd.splat(FLATTEST)
+    fired = simd.below(zero, s)
+    z = simd.sub(now, simd.div(e, s))
+    earliest, last = simd.mul(now, simd.splat(1.0 + limits[0])), simd.splat(limits[1])
+    z = simd.select(simd.at_least(z, earliest), z, earliest)
+    z = simd.select(simd.at_least(z, then), then, z)
+    z = simd.select(simd.at_least(z, last), last, z)
+    s = simd.select(simd.at_least(s, flattest), s, flattest)
+    return simd.select(fired, z, simd.splat(np.inf)), simd.select(fired, s, zero)
 
 
 @njit(inline="always")
@@ -71,38 +53,38 @@ def _race(times, places, start, end, weight, base, alive, limits, results):
     ``times``: of the events, then inf; ``places``: of their 16 weights in ``weight`` behind ``base``. ``alive``: how many of the
     lanes are neurons. Leaves in ``results`` the 16 spike times (inf: silent), then s at the spikes (0: silent).
     """
-    zero, gone = splat(0.0), splat(_FIRED)
-    now = peek(times, start)
-    s, e = splat(-1.0), splat(-now)
+    zero, gone = simd.splat(0.0), simd.splat(_FIRED)
+    now = simd.peek(times, start)
+    s, e = simd.splat(-1.0), simd.splat(-now)
     s_fired, e_fired, begin, until = zero, zero, zero, zero  # of the interval in which a neuron fires
     for k in range(start, end):
-        then = peek(times, k + 1)
-        s = add(s, load_double(weight, base + peek(places, k)))
-        ahead = fused(s, splat(then - now), e)
-        fires = at_least(ahead, zero)
-        if bits(fires) != 0:
-            s_fired = select(fires, s, s_fired)
-            e_fired = select(fires, e, e_fired)
-            begin = select(fires, splat(now), begin)
-            until = select(fires, splat(then), until)
-            alive -= count(fires)
+        then = simd.peek(times, k + 1)
+        s = simd.add(s, simd.load_double(weight, base + simd.peek(places, k)))
+        ahead = simd.fused(s, simd.splat(then - now), e)
+        fires = simd.at_least(ahead, zero)
+        if simd.bits(fires) != 0:
+            s_fired = simd.select(fires, s, s_fired)
+            e_fired = simd.select(fires, e, e_fired)
+            begin = simd.select(fires, simd.splat(now), begin)
+            until = simd.select(fires, simd.splat(then), until)
+            alive -= simd.count(fires)
             if alive <= 0:
                 break
-            s = select(fires, gone, s)
-            ahead = select(fires, gone, ahead)
+            s = simd.select(fires, gone, s)
+            ahead = simd.select(fires, gone, ahead)
         e = ahead
         now = then
     z, steepness = _spikes(s_fired, e_fired, begin, until, limits)
-    store(results, 0, z)
-    store(results, LANES, steepness)
+    simd.store(results, 0, z)
+    simd.store(results, LANES, steepness)
 
 
 @njit(inline="always")
 def _copy(results, neurons, z_out, slope, at):
     """Copy the lanes that are neurons to the outputs from ``at`` on."""
     if neurons == LANES:
-        store(z_out, at, load(results, 0))
-        store(slope, at, load(results, LANES))
+        simd.store(z_out, at, simd.load(results, 0))
+        simd.store(slope, at, simd.load(results, LANES))
     else:
         for j in range(neurons):
             z_out[at + j] = results[j]
@@ -189,15 +171,15 @@ def _hand_out(z, order, bias, pairs, channels, n_rows, times, places, ends):
         ends[p] = at
     per_channel = 1.0 / channels
     for k in range(len(order)):
-        event = peek(order, k)
-        now = np.float64(peek(z, event))
+        event = simd.peek(order, k)
+        now = np.float64(simd.peek(z, event))
         if not now < np.inf:
             break
         pixel = np.int64((event + 0.5) * per_channel)  # a whole division would take ten times as long
         channel = event - pixel * channels
-        for pair in range(peek(start, pixel), peek(start, pixel + 1)):
-            p = peek(position, pair)
-            at = peek(ends, p)
-            poke(times, at, now)
-            poke(places, at, np.int32((peek(row, pair) + channel) * LANES))
-            poke(ends, p, at + 1)
+        for pair in range(simd.peek(start, pixel), simd.peek(start, pixel + 1)):
+            p = simd.peek(position, pair)
+            at = simd.peek(ends, p)
+            simd.poke(times, at, now)
+            simd.poke(places, at, np.int32((simd.peek(row, pair) + channel) * LANES))
+            simd.poke(ends, p, at + 1)
