@@ -1,7 +1,5 @@
 """The bench: runs netlists in ngspice, measures, sweeps."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 from neuronsim.lazy import loader

@@ -1,7 +1,5 @@
 """From finished runs to the dataset: one row for every run, failed or not."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """From a neuron and plans to the characterization dataset."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import json
 import os

@@ -1,7 +1,5 @@
 """The same stimuli through every level of a neuron: closed form, event solver, and its netlists."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from pathlib import Path

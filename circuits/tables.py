@@ -1,7 +1,5 @@
 """Tables of the dataset besides that of the runs: measurements of cells, and trims of chips."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Verify a card: fresh stimuli through the netlist that it was made from, against what it predicts."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, Unpack, cast
 

@@ -3,8 +3,6 @@
 Names are imported on first use: torch and lightning take seconds to load, and listing data sets needs neither.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 from neuronsim.lazy import loader

@@ -1,7 +1,5 @@
 """The model card that a network of one code runs on."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TypeVar
 

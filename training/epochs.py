@@ -1,7 +1,5 @@
 """Training epoch by epoch into a folder that is whole after each of them, so that an interrupted run can be resumed."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path

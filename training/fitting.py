@@ -1,7 +1,5 @@
 """One call of Lightning's trainer, as all trainings here need it: no loggers, no advice, Ctrl-C left to the caller."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import signal

@@ -5,8 +5,6 @@ convolution is followed by batch normalization and the activation, a hidden full
 the maximum in the full-precision network and the average in the quantized one and in the spiking one.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

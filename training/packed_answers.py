@@ -1,7 +1,5 @@
 """Right or wrong, image by image, as short text: what intervals over images and paired differences are computed from."""
 
-from __future__ import annotations
-
 import base64
 import zlib
 

@@ -1,7 +1,5 @@
 """Seeds, and seeded generators of torch."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 

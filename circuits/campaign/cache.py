@@ -1,7 +1,5 @@
 """Finished tasks by content hash, in one SQLite file: what makes campaigns resumable and unchanged reruns instant."""
 
-from __future__ import annotations
-
 import json
 import os
 import sqlite3

@@ -1,7 +1,5 @@
 """Runs that share a chip, its operating point and parameters: it is trimmed, then settled, then they are simulated."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 

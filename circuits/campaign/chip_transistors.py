@@ -1,7 +1,5 @@
 """The transistors of runs that are on a chip: what the mismatch of that chip is drawn for."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 

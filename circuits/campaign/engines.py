@@ -1,7 +1,5 @@
 """The engines by name, and calls of one in a process of its own."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 

@@ -5,8 +5,6 @@ point and accuracy. Capacitors, and the charges of transistors, follow from the 
 XSPICE models, inductors, switches and transmission lines hold more than that; with one of them every run does its own lead-in.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable

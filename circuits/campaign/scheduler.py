@@ -8,8 +8,6 @@ example dask.distributed's ``Client.get_executor()``) can be given instead; then
 with its own time limit, because a foreign executor cannot kill its workers.
 """
 
-from __future__ import annotations
-
 import heapq
 import math
 from collections.abc import Callable, Sequence

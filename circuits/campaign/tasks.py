@@ -1,7 +1,5 @@
 """What the pool of a campaign does: a simulation of a neuron, or a measurement of one of its cells."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum

@@ -6,8 +6,6 @@ the chip at its operating point and accuracy, as its lead-in does: trimmed once,
 trimmed (an oscillator stands still, a trim leaves its range, the rounds are used up) has a reason.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace

@@ -5,8 +5,6 @@ shares with the threads of the pool (of its task queue, of a future). Such a loc
 it, and whoever joins them waits for ever. So Ctrl-C is only noted while workers are in use, and raised where no lock is held.
 """
 
-from __future__ import annotations
-
 import queue
 import signal
 import threading

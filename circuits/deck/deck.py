@@ -1,7 +1,5 @@
 """From a resolved run to the SPICE deck, as one self-contained text: the run, its lead-in alone, or a count of oscillators."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The settled state as the start of a run: initial conditions of every node, instead of the netlist's own."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """What an engine gets: a deck, and what to measure in its vectors."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 

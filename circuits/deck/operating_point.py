@@ -8,8 +8,6 @@ A plan lists its runs and gives each an operating point; deck and cache key foll
 ``OperatingPoint()`` changes nothing, so neurons without transistors never meet it.
 """
 
-from __future__ import annotations
-
 import itertools
 import zlib
 from collections.abc import Iterable, Sequence

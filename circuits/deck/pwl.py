@@ -1,7 +1,5 @@
 """Piecewise-linear source text for spikes and noise."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A run resolved: everything that its decks, its trimming and its row in the dataset need, worked out once."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from ..neuron.manifest import Manifest

@@ -1,7 +1,5 @@
 """One row of a campaign before it is simulated: the stimulus, the circuit's parameters, and what it belongs to."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Self
 

@@ -3,8 +3,6 @@
 ``start_s`` is the time of the deck at which the run's own time is zero.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

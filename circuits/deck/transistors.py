@@ -1,7 +1,5 @@
 """The transistors of a deck with all hierarchy flattened, as ngspice itself expands it (``listing expand``)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -11,8 +11,6 @@ independent Gaussian samples of variance D^2/dt, joined linearly. For an integra
 C V_th, a white current noise of one-sided density S gives a coefficient of variation sqrt(S T / 2)/(C V_th).
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -6,8 +6,6 @@ names a distribution, a file that it installed, and a section of that file (``.l
 and no file can be named but those that the distribution itself lists as its own.
 """
 
-from __future__ import annotations
-
 import importlib.metadata
 import re
 from collections.abc import Iterable

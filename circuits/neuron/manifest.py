@@ -1,7 +1,5 @@
 """The manifest: a TOML file beside each netlist that tells the bench what the neuron is and how to drive it."""
 
-from __future__ import annotations
-
 import importlib.resources
 from pathlib import Path
 from typing import Literal, Self

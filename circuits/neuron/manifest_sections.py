@@ -1,7 +1,5 @@
 """The sections of a manifest, each checked by itself."""
 
-from __future__ import annotations
-
 import math
 from typing import Literal, Self
 

@@ -1,7 +1,5 @@
 """Reading a netlist: check that it is what its manifest says, that it is only a netlist, and flatten its includes."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping

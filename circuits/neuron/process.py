@@ -1,7 +1,5 @@
 """The process that a netlist's transistors belong to: its corners and its mismatch, one TOML file beside the models."""
 
-from __future__ import annotations
-
 import math
 from functools import lru_cache
 from pathlib import Path

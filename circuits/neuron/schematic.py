@@ -1,7 +1,5 @@
 """The block schematic of a neuron as its manifest draws it: what the datasheet shows first."""
 
-from __future__ import annotations
-
 from typing import Self
 
 from pydantic import Field, model_validator

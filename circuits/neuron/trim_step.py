@@ -1,7 +1,5 @@
 """A step of trimming as a manifest has it (``[[trim]]``): which oscillators are counted, how, and what sets each right."""
 
-from __future__ import annotations
-
 from typing import Self
 
 from pydantic import Field, model_validator

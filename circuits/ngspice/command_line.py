@@ -1,7 +1,5 @@
 """Engine ``ngspice-cli``: each run is one ``ngspice -b`` process, killed when it takes too long."""
 
-from __future__ import annotations
-
 import functools
 import os
 import re

@@ -1,7 +1,5 @@
 """Outcome of one SPICE run, and how an engine's messages are read."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 

@@ -5,8 +5,6 @@ through the thin layer below, which judges a run by the vectors that came back i
 any error libngspice may stay poisoned for good, so :data:`poisoned` tells the worker to die before its next job.
 """
 
-from __future__ import annotations
-
 import ctypes.util
 import logging
 import os

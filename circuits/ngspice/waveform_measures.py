@@ -1,7 +1,5 @@
 """Spike times from simulated waveforms: crossings interpolated by a cubic, never read off the nearest sample."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

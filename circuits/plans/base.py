@@ -1,7 +1,5 @@
 """What every plan is: a frozen, keyword-only object that can be written as TOML and lists the runs of one experiment."""
 
-from __future__ import annotations
-
 import zlib
 from abc import abstractmethod
 from collections.abc import Sequence

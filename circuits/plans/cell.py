@@ -1,7 +1,5 @@
 """Plans that measure the cells of a neuron alone (circuits.cells) instead of the whole neuron."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from pathlib import PurePath
 from typing import ClassVar, TypeVar

@@ -1,7 +1,5 @@
 """Process corners, temperatures and supplies: does the neuron fire at each of them, when, and for how much energy."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from pydantic import Field

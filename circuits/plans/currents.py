@@ -1,7 +1,5 @@
 """Runs of a rate neuron at constant currents, the higher the shorter."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

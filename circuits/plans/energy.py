@@ -1,7 +1,5 @@
 """Energy of a spike, static power, and what it costs to keep the neuron on."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import ClassVar
 

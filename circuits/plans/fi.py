@@ -1,7 +1,5 @@
 """Rate against input current of a rate-coded neuron."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Self
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What the plans of the operating points share: a few fixed stimuli for a neuron of either code."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Self
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Fresh stimuli for a card: drawn as the plan behind the card drew its own, from another stream, inside its ranges."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 import numpy as np

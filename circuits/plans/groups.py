@@ -1,7 +1,5 @@
 """Groups of plans: several plans under one name, with the fields that this purpose wants."""
 
-from __future__ import annotations
-
 from typing import Any
 
 _ROOM: dict[str, Any] = {"temperatures_c": (27.0,), "supplies": (1.0,)}

@@ -1,7 +1,5 @@
 """Input jitter: upper half of table 3 of paper 004."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Self
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Interval jitter of a rate neuron: constant currents under seeded membrane noise."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import ClassVar
 

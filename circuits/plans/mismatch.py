@@ -1,7 +1,5 @@
 """Frozen mismatch: chips drawn from the manifest's spreads, the same stimuli on each."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """The grid of operating points that a plan visits: process corners, temperatures, supplies."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """The ring VCO alone: tuning curve, lock range and the phase noise that its bias currents promise."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Temporal noise: the same stimulus again and again under fresh oscillator noise."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import ClassVar
 

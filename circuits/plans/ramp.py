@@ -1,7 +1,5 @@
 """Threshold ramp: the rest frequencies of VCO3 and VCO4 differ."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 import numpy as np

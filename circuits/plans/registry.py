@@ -1,7 +1,5 @@
 """Plans by name: from a name, a group or a TOML file to plan objects."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Reset after a spike: the same stimulus twice, with a reset between."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import ClassVar, Self
 

@@ -1,7 +1,5 @@
 """Leaving the linear range of the phase detector."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The digital synapse alone: current levels, integral and differential nonlinearity."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from ..cells.measurement import Measurement

@@ -1,7 +1,5 @@
 """Thermal noise of the ring VCO: accumulated jitter, its scaling, and how much of it is the simulator's."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Random stimuli: spike time against input times and signed weights."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Self
 
 import numpy as np

@@ -7,8 +7,6 @@ precision, three times as fast.
 Every stream is keyed by whole numbers (seed, chip, image, layer), so results depend neither on threads nor on image order.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -4,8 +4,6 @@ Plain threads that sleep when idle instead of OpenMP: an OpenMP team spins at ev
 on its cores that made training more than ten times slower.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 import os

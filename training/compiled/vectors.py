@@ -5,8 +5,6 @@ same code runs anywhere. ``load`` and ``store`` take a contiguous one-dimensiona
 neighbours, unchecked.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from inspect import Parameter, Signature
 from typing import Any

@@ -1,11 +1,9 @@
 """Data sets by name, split into training, validation (from the training data) and test images (for the final figure only)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,9 +30,9 @@ class Images:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, index: NDArray) -> Images:
+    def take(self, index: NDArray) -> Self:
         """The images of the given indices."""
-        return Images(pixels=self.pixels[index], labels=self.labels[index])
+        return type(self)(pixels=self.pixels[index], labels=self.labels[index])
 
 
 @dataclass(frozen=True, kw_only=True)

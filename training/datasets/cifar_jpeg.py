@@ -1,7 +1,5 @@
 """CIFAR-10 as an archive of JPEG images: decoded once, kept in the cache."""
 
-from __future__ import annotations
-
 import io
 import itertools
 import tarfile

@@ -1,7 +1,5 @@
 """Where the data sets come from: folders, packages, checksummed downloads."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path

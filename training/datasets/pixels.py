@@ -1,7 +1,5 @@
 """Images as pixel tensors."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Training batches of plain pixels whose order and augmentation depend on (seed, phase, epoch, batch) and on nothing else."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

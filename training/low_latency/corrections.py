@@ -1,7 +1,5 @@
 """Integrate-and-fire layers of a converted network, and what corrects their occasional spikes during inference."""
 
-from __future__ import annotations
-
 from typing import Literal, get_args
 
 import torch

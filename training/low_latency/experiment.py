@@ -1,7 +1,5 @@
 """Experiments of paper 003 as data: pretraining in full precision, quantized training with or without the noise adaptor."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Literal

@@ -1,7 +1,5 @@
 """Activation quantizer with a learned step (LSQ), with and without the noise adaptor of paper 003."""
 
-from __future__ import annotations
-
 import math
 from typing import Any, Literal
 

@@ -1,7 +1,5 @@
 """The Lightning module that trains a convertible network, and the accuracy of one."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The network that is trained as an ANN and whose activations become spiking neurons."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Conversion of a quantized network to spiking neurons (paper 003, equation 6), and its accuracy against time in one run."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Sequence
 

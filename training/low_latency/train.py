@@ -1,7 +1,5 @@
 """Training a convertible network in two phases, each a run folder that can be interrupted and ends with the same weights."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from pathlib import Path

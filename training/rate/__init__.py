@@ -3,8 +3,6 @@
 Names are imported on first use, as in :mod:`training`.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 from neuronsim.lazy import loader

@@ -4,8 +4,6 @@ D_l is the largest input of any analog neuron of layer l over the training image
 of every layer reach from 0 to 1 spike per step, as the activations do from 0 to D_l.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

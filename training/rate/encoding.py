@@ -1,7 +1,5 @@
 """Rate encoding: trains of input spikes whose rate is the pixel's intensity p over dt (paper 000, section II-E)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

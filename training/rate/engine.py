@@ -1,7 +1,5 @@
 """The event-sparse engine for inference: compiled, on the CPU, image by image on all threads."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

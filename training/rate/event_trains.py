@@ -3,8 +3,6 @@
 Events of a layer: ``start`` (steps + 1), ``index`` and ``amplitude`` (events), those of step t at start[t]:start[t+1].
 """
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

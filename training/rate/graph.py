@@ -5,8 +5,6 @@ neurons is (1, 1, n). A layer may have several links, from earlier layers or the
 layer with the link of its last convolution and one past it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 

@@ -7,8 +7,6 @@ adds the variances, since given the events the noise of the sum is one normal nu
 ``events``: (start, index, amplitude) of ``event_trains``; ``wires``: (runs, target, origin, length) of ``wiring.Runs``.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -4,8 +4,6 @@ The neuron is that of :class:`training.rate.graph.Neuron`. ``integrate_fire`` is
 keeps the membrane between calls, so that it takes the place of an activation in any torch module.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """Gaussian noise of synaptic weights (paper 000, section II-I): how large, how often redrawn, and by what it is shared."""
 
-from __future__ import annotations
-
 from typing import Literal, Self
 
 import numpy as np

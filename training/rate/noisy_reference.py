@@ -1,7 +1,5 @@
 """Noisy synapses in the torch network: every kind, scope and kernel of :class:`WeightNoise`, on any device."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

@@ -15,8 +15,6 @@ circuit. "interval"
 gives every interval the relative spread of the reference current, whatever the input.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

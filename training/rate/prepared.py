@@ -1,7 +1,5 @@
 """The layers of a network as the event engine needs them: weights of one chip laid out for the kernels, thresholds filled up."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
 

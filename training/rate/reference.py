@@ -1,7 +1,5 @@
 """The network of :mod:`training.rate.graph` in torch, step by step on a batch: any device, every option, gradients."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -1,7 +1,5 @@
 """The links of a network as arrays for the compiled kernels: tiles of dense weights, or runs of synapses."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Finished passes, stored at once: an interrupted study resumes at the next pass, a longer one makes only those that are new."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What the plan of every study is: a frozen, keyword-only object that is right when it is made, and that TOML keeps."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 

@@ -1,7 +1,5 @@
 """Training batches whose order, augmentation and noise depend on (seed, epoch, batch) and on nothing else."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -5,10 +5,8 @@ drawn from a generator of its own. Temporal: timing noise and missing spikes, dr
 given there. The deterministic part of the card (gain, second pole, ramp, delay, detector limit) acts with or without either.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import torch
@@ -49,7 +47,7 @@ class Chip:
     @classmethod
     def draw(
         cls, card: TTFSCard, network: TTFSNetwork, generator: np.random.Generator, *, synapses: Synapses = "unrolled"
-    ) -> Chip:
+    ) -> Self:
         """Draw the mismatch of a chip.
 
         ``synapses`` "unrolled": every neuron of a convolution has resistors of its own, as in the circuit; "shared": one kernel

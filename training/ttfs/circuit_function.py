@@ -1,7 +1,5 @@
 """The first spike of circuit neurons as a differentiable torch function."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Trained networks of a run folder: which checkpoints it keeps, and the network each of them deploys."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

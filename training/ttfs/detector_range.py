@@ -1,7 +1,5 @@
 """Keeping the phase error within the detector's linear range, while training with neurons that have no such limit."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn import functional

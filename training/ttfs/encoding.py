@@ -1,7 +1,5 @@
 """From pixels to spike times."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -13,8 +13,6 @@ The paper calls the result "each spike cost 10 pJ"; its figure follows from weig
 slowest decision of any image, and at least 5 tau.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Accuracy of a trained network: clean, quantized, and on chips of a model card."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Callable
@@ -98,6 +96,42 @@ def evaluate(
     return out
 
 
+class _Notes:
+    """Trials of an earlier call with the same inputs, noted at once. Notes on other inputs, or damaged ones, count as none."""
+
+    def __init__(self, out: Path, run: Path, card: TTFSCard | None, settings: list[Any]) -> None:
+        if not (run / BEST).is_file():
+            read_checkpoint(run / BEST)
+        digest = card and [card.content_digest(), card.edited]
+        inputs = [_PROGRAM, sha256_file(run / BEST), sha256_file(run / RECORD), digest, *settings]
+        self.out, self.path = out, out.with_name(out.name + ".progress")
+        key = sha256_of(json.dumps(inputs))
+        try:
+            stored = json.loads(self.path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            stored = None
+        self.done: dict[str, Any] = stored if isinstance(stored, dict) and stored.get("key") == key else {"key": key}
+
+    def finished(self) -> bool:
+        """Whether the evaluation file is that of the earlier call."""
+        return self.out.is_file() and self.done.get("finished") == sha256_file(self.out)
+
+    def finish(self) -> None:
+        """Note that the evaluation file is written."""
+        self.done = {"key": self.done["key"], "finished": sha256_file(self.out)}
+        self._write()
+
+    def trial(self, label: str, compute: Callable[[], Trial]) -> Trial:
+        """The noted trial, or a new one."""
+        if label not in self.done:
+            self.done[label] = vars(compute())
+            self._write()
+        return Trial(**self.done[label])
+
+    def _write(self) -> None:
+        write_text(self.path, json.dumps(self.done) + "\n")
+
+
 def _conditions(
     trials: Trials, name: str, n: int, chips: int, noise_scale: float, notes: _Notes, progress: bool
 ) -> tuple[list[Condition], NDArray, NDArray]:
@@ -164,39 +198,3 @@ def _check(chips: int, bits: int | None, noise_scale: float, seed: int, images: 
     ):
         if not right:
             raise InputError(f"{name} = {value} is out of range: {legal}")
-
-
-class _Notes:
-    """Trials of an earlier call with the same inputs, noted at once. Notes on other inputs, or damaged ones, count as none."""
-
-    def __init__(self, out: Path, run: Path, card: TTFSCard | None, settings: list[Any]) -> None:
-        if not (run / BEST).is_file():
-            read_checkpoint(run / BEST)
-        digest = card and [card.content_digest(), card.edited]
-        inputs = [_PROGRAM, sha256_file(run / BEST), sha256_file(run / RECORD), digest, *settings]
-        self.out, self.path = out, out.with_name(out.name + ".progress")
-        key = sha256_of(json.dumps(inputs))
-        try:
-            stored = json.loads(self.path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            stored = None
-        self.done: dict[str, Any] = stored if isinstance(stored, dict) and stored.get("key") == key else {"key": key}
-
-    def finished(self) -> bool:
-        """Whether the evaluation file is that of the earlier call."""
-        return self.out.is_file() and self.done.get("finished") == sha256_file(self.out)
-
-    def finish(self) -> None:
-        """Note that the evaluation file is written."""
-        self.done = {"key": self.done["key"], "finished": sha256_file(self.out)}
-        self._write()
-
-    def trial(self, label: str, compute: Callable[[], Trial]) -> Trial:
-        """The noted trial, or a new one."""
-        if label not in self.done:
-            self.done[label] = vars(compute())
-            self._write()
-        return Trial(**self.done[label])
-
-    def _write(self) -> None:
-        write_text(self.path, json.dumps(self.done) + "\n")

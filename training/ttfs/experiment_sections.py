@@ -1,7 +1,5 @@
 """The sections of an experiment's TOML file: encoding, loss, optimizer, augmentation, training stages, and training on a card."""
 
-from __future__ import annotations
-
 from typing import Literal, Self
 
 from pydantic import Field, model_validator

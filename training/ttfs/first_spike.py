@@ -1,7 +1,5 @@
 """The first spike as a differentiable torch function."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,10 +1,8 @@
 """Where the patches of a convolution lie: TensorFlow's "same" padding."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +55,7 @@ class Geometry:
             raise InputError(f"kernel = {self.kernel} is out of range: must be at least 1 x 1")
 
     @classmethod
-    def dense(cls, n_in: int) -> Geometry:
+    def dense(cls, n_in: int) -> Self:
         """The geometry of a fully connected layer."""
         return cls(height=1, width=1, channels=n_in)
 

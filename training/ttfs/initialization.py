@@ -5,8 +5,6 @@ layers of the MNIST network that is harmless. Through 17 layers the outputs come
 alike: a layer of n equal-sign weights averages its inputs, which shrinks what tells channels and images apart by 1/sqrt(n).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Layers of time-to-first-spike networks. Everything between them is z = exp(t / tau), channels-last, inf = silent."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

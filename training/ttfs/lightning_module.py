@@ -1,7 +1,5 @@
 """The Lightning module of a TTFS experiment: loss, schedule, averaged weights, metrics."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

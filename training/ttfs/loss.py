@@ -1,7 +1,5 @@
 """Losses on output spike times."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Literal
 

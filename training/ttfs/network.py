@@ -1,7 +1,5 @@
 """The torch module made from layers that are given as data."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Networks that an experiment takes by name (``network = "NAME"``): those of paper 004, table 1."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

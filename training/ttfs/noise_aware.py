@@ -1,7 +1,5 @@
 """Training on a card: through its circuit, under its mismatch and its timing noise."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

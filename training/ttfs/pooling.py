@@ -1,7 +1,5 @@
 """Max-pooling of spikes: the first spike of a window."""
 
-from __future__ import annotations
-
 from torch import Tensor, inf, nn
 
 from neuronsim.errors import InputError

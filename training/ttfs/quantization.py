@@ -1,7 +1,5 @@
 """b-bit weights in torch: the conductance bank of ``neuronsim.neuron.conductance_bank`` with a straight-through gradient."""
 
-from __future__ import annotations
-
 from typing import Any, get_args
 
 import torch

@@ -1,7 +1,5 @@
 """Run folders: what they hold, and whether they can be resumed."""
 
-from __future__ import annotations
-
 import platform
 import zipfile
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Training a network: a run folder that can be interrupted at any time and finishes with the same weights."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

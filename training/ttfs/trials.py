@@ -1,7 +1,5 @@
 """One network over all test images: on exact neurons, and on one chip of a card."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The plan of the noise-adaptor study (paper 003)."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, field_validator

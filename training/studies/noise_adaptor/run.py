@@ -1,7 +1,5 @@
 """Paper 003 in one call: networks with and without the noise adaptor, converted, and their accuracy against time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,10 +1,8 @@
 """Paper 000 as cells, one inference pass each: ANN and SNN, noise levels, thresholds, trials, chips."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +67,7 @@ class Subject:
         """(n, height, width, channels)."""
         return np.ascontiguousarray(self.images.permute(0, 2, 3, 1).numpy())
 
-    def first(self, n: int) -> Subject:
+    def first(self, n: int) -> Self:
         """The same with at most the first ``n`` images."""
         return self if n >= len(self.labels) else replace(self, images=self.images[:n], labels=self.labels[:n])
 

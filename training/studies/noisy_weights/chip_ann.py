@@ -1,7 +1,5 @@
 """The ReLU network on the very synapses of a spiking network's chip: the same frozen draw on both sides."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

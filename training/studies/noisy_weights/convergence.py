@@ -1,7 +1,5 @@
 """Final accuracy and convergence time of a spiking network, as paper 000 defines them (section II-F)."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

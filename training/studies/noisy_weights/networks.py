@@ -10,8 +10,6 @@ linearly to 0 in the second half of the epochs, and the convolutional network st
 The outputs are trained without their rectifier, which the largest output does not need: with it an output can die for good.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal

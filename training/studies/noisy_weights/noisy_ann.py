@@ -3,8 +3,6 @@
 Only the weights that the paper makes noisy are: those of Linear and Conv2d; pooling has none.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional

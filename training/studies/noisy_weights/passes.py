@@ -1,7 +1,5 @@
 """One inference pass of a cell, and the repeated inferences behind the signal-to-noise ratio."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Literal
 

@@ -1,7 +1,5 @@
 """The plan of the noisy-weights study (paper 000)."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """From the passes of the noisy-weights study to its rows: means, intervals, convergence, differences between the sides."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from itertools import groupby

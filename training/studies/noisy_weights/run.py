@@ -1,7 +1,5 @@
 """Paper 000 in one call: train, convert, and measure both sides under noisy weights."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The energy study: spikes and energy per inference of every deployed network, by rule and on a chip of the card."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """One pass of a network over the test images, exact neurons, with perturbed weights, inputs or spikes."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

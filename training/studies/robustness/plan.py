@@ -1,7 +1,5 @@
 """The plan of the robustness studies."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """One call, one folder: every robustness study of one or several trained networks."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The networks under study: checkpoints of run folders, their names, and their test images, loaded when first needed."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The studies as lists of passes: quantization (table 4), weight noise (figure 2), jitter, and the chips of a card."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """Passes of a study, and the points of accuracy that they add up to."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

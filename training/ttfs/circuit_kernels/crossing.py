@@ -9,8 +9,6 @@ at the end of the gap say whether it does. What they leave open goes to
 every shape and the one the event solvers use.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

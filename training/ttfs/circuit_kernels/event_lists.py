@@ -1,7 +1,5 @@
 """The events of one image as the positions of a layer receive them, and the decays between them."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -11,8 +11,6 @@ The events of a position are gone through backwards, so that the fast exponentia
 a time. Neurons that left the detector's range take the adjoint of ``saturation`` instead. Sums have one fixed order.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -14,8 +14,6 @@ tells for each gap which of them may fire in it; only those are looked at one by
 exact first crossing, ``saturation`` follows those whose phase error is beyond the linear range of the detector.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numba import njit
 

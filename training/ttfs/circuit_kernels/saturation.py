@@ -10,8 +10,6 @@ that x is a sum of two exponentials and leaves the region at a zero of such a su
 v(t_out) to the state is handed from region to region unchanged, and the gradient is exact through all of them.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """16 neurons, looked at one by one: their state, and what each of them does in the gap between two events."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

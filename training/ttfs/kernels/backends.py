@@ -1,7 +1,5 @@
 """Which implementation of the first-spike layer runs on which device."""
 
-from __future__ import annotations
-
 import os
 from functools import cache
 from importlib import import_module

@@ -1,7 +1,5 @@
 """The numba backend (``backends.Backend``): arrays laid out for the kernels, and the work shared out among threads."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from numpy.typing import NDArray

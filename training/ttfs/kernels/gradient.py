@@ -6,8 +6,6 @@
 up with zeros to whole vectors of 16 outputs, which makes silence and padding part of the comparison. Sums have one fixed order.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numba import njit
 

@@ -16,8 +16,6 @@ event is then handed to each position whose patch holds it. 16 outputs race at a
 them have fired. No sum is split between calls, so results do not depend on how many threads share the images.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numba import njit
 

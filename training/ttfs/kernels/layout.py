@@ -1,7 +1,5 @@
 """Arrays as the compiled kernels read them: sorted events, weights in columns of 16 outputs, batches in bounded pieces."""
 
-from __future__ import annotations
-
 import itertools
 import math
 

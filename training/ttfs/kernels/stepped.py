@@ -5,8 +5,6 @@ the spike at A / (S - 1) (paper 004, equation 4), simultaneous events together, 
 chunk of (image, position) sites take their k-th event together, so that no (batch, inputs, outputs) tensor is ever made.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import torch
