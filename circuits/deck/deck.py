@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..neuron.netlist import Netlist
+from ..neuron.netlist import Netlist, with_models
 from ..neuron.trim_step import TrimStep
 from .initial_conditions import initial_conditions, without_initial_conditions
 from .job import Job
@@ -120,7 +120,7 @@ def _circuit(
     own = [f"{name}={resolved.values[name]:.12g}" for name in sorted(manifest.parameters) if name.lower() in names]
     return [
         f"* {manifest.name}, made by neuronsim",
-        netlist.with_models(sections),
+        with_models(netlist.text, sections),
         *replaced,
         f".options {options}",
         *([] if settled is None else initial_conditions(run.spikes, settled)),

@@ -9,20 +9,8 @@ from pydantic import Field, ValidationError, model_validator
 from neuronsim.errors import DataError, InputError, suggest
 from neuronsim.schema import Part, read_toml, rejected_field
 
-from .manifest_sections import (
-    Cells,
-    CurrentNoise,
-    Energy,
-    ErrorTerm,
-    Parameter,
-    PhaseNoise,
-    Spike,
-    Stimulus,
-    Synapse,
-    Time,
-    Validity,
-    Waveforms,
-)
+from . import manifest_sections as sections
+from .manifest_sections import CurrentNoise, Parameter, PhaseNoise
 from .process import Process, load_process
 from .schematic import Schematic
 from .trim_step import TrimStep
@@ -43,18 +31,18 @@ class Manifest(Part):
     source: str = ""
     variant_of: str = ""
     ports: dict[str, str] = Field(min_length=1)
-    synapse: Synapse | None = None
-    stimulus: Stimulus
-    spike: Spike
-    time: Time
+    synapse: sections.Synapse | None = None
+    stimulus: sections.Stimulus
+    spike: sections.Spike
+    time: sections.Time
     noise: PhaseNoise | CurrentNoise | None = None
-    waveforms: Waveforms = Waveforms(nodes=())
-    energy: Energy | None = None
-    validity: Validity = Validity()
+    waveforms: sections.Waveforms = sections.Waveforms(nodes=())
+    energy: sections.Energy | None = None
+    validity: sections.Validity = sections.Validity()
     process: str | None = None
-    cells: Cells = Cells()
+    cells: sections.Cells = sections.Cells()
     schematic: Schematic | None = None
-    error_budget: tuple[ErrorTerm, ...] = ()
+    error_budget: tuple[sections.ErrorTerm, ...] = ()
     trim: tuple[TrimStep, ...] = ()
     parameters: dict[str, Parameter]
     bench: dict[str, Parameter] = Field(default_factory=dict)

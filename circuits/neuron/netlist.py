@@ -38,23 +38,19 @@ class Netlist:
         """Installed packages that models come from, with their versions."""
         return library.versions(match[1] for match in _LIBRARY.finditer(self.text))
 
-    def with_models(self, sections: Mapping[str, str] | None = None) -> str:
-        """``text`` with the sections of model libraries in place; ``sections``: those that replace others (a corner)."""
-        return _with_models(self.text, sections or {})
 
+def with_models(text: str, sections: Mapping[str, str]) -> str:
+    """A netlist's text with the sections of model libraries in place; ``sections``: those that replace others (a corner)."""
 
-def _with_models(text: str, sections: Mapping[str, str]) -> str:
     def models(line: re.Match[str]) -> str:
         return "\n".join(library.section(line[1], sections.get(line[2].lower(), line[2])))
 
     return _LIBRARY.sub(models, text)
 
 
-def model_text(path: Path, sections: Mapping[str, str] | None = None) -> str:
-    """A model file of netlists/models with its includes and sections in place, as :meth:`Netlist.with_models`."""
-    return _with_models(
-        "\n".join(_without_comments(_read(path, path.resolve().parent, False, (), set()))), sections or {}
-    )
+def model_text(path: Path, sections: Mapping[str, str]) -> str:
+    """A model file of netlists/models with its includes and sections in place, as :func:`with_models`."""
+    return with_models("\n".join(_without_comments(_read(path, path.resolve().parent, False, (), set()))), sections)
 
 
 def _without_comments(lines: list[str]) -> list[str]:

@@ -2,8 +2,7 @@
 
 import zlib
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -44,6 +43,10 @@ class Plan(Part):
         """A generator that depends on the plan's kind, the seed and nothing else."""
         return np.random.default_rng([seed, zlib.crc32(self.kind.encode()), *more])
 
+    def seeds(self, number: int, seed: int, *more: int) -> list[int]:
+        """``number`` seeds of noise, of the generator :meth:`rng` gives."""
+        return [int(s) for s in self.rng(seed, *more).integers(0, 2**31 - 1, number)]
+
     def unit_s(self, manifest: Manifest, parameters: dict[str, float]) -> float:
         """Time unit of the neuron in seconds."""
         return manifest.checked(parameters)[manifest.time.unit]
@@ -56,42 +59,33 @@ class TTFSPlan(Plan):
     settle: float = Field(default=5.0, gt=0, le=100, description="how long to watch after the last input, in tau")
     beyond: Beyond = None
 
-    def watched(self, times: Sequence[float] | np.ndarray, weights: Sequence[float] | np.ndarray, last: float) -> float:
-        """How long a run is watched, in tau: until ``last`` + settle, or where the ideal neuron fires ``beyond`` after that
-        if it is earlier: a neuron that fires once does nothing of interest later."""
-        longest = last + self.settle
-        if self.beyond is None:
-            return longest
-        return min(longest, float(spike_time(times, weights)) + self.beyond)
-
     def run(
         self,
         unit_s: float,
-        times: Sequence[float] | np.ndarray,
-        weights: Sequence[float] | np.ndarray,
+        times: np.ndarray,
+        weights: np.ndarray,
         *,
-        trial: int,
-        last_time: float,
-        parameters: dict[str, float],
-        level: float | None = None,
-        nominal_times: Sequence[float] | np.ndarray | None = None,
-        nominal_weights: Sequence[float] | np.ndarray | None = None,
+        nominal_times: np.ndarray | None = None,
+        nominal_weights: np.ndarray | None = None,
+        last_time: float | None = None,
+        **about: Any,
     ) -> Run:
-        """One run, from times in tau; nominal stimulus as given where none is named; watched as :meth:`watched` says."""
+        """One run, from times in tau; nominal stimulus as given where none is named. ``about``: other fields of the run.
+
+        It is watched until ``last_time`` (None: the last nominal input) + settle, or until ``beyond`` after the spike of the
+        ideal neuron if that is earlier: a neuron that fires once does nothing of interest later.
+        """
+        meant = times if nominal_times is None else nominal_times
         stimulus = SpikeStimulus(
             times_s=tuple(float(t) * unit_s for t in times),
             weights=tuple(float(w) for w in weights),
-            nominal_times_s=tuple(float(t) * unit_s for t in (times if nominal_times is None else nominal_times)),
+            nominal_times_s=tuple(float(t) * unit_s for t in meant),
             nominal_weights=tuple(float(w) for w in (weights if nominal_weights is None else nominal_weights)),
         )
-        return Run(
-            plan=self.kind,
-            trial=trial,
-            level=level,
-            window_s=self.watched(times, weights, last_time) * unit_s,
-            stimulus=stimulus,
-            parameters=parameters,
-        )
+        window = (meant.max() if last_time is None else last_time) + self.settle
+        if self.beyond is not None:
+            window = min(window, float(spike_time(times, weights)) + self.beyond)
+        return Run(plan=self.kind, window_s=window * unit_s, stimulus=stimulus, **about)
 
 
 def membrane_extremes(times: np.ndarray, weights: np.ndarray) -> tuple[float, float]:

@@ -2,12 +2,10 @@
 
 from typing import ClassVar
 
-from pydantic import Field
-
 from ..deck.run import Run
 from ..neuron.manifest import Manifest
 from .fixed_stimuli import ProbePlan
-from .operating_grid import GridPlan
+from .operating_grid import GridPlan, Supplies
 
 
 class Corners(GridPlan, ProbePlan):
@@ -18,9 +16,7 @@ class Corners(GridPlan, ProbePlan):
 
     kind: ClassVar[str] = "corners"
     summary: ClassVar[str] = "every process corner, temperature and supply: fired or silent, spike time, energy"
-    supplies: tuple[float, ...] = Field(
-        default=(0.9, 1.0, 1.1), min_length=1, description="supplies, as fractions of the nominal one"
-    )
+    supplies: Supplies = (0.9, 1.0, 1.1)
 
     def obstacle(self, manifest: Manifest) -> str | None:
         return super().obstacle(manifest) or (None if manifest.process else "the manifest names no process")

@@ -62,16 +62,6 @@ class Jitter(TTFSPlan):
                     weights = self.rng(seed, trial, len(self.levels) + 1).uniform(*self.weight, times.size)
                 draw = self.rng(seed, trial, number).standard_normal(times.size)
                 jittered = np.maximum(times * (1 + level * draw), 0.0)
-                runs.append(
-                    self.run(
-                        unit,
-                        jittered,
-                        weights,
-                        trial=trial,
-                        level=level,
-                        last_time=times.max(),
-                        nominal_times=times,
-                        parameters=parameters,
-                    )
-                )
+                about = {"trial": trial, "level": level, "parameters": parameters}
+                runs.append(self.run(unit, jittered, weights, nominal_times=times, **about))
         return runs

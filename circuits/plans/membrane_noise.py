@@ -57,7 +57,6 @@ class MembraneNoise(Plan):
                 stimulus=CurrentStimulus(current_a=float(current)),
                 parameters=parameters,
             )
-            seeds = self.rng(seed, trial).integers(0, 2**31 - 1, self.repeats)
-            draws = [NoiseDraw(seed=int(s), step_s=unit / self.samples) for s in seeds]
+            draws = [NoiseDraw(seed=s, step_s=unit / self.samples) for s in self.seeds(self.repeats, seed, trial)]
             runs += [quiet, *(replace(quiet, level=1.0, noise=draw) for draw in draws)]
         return runs

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 from pydantic import Field
 
@@ -11,6 +12,8 @@ from ..deck.operating_point import OperatingPoint, grid
 from ..deck.run import Run
 from ..neuron.manifest import Manifest
 from .base import Plan
+
+Supplies = Annotated[tuple[float, ...], Field(min_length=1, description="supplies, as fractions of the nominal one")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +53,7 @@ class GridPlan(Plan):
     temperatures_c: tuple[float, ...] = Field(
         default=(-40.0, 27.0, 125.0), min_length=1, description="temperatures, in degrees Celsius"
     )
-    supplies: tuple[float, ...] = Field(
-        default=(1.0,), min_length=1, description="supplies, as fractions of the nominal one"
-    )
+    supplies: Supplies = (1.0,)
 
     @property
     def grid(self) -> Grid:

@@ -34,6 +34,6 @@ class PhaseNoise(TTFSPlan):
         runs = []
         for run in stimuli:
             runs.append(replace(run, plan=self.kind, level=0.0))
-            seeds = self.rng(seed, run.trial).integers(0, 2**31 - 1, self.repeats)
-            runs += [replace(run, plan=self.kind, level=1.0, noise=NoiseDraw(seed=int(s))) for s in seeds]
+            draws = [NoiseDraw(seed=s) for s in self.seeds(self.repeats, seed, run.trial)]
+            runs += [replace(run, plan=self.kind, level=1.0, noise=draw) for draw in draws]
         return runs

@@ -49,16 +49,6 @@ class Quantization(TTFSPlan):
             for trial in range(self.trials):
                 nominal = self.rng(seed, trial).uniform(*self.weight, times.size)
                 weights = ConductanceBank(bits=level, w_max=self.w_max).quantize(nominal) if level else nominal
-                runs.append(
-                    self.run(
-                        unit,
-                        times,
-                        weights,
-                        trial=trial,
-                        level=float(level),
-                        last_time=times.max(),
-                        nominal_weights=nominal,
-                        parameters=parameters,
-                    )
-                )
+                about = {"trial": trial, "level": float(level), "parameters": parameters}
+                runs.append(self.run(unit, times, weights, nominal_weights=nominal, **about))
         return runs

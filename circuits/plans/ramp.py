@@ -35,14 +35,6 @@ class Ramp(TTFSPlan):
         times, weights = np.array(self.times), np.array(self.weights)
         check_valid(self.kind, manifest, times, weights)
         return [
-            self.run(
-                unit,
-                times,
-                weights,
-                trial=0,
-                level=level,
-                last_time=times.max(),
-                parameters={**parameters, "ramp": level},
-            )
+            self.run(unit, times, weights, trial=0, level=level, parameters={**parameters, "ramp": level})
             for level in self.levels
         ]

@@ -10,7 +10,7 @@ from neuronsim.errors import InputError
 from ..deck.run import Run, SecondRound
 from ..neuron.manifest import Manifest
 from .fixed_stimuli import ProbePlan
-from .operating_grid import GridPlan
+from .operating_grid import GridPlan, Supplies
 
 
 class Reset(GridPlan, ProbePlan):
@@ -25,9 +25,7 @@ class Reset(GridPlan, ProbePlan):
     kind: ClassVar[str] = "reset"
     code: ClassVar[str] = "ttfs"
     summary: ClassVar[str] = "spike, reset, and the same stimulus again: does it fire again, and as late"
-    supplies: tuple[float, ...] = Field(
-        default=(0.9, 1.0, 1.1), min_length=1, description="supplies, as fractions of the nominal one"
-    )
+    supplies: Supplies = (0.9, 1.0, 1.1)
     settle: float = Field(default=2.5, gt=0, le=100, description="how long to watch after the last input, in tau")
     rest: float = Field(default=5.0, gt=0, le=100, description="from the last input to the second time zero, in tau")
     reset: float = Field(default=0.5, gt=0, le=100, description="length of the reset, in tau")

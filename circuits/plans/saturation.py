@@ -37,8 +37,6 @@ class Saturation(TTFSPlan):
         for trial, level in enumerate(self.levels):
             remaining = self.inhibition * np.exp(times[0] - times[2])
             pair = (level + remaining) / (1 + np.exp(times[1] - times[2]))
-            weights = (-self.inhibition, pair, pair)
-            runs.append(
-                self.run(unit, times, weights, trial=trial, level=level, last_time=times.max(), parameters=parameters)
-            )
+            weights = np.array([-self.inhibition, pair, pair])
+            runs.append(self.run(unit, times, weights, trial=trial, level=level, parameters=parameters))
         return runs

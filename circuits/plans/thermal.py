@@ -56,7 +56,7 @@ class Thermal(CellPlan):
             "period_s": 1.23 / rest_hz,
             "sample_s": self.sample_s or 2 / (STEPS_PER_CYCLE * rest_hz),
         }
-        seeds = [int(s) for s in self.rng(seed).integers(0, 2**31 - 1, self.repeats)]
+        seeds = self.seeds(self.repeats, seed)
         cases = [(room, 1.0, s, step_s) for s in seeds]
         cases += [(room, 1.0, seeds[0], step_s / 2), (room, 0.0, seeds[0], step_s)]
         cases += [(room, power, seeds[0], step_s) for power in self.powers]

@@ -73,5 +73,5 @@ class Transfer(TTFSPlan):
         for trial in range(self.trials):
             rng = self.rng(seed, trial)
             times, weights = self.draw(rng, manifest, bool(rng.random() < self.silent))
-            runs.append(self.run(unit, times, weights, trial=trial, last_time=self.last_time, parameters=parameters))
+            runs.append(self.run(unit, times, weights, last_time=self.last_time, trial=trial, parameters=parameters))
         return runs

