@@ -1,7 +1,12 @@
 """Training epoch by epoch into a folder that is whole after each of them, so that an interrupted run can be resumed."""
 
+import contextlib
+import logging
+import signal
+import threading
 import time
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +17,6 @@ from torch import Tensor
 
 from neuronsim.atomic_write import write_atomically, write_text
 from neuronsim.progress import Bar, bar
-
-from .fitting import fit
 
 LAST = "last.ckpt"
 
@@ -92,16 +95,23 @@ def train_epochs(
         module.load_state_dict(checkpoint["state_dict"])
         module.on_load_checkpoint(checkpoint)
         return
-    with bar(title, epochs * module.n_batches, done=done * module.n_batches, shown=progress) as progress_bar:
-        fit(
-            module,
-            _Loaders(train, validation),
-            _Keeper(module, out, metrics, progress_bar),
-            epochs=epochs,
-            root=out,
-            resume=None if checkpoint is None else out / LAST,
-            device=device or ("gpu" if torch.cuda.is_available() else "cpu"),
+    moving = bar(title, epochs * module.n_batches, done=done * module.n_batches, shown=progress)
+    with moving as progress_bar, _interrupts_for_the_caller(), _quiet():
+        trainer = lightning.Trainer(
+            accelerator=device or ("gpu" if torch.cuda.is_available() else "cpu"),
+            devices=1,
+            max_epochs=epochs,
+            reload_dataloaders_every_n_epochs=1,
+            num_sanity_val_steps=0,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            callbacks=[_Keeper(module, out, metrics, progress_bar)],
+            default_root_dir=out,
         )
+        resume = None if checkpoint is None else out / LAST
+        trainer.fit(module, datamodule=_Loaders(train, validation), ckpt_path=resume, weights_only=True)
 
 
 class _Loaders(lightning.LightningDataModule):
@@ -132,3 +142,33 @@ class _Keeper(lightning.Callback):
         write_text(self.out / self.metrics, pd.DataFrame(history).to_csv(index=False))
         for name in self.module.checkpoints():
             write_atomically(self.out / name, lambda temporary: trainer.save_checkpoint(temporary))
+
+
+@contextlib.contextmanager
+def _interrupts_for_the_caller() -> Iterator[None]:
+    """Lightning answers Ctrl-C by leaving the process; whoever called decides that here."""
+    main = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT) if main else None
+    try:
+        yield
+    except SystemExit:
+        raise KeyboardInterrupt from None
+    finally:
+        if main:
+            signal.signal(signal.SIGINT, handler)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Lightning's advice (other loaders, other loggers) from the user, who chose none of it."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "lightning")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning.*")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

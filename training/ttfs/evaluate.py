@@ -1,8 +1,7 @@
 """Accuracy of a trained network: clean, quantized, and on chips of a model card."""
 
-import json
 import math
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from neuronsim.artifacts.evaluation import Condition, Evaluation
 from neuronsim.artifacts.ttfs_card import TTFSCard
-from neuronsim.atomic_write import sha256_file, sha256_of, write_text
+from neuronsim.atomic_write import sha256_file
 from neuronsim.errors import InputError
 from neuronsim.progress import Bar, bar
 from neuronsim.statistics.crossed import accuracy_interval
@@ -21,6 +20,7 @@ from neuronsim.statistics.proportions import wilson
 from ..cards import as_card
 from ..compiled.threads import use_threads
 from ..packed_answers import unpack
+from ..pass_store import Store
 from .batches import PlainBatches
 from .deployed import finished_run, load_network
 from .experiment import load_experiment
@@ -66,8 +66,12 @@ def evaluate(
     _check(chips, bits, noise_scale, seed, images)
     finished_run(run)
     card = None if card is None else as_card(card, TTFSCard)
-    notes = _Notes(out, run, card, [chips, bits, noise_scale, seed, images])
-    if notes.finished():
+    if not (run / BEST).is_file():
+        read_checkpoint(run / BEST)
+    store = Store(out.with_name(out.name + ".progress"))
+    key = [_PROGRAM, sha256_file(run / BEST), sha256_file(run / RECORD), card and [card.content_digest(), card.edited]]
+    key += [chips, bits, noise_scale, seed, images]
+    if out.is_file() and store.known([*key, sha256_file(out)]):  # the file that an earlier call wrote
         return out
     experiment = load_experiment(run / "experiment.toml")
     network, dataset = load_network(run, data_dir)
@@ -75,9 +79,8 @@ def evaluate(
     batches = list(PlainBatches(test, experiment))
     trials = Trials(network, batches, card, noise_scale, seed, experiment.bits if bits is None else bits)
     with use_threads(threads), torch.no_grad():
-        conditions, times, decided = _conditions(
-            trials, experiment.name, len(test), chips, noise_scale, notes, progress
-        )
+        noted = _Noted(trials, store, key)
+        conditions, times, decided = _conditions(noted, experiment.name, len(test), chips, noise_scale, progress)
     Evaluation(
         experiment=experiment.name,
         checkpoint=BEST,
@@ -92,50 +95,29 @@ def evaluate(
         class_times_tau=[float(t) for t in times[np.isfinite(times)][:_MAX_TIMES]],
         confusion=_confusion(test.labels, decided, dataset.n_classes),
     ).save(out)
-    notes.finish()
+    store.result([*key, sha256_file(out)], dict)
     return out
 
 
-class _Notes:
-    """Trials of an earlier call with the same inputs, noted at once. Notes on other inputs, or damaged ones, count as none."""
+@dataclass(frozen=True)
+class _Noted:
+    """Trials, those on chips noted in ``store`` at once."""
 
-    def __init__(self, out: Path, run: Path, card: TTFSCard | None, settings: list[Any]) -> None:
-        if not (run / BEST).is_file():
-            read_checkpoint(run / BEST)
-        digest = card and [card.content_digest(), card.edited]
-        inputs = [_PROGRAM, sha256_file(run / BEST), sha256_file(run / RECORD), digest, *settings]
-        self.out, self.path = out, out.with_name(out.name + ".progress")
-        key = sha256_of(json.dumps(inputs))
-        try:
-            stored = json.loads(self.path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            stored = None
-        self.done: dict[str, Any] = stored if isinstance(stored, dict) and stored.get("key") == key else {"key": key}
+    trials: Trials
+    store: Store
+    key: list[Any]
 
-    def finished(self) -> bool:
-        """Whether the evaluation file is that of the earlier call."""
-        return self.out.is_file() and self.done.get("finished") == sha256_file(self.out)
-
-    def finish(self) -> None:
-        """Note that the evaluation file is written."""
-        self.done = {"key": self.done["key"], "finished": sha256_file(self.out)}
-        self._write()
-
-    def trial(self, label: str, compute: Callable[[], Trial]) -> Trial:
+    def chip(self, name: str, number: int, frozen: bool, temporal: bool) -> Trial:
         """The noted trial, or a new one."""
-        if label not in self.done:
-            self.done[label] = vars(compute())
-            self._write()
-        return Trial(**self.done[label])
-
-    def _write(self) -> None:
-        write_text(self.path, json.dumps(self.done) + "\n")
+        compute = lambda: vars(self.trials.chip(number, frozen, temporal))  # noqa: E731
+        return Trial(**self.store.result([*self.key, name, number], compute))
 
 
 def _conditions(
-    trials: Trials, name: str, n: int, chips: int, noise_scale: float, notes: _Notes, progress: bool
+    noted: _Noted, name: str, n: int, chips: int, noise_scale: float, progress: bool
 ) -> tuple[list[Condition], NDArray, NDArray]:
     """All conditions on ``n`` images, the decision times of the clean network and the classes of the quantized one."""
+    trials = noted.trials
     counts = [chips if condition[0] == "card" else min(chips, _PARTIAL_CHIPS) for condition in _CARD_CONDITIONS]
     counts = [] if trials.card is None else counts
     with bar(f"evaluate {name}", 2 + sum(counts), shown=progress) as steps:
@@ -145,7 +127,7 @@ def _conditions(
         steps.advance()
         conditions = [_single("clean", None, clean, n), _single("quantized", trials.bits, quantized, n)]
         for condition, count in zip(_CARD_CONDITIONS, counts, strict=False):
-            conditions.append(_over_chips(*condition, count, trials, noise_scale, notes, steps))
+            conditions.append(_over_chips(*condition, count, noted, noise_scale, steps))
     return conditions, times, decided
 
 
@@ -159,12 +141,12 @@ def _single(name: str, bits: int | None, trial: Trial, n: int) -> Condition:
 
 
 def _over_chips(
-    name: str, frozen: bool, temporal: bool, count: int, trials: Trials, noise_scale: float, notes: _Notes, steps: Bar
+    name: str, frozen: bool, temporal: bool, count: int, noted: _Noted, noise_scale: float, steps: Bar
 ) -> Condition:
     """One condition on ``count`` chips."""
     results: list[Trial] = []
     for number in range(count):
-        results.append(notes.trial(f"{name} {number}", lambda k=number: trials.chip(k, frozen, temporal)))
+        results.append(noted.chip(name, number, frozen, temporal))
         steps.advance()
         steps.note(f"{name}: {np.mean([result.accuracy for result in results]):.2%}")
     accuracy = np.array([result.accuracy for result in results])
@@ -172,7 +154,7 @@ def _over_chips(
     beyond = [result.out_of_range for result in results if result.out_of_range is not None]
     energies = [result.energy_j for result in results if result.energy_j is not None]
     return Condition(
-        name=name, bits=trials.bits, noise_scale=noise_scale if name != "frozen only" else 0.0, frozen=frozen,
+        name=name, bits=noted.trials.bits, noise_scale=noise_scale if name != "frozen only" else 0.0, frozen=frozen,
         accuracy=mean, low=low, high=high, worst=float(accuracy.min()), per_chip=accuracy.tolist(),
         silent_outputs=float(np.mean([result.silent for result in results])),
         sparsity=np.mean([result.sparsity for result in results], axis=0).tolist(),

@@ -16,8 +16,8 @@ from neuronsim.artifacts.robustness_study import Point, Study
 from neuronsim.errors import DataError, InputError
 from neuronsim.report import discover, write_report, write_study_files
 from neuronsim.training import evaluate, stress
+from neuronsim.training import pass_store as store
 from neuronsim.training.datasets.catalogue import load
-from neuronsim.training.studies import pass_store as store
 from neuronsim.training.studies.robustness import sweeps
 from neuronsim.training.studies.robustness.passes import input_jitter, output_jitter, quantization_snr_db, weight_noise
 from neuronsim.training.studies.robustness.plan import RobustnessPlan

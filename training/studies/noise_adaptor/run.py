@@ -19,9 +19,9 @@ from neuronsim.training.low_latency.corrections import CORRECTIONS, Correction
 from neuronsim.training.low_latency.lightning_module import accuracy
 from neuronsim.training.low_latency.simulate import SpikingNetwork
 from neuronsim.training.low_latency.train import Trained, train_phase, training_pixels
+from neuronsim.training.pass_store import Store
 from neuronsim.training.seeds import checked_seed
 
-from ..pass_store import Store
 from .plan import NoiseAdaptorPlan
 
 _PROGRAM = 1  # raised when the same checkpoint gives other numbers, so that old results are not taken for new ones

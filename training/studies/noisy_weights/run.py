@@ -15,11 +15,11 @@ from neuronsim.progress import bar
 from neuronsim.training.cards import as_card
 from neuronsim.training.compiled.threads import use_threads
 from neuronsim.training.datasets.catalogue import DataSet, load
+from neuronsim.training.pass_store import Store
 from neuronsim.training.rate.conversion import convert, largest_inputs
 from neuronsim.training.rate.on_card import circuit_neuron
 from neuronsim.training.seeds import checked_seed
 
-from ..pass_store import Store
 from .cells import Cell, Conditions, Subject, cells, key_of
 from .convergence import band_for
 from .networks import RECIPES, ann_accuracy, pixels, train_ann

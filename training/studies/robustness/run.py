@@ -14,9 +14,9 @@ from neuronsim.statistics.crossed import difference_interval
 from neuronsim.training.cards import as_card
 from neuronsim.training.compiled.threads import use_threads
 from neuronsim.training.packed_answers import unpack
+from neuronsim.training.pass_store import Store
 from neuronsim.training.seeds import checked_seed
 
-from ..pass_store import Store
 from . import sweeps
 from .energy_use import energy, uses
 from .plan import RobustnessPlan
