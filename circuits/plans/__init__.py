@@ -1,19 +1,15 @@
 """Plans: experiments as data. A plan is one of the classes here with its fields, or a TOML file that says so."""
 
 from .base import Plan
+from .cells_alone import Oscillator, Synapse
 from .corners import Corners
+from .detector_sweeps import Ramp, Saturation
 from .energy import Energy
 from .fi import FICurve
-from .jitter import Jitter
-from .membrane_noise import MembraneNoise
 from .mismatch import Mismatch
-from .oscillator import Oscillator
-from .phase_noise import PhaseNoise
-from .quantization import Quantization
-from .ramp import Ramp
 from .reset import Reset
-from .saturation import Saturation
-from .synapse import Synapse
+from .table3 import Jitter, Quantization
+from .temporal_noise import MembraneNoise, PhaseNoise
 from .thermal import Thermal
 from .transfer import Transfer
 

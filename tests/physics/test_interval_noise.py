@@ -66,7 +66,7 @@ def test_where_the_law_may_be_used():
 def test_spice_follows_the_law(neuron):
     """Two currents well above the rheobase: the spread under noise is the law's, and the deck's own is far below it."""
     from neuronsim import circuits
-    from neuronsim.circuits.plans.membrane_noise import MembraneNoise
+    from neuronsim.circuits.plans.temporal_noise import MembraneNoise
 
     low, high = {"if_behavioral": (15e-6, 60e-6), "lif_behavioral": (30e-6, 60e-6)}[neuron]
     manifest = circuits.load_manifest(neuron)

@@ -30,9 +30,13 @@ class Images:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, index: NDArray) -> Self:
+    def take(self, index: NDArray | slice) -> Self:
         """The images of the given indices."""
         return type(self)(pixels=self.pixels[index], labels=self.labels[index])
+
+    def first(self, n: int | None) -> Self:
+        """The first ``n`` images, or all where there are fewer (or ``n`` is None)."""
+        return self.take(slice(n))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,5 +27,5 @@ class PlainPixels:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for start in range(0, len(self.images), self.batch_size):
-            part = self.images.take(np.arange(start, min(start + self.batch_size, len(self.images))))
+            part = self.images.take(slice(start, start + self.batch_size))
             yield as_pixels(part), torch.from_numpy(part.labels)

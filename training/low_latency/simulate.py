@@ -24,9 +24,7 @@ class SpikingNetwork(nn.Module):
     W z th + B over the steps, is the readout.
     """
 
-    def __init__(
-        self, network: ConvertibleNetwork, *, correction: Correction = "none", precharge: float = 0.5, rho: int = 4
-    ) -> None:
+    def __init__(self, network: ConvertibleNetwork, *, correction: Correction = "none") -> None:
         super().__init__()
         self.network = copy.deepcopy(network).eval()
         self.network.set_mode("quantized", "average")
@@ -36,7 +34,7 @@ class SpikingNetwork(nn.Module):
         for parent in list(self.network.modules()):
             for name, child in parent.named_children():
                 if isinstance(child, LSQActivation):
-                    neurons = IFLayer(child.threshold, correction=correction, precharge=precharge, rho=rho)
+                    neurons = IFLayer(child.threshold, correction=correction)
                     setattr(parent, name, neurons)
                     self.neurons.append(neurons)
         self.network.requires_grad_(False)

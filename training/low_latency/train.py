@@ -108,9 +108,8 @@ def train_phase(
 
 def training_pixels(experiment: ConversionExperiment, dataset: DataSet) -> tuple[Tensor, Tensor]:
     """Training images (n, height, width, channels) and labels (n,), the first ``train_images`` where that is given."""
-    images = dataset.train
-    pixels, labels = as_pixels(images), torch.from_numpy(images.labels)
-    return pixels[: experiment.train_images], labels[: experiment.train_images]
+    images = dataset.train.first(experiment.train_images)
+    return as_pixels(images), torch.from_numpy(images.labels)
 
 
 def _claim(

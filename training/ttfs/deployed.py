@@ -45,16 +45,14 @@ def checkpoints(run: Path) -> list[Kept]:
     return [best[stage] for stage in sorted(best)]
 
 
-def load_network(
-    run: Path, data_dir: Path | str | None = None, checkpoint: Path | None = None
-) -> tuple[TTFSNetwork, data.DataSet]:
-    """The network of a run (averaged weights, full precision) and its data set; ``checkpoint``: default best.ckpt.
+def load_network(run: Path, data_dir: Path | str | None = None) -> tuple[TTFSNetwork, data.DataSet]:
+    """The network that a run deploys (averaged weights, full precision) and its data set.
 
     Raises DataError when the checkpoint is corrupt, or the images are not those it was trained on.
     """
     experiment = load_experiment(run / "experiment.toml")
     dataset = load_data(run, experiment, data_dir)
-    return build(experiment, dataset, checkpoint or run / BEST), dataset
+    return build(experiment, dataset, run / BEST), dataset
 
 
 def load_data(run: Path, experiment: Experiment, data_dir: Path | str | None) -> data.DataSet:

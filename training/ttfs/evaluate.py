@@ -75,7 +75,7 @@ def evaluate(
         return out
     experiment = load_experiment(run / "experiment.toml")
     network, dataset = load_network(run, data_dir)
-    test = dataset.test if images is None else dataset.test.take(np.arange(min(images, len(dataset.test))))
+    test = dataset.test.first(images)
     batches = list(PlainBatches(test, experiment))
     trials = Trials(network, batches, card, noise_scale, seed, experiment.bits if bits is None else bits)
     with use_threads(threads), torch.no_grad():

@@ -75,19 +75,20 @@ def first_spike(z: Tensor, weight: Tensor, *, slope_floor: float = 0.0) -> Tenso
     """
     if z.ndim != 2:
         raise InputError(f"z has shape {tuple(z.shape)}: must be (batch, n_in)")
-    check_times(z, 0.0)
-    check_weight(weight, z, z.shape[1])
-    return layer_spikes(z, weight, bias=False, geometry=Geometry.dense(z.shape[1]), slope_floor=slope_floor)[0][:, 0]
+    dense = Geometry.dense(z.shape[1])
+    return layer_spikes(z, weight, bias=False, geometry=dense, slope_floor=slope_floor, earliest=0.0)[0][:, 0]
 
 
 def layer_spikes(
-    z: Tensor, weight: Tensor, *, bias: bool, geometry: Geometry, slope_floor: float
+    z: Tensor, weight: Tensor, *, bias: bool, geometry: Geometry, slope_floor: float, earliest: float = 1.0
 ) -> tuple[Tensor, Tensor]:
-    """Unchecked :func:`first_spike` for any geometry: ``z`` (batch, n_in), images channels-last.
+    """:func:`first_spike` for any geometry: ``z`` (batch, n_in) >= ``earliest`` (0: above it), images channels-last.
 
     Returns z_out and the membrane's slope dv/dt = S - 1 at the spike (0 where silent; without gradient), both (batch,
     positions, c_out).
     """
+    check_times(z, earliest)
+    check_weight(weight, z, geometry.taps + bias)
     if not slope_floor >= 0:
         raise InputError(f"slope_floor = {slope_floor} is out of range: must be 0 or positive")
     return _FirstSpike.apply(z, weight, bias, geometry, float(slope_floor))  # type: ignore[return-value]

@@ -1,6 +1,7 @@
 """Layers of time-to-first-spike networks. Everything between them is z = exp(t / tau), channels-last, inf = silent."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 from neuronsim.errors import InputError
 
 from .circuit_function import Circuit, circuit_layer
-from .first_spike import check_times, check_weight, layer_spikes
+from .first_spike import layer_spikes
 from .geometry import Geometry
 
 WeightTransform = Callable[[Tensor], Tensor]
@@ -52,14 +53,11 @@ class SpikingLayer(nn.Module):
         geometry = self.geometry(tuple(z.shape[1:]))
         weight = self.effective_weight()
         flat = z.reshape(len(z), -1)
-        if self.circuit is not None:
-            out, slope, _ = circuit_layer(
-                flat, weight, self.circuit, bias=self.bias, geometry=geometry, slope_floor=self.slope_floor
-            )
+        about: dict[str, Any] = {"bias": self.bias, "geometry": geometry, "slope_floor": self.slope_floor}
+        if self.circuit is None:
+            out, slope = layer_spikes(flat, weight, **about)
         else:
-            check_times(z, 1.0)
-            check_weight(weight, z, geometry.taps + self.bias)
-            out, slope = layer_spikes(flat, weight, bias=self.bias, geometry=geometry, slope_floor=self.slope_floor)
+            out, slope, _ = circuit_layer(flat, weight, self.circuit, **about)
         if self.jitter is not None:
             out = self.jitter(out, slope)
         return self.shape_output(out, geometry)

@@ -1,7 +1,7 @@
 """The Lightning module of a TTFS experiment: loss, schedule, averaged weights, metrics."""
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -52,12 +52,7 @@ class TTFSModule(EpochModule):
     @property
     def averaged(self) -> TTFSNetwork:
         """The network that is validated and deployed: the averaged one where there is an average."""
-        if self.average is None:
-            return self.network
-        network = self.average.module
-        if not isinstance(network, TTFSNetwork):  # cannot happen; tells the type checker
-            raise DataError("the averaged model is not a network")
-        return network
+        return self.network if self.average is None else cast(TTFSNetwork, self.average.module)
 
     def learning_rate(self, epoch: int, batch: int) -> float:
         number, within = self.experiment.stage_at(epoch)

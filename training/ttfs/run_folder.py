@@ -3,7 +3,7 @@
 import platform
 import zipfile
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -154,12 +154,5 @@ def provenance_of(
         data=experiment.data,
         data_source=dataset.source,
         data_sha256=dataset.digest,
-        versions={"python": platform.python_version(), **{name: _version(name) for name in packages}},
+        versions={"python": platform.python_version(), **{name: version(name) for name in packages}},
     )
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"

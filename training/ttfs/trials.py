@@ -10,7 +10,7 @@ from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import InputError
 
 from ..packed_answers import pack
-from .chip import Chip, generator_for, run_on_card
+from .chip import CardRun, Chip, generator_for, run_on_card
 from .energy import card_energy, waiting
 from .network import TTFSNetwork
 
@@ -60,11 +60,10 @@ class Trials:
         runs = []
         for z, labels in self.batches:
             outputs = self.network.layer_outputs(z)
-            fired = [int(torch.isfinite(output).sum()) for output in outputs]
-            runs.append(
-                (torch.log(outputs[-1]).numpy(), labels.numpy(), fired, [output.numel() for output in outputs], 0)
-            )
-        times = np.concatenate([run[0] for run in runs])
+            fired = tuple(int(torch.isfinite(output).sum()) for output in outputs)
+            neurons, times = tuple(output.numel() for output in outputs), torch.log(outputs[-1]).numpy()
+            runs.append((CardRun(times=times, fired=fired, neurons=neurons, out_of_range=0), labels.numpy()))
+        times = np.concatenate([run.times for run, _ in runs])
         return _summary(runs, None), times.min(axis=1), decide_times(times)
 
     def chip(self, number: int, frozen: bool, temporal: bool) -> Trial:
@@ -76,8 +75,7 @@ class Trials:
         noise = generator_for(self.seed, _TEMPORAL, number) if temporal else None
         runs = []
         for z, labels in self.batches:
-            result = run_on_card(self.network, z, self.noisy, chip=chip, temporal=noise)
-            runs.append((result.times, labels.numpy(), list(result.fired), list(result.neurons), result.out_of_range))
+            runs.append((run_on_card(self.network, z, self.noisy, chip=chip, temporal=noise), labels.numpy()))
         return _summary(runs, self.noisy)
 
 
@@ -86,10 +84,10 @@ def decide_times(times: NDArray) -> NDArray[np.int64]:
     return np.where(np.isfinite(times).any(axis=1), times.argmin(axis=1), -1)
 
 
-def _summary(runs: list[tuple[NDArray, NDArray, list[int], list[int], int]], card: TTFSCard | None) -> Trial:
-    times = np.concatenate([run[0] for run in runs])
-    labels = np.concatenate([run[1] for run in runs])
-    fired, neurons = np.sum([run[2] for run in runs], axis=0), np.sum([run[3] for run in runs], axis=0)
+def _summary(runs: list[tuple[CardRun, NDArray]], card: TTFSCard | None) -> Trial:
+    times = np.concatenate([run.times for run, _ in runs])
+    labels = np.concatenate([labels for _, labels in runs])
+    fired, neurons = (np.sum([getattr(run, name) for run, _ in runs], axis=0) for name in ("fired", "neurons"))
     right = decide_times(times) == labels
     first = times.min(axis=1)
     decision, slowest = waiting(first)
@@ -101,7 +99,7 @@ def _summary(runs: list[tuple[NDArray, NDArray, list[int], list[int], int]], car
         right=pack(right),
         silent=float((~np.isfinite(first)).mean()),
         sparsity=[float(x) for x in fired / neurons],
-        out_of_range=float(sum(run[4] for run in runs) / neurons.sum()) if limited else None,
+        out_of_range=float(sum(run.out_of_range for run, _ in runs) / neurons.sum()) if limited else None,
         spikes=spikes,
         neurons=cells,
         decision_tau=decision,

@@ -17,7 +17,7 @@ import torch
 
 from neuronsim.errors import DataError, InputError
 from neuronsim.training import load_experiment, train
-from neuronsim.training.ttfs.deployed import load_network
+from neuronsim.training.ttfs.deployed import build, load_network
 from neuronsim.training.ttfs.experiment_sections import NoiseAware
 from neuronsim.training.ttfs.run_folder import read_checkpoint
 
@@ -79,8 +79,8 @@ def test_training_starts_from_the_weights_of_another_run(quick_run, tmp_path):
     still = experiment.stages[0].model_copy(update={"epochs": 1, "lr": 1e-9, "lr_end": 1e-9})
     fine = experiment.model_copy(update={"stages": (still,), "ema": None})
     run = train(fine, out=tmp_path / "fine", start=quick_run / "best-0-full.ckpt", progress=False)
-    origin, _ = load_network(quick_run, checkpoint=quick_run / "best-0-full.ckpt")
-    tuned, _ = load_network(run)
+    tuned, dataset = load_network(run)
+    origin = build(experiment, dataset, quick_run / "best-0-full.ckpt")
     for before, after in zip(origin.spiking, tuned.spiking, strict=True):
         torch.testing.assert_close(after.weight, before.weight, rtol=0, atol=1e-5)  # 1e-9 per step moves nothing
     assert train(fine, out=run, start=quick_run / "best-0-full.ckpt", progress=False) == run

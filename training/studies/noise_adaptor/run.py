@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from neuronsim.artifacts.conversion_study import ConversionStudy, Converted, Difference, Mean
@@ -74,7 +73,7 @@ def reproduce_noise_adaptor(
     seeds = tuple(range(checked_seed(seed), seed + plan.seeds))
     experiment, whole = plan.chosen_experiment(), plan.changed(epochs=None).chosen_experiment()
     loaded = data.load(experiment.data, data_dir)
-    test = loaded.test.take(np.arange(min(plan.images or len(loaded.test), len(loaded.test))))
+    test = loaded.test.first(plan.images)
     store = Store(out / "simulations.progress")
     setup = _Setup(plan=plan, data=loaded, test=test, store=store, progress=progress)
     plan.save(out / "plan.toml")

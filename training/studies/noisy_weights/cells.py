@@ -8,14 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from neuronsim.artifacts.noisy_weights_study import (
-    ANN_PAPER,
-    ANN_SAMPLE,
-    ANN_UNROLLED,
-    CARD_CONDITIONS,
-    SNN_SHARED,
-    Architecture,
-)
+from neuronsim.artifacts import noisy_weights_study as names
+from neuronsim.artifacts.noisy_weights_study import Architecture
 from neuronsim.artifacts.rate_card import RateCard
 from neuronsim.training.rate.conversion import PAPER_NEURON
 from neuronsim.training.rate.graph import Neuron
@@ -91,7 +85,7 @@ class Cell:
 
     def images(self, n: int, plan: NoisyWeightsPlan) -> int:
         """Images of the pass, of ``n`` test images."""
-        return min(n, {"frozen": plan.chip_images, SNN_SHARED: _SHARED_IMAGES}.get(self.noise, n))
+        return min(n, {"frozen": plan.chip_images, names.SNN_SHARED: _SHARED_IMAGES}.get(self.noise, n))
 
 
 def cells(plan: NoisyWeightsPlan, *, card: bool = False) -> list[Cell]:
@@ -120,21 +114,21 @@ def _rows(plan: NoisyWeightsPlan, architecture: Architecture) -> Iterator[tuple[
     is seen. A shared kernel under temporal noise has to be drawn weight by weight: one trial of few images.
     """
     ann_draws = max(plan.trials, ANN_DRAWS)
-    yield "ann", ANN_PAPER, 1.0, ann_draws, True
-    yield "ann", ANN_SAMPLE, 1.0, plan.trials, False
+    yield "ann", names.ANN_PAPER, 1.0, ann_draws, True
+    yield "ann", names.ANN_SAMPLE, 1.0, plan.trials, False
     yield "ann", "frozen", 1.0, plan.chips, False
     for scale in (1.0, *(scale for scale in plan.scales if scale != 1.0)):
         yield "snn", "temporal", scale, plan.trials, True
     yield "snn", "frozen", 1.0, plan.chips, False
     if architecture == "cnn":
-        yield "ann", ANN_UNROLLED, 1.0, ann_draws, False
+        yield "ann", names.ANN_UNROLLED, 1.0, ann_draws, False
         if plan.kernels == "unrolled":
-            yield "snn", SNN_SHARED, 1.0, 1, False
+            yield "snn", names.SNN_SHARED, 1.0, 1, False
 
 
 def _card_cells(plan: NoisyWeightsPlan) -> Iterator[Cell]:
     """Passes on the neurons of a card: ``plan.chips`` chips where mismatch acts, else few draws of the temporal noise."""
-    for name, frozen, temporal in CARD_CONDITIONS:
+    for name, frozen, temporal in names.CARD_CONDITIONS:
         trials = plan.chips if frozen else min(plan.chips, _FEW_DRAWS) if temporal else 1
         for architecture in plan.architectures:
             for network in range(plan.networks):

@@ -7,14 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from neuronsim.artifacts.noisy_weights_study import (
-    Architecture,
-    ChipDifference,
-    Row,
-    Shorter,
-    SnrPoint,
-    Spread,
-)
+from neuronsim.artifacts.noisy_weights_study import Architecture, ChipDifference, Row, Shorter, SnrPoint, Spread
 from neuronsim.papers.paper000 import published
 from neuronsim.statistics.proportions import wilson
 from neuronsim.statistics.student import Interval, difference, over_draws, over_values

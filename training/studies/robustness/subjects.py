@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
 from neuronsim.artifacts.robustness_study import Origin
@@ -143,9 +142,7 @@ class Workbench:
         """Test images as (z, labels), encoded as the subject's experiment does it."""
         encoding = subject.experiment.encoding.model_dump_json()
         if encoding not in self._batches:
-            test = self.dataset(subject).test
-            if self.plan.images is not None:
-                test = test.take(np.arange(min(self.plan.images, len(test))))
+            test = self.dataset(subject).test.first(self.plan.images)
             self._batches[encoding] = list(PlainBatches(test, subject.experiment))
         return self._batches[encoding]
 
