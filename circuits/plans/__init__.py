@@ -2,12 +2,10 @@
 
 from .base import Plan
 from .cells_alone import Oscillator, Synapse
-from .corners import Corners
 from .detector_sweeps import Ramp, Saturation
-from .energy import Energy
 from .fi import FICurve
+from .grid_plans import Corners, Energy, Reset
 from .mismatch import Mismatch
-from .reset import Reset
 from .table3 import Jitter, Quantization
 from .temporal_noise import MembraneNoise, PhaseNoise
 from .thermal import Thermal

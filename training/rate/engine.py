@@ -57,7 +57,7 @@ class EventEngine:
     """A network made ready for many inferences, with or without noisy weights.
 
     ``noise``: see :class:`WeightNoise`; temporal noise and noise per inference need scope "sample" and unrolled kernels here
-    (:class:`training.rate.noisy_reference.NoisyNetwork` has the others). ``chip``: number of the chip whose frozen draw is used.
+    (:class:`training.rate.reference.NoisyNetwork` has the others). ``chip``: number of the chip whose frozen draw is used.
 
     Raises InputError for noise that this engine cannot draw.
     """

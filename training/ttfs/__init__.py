@@ -3,9 +3,8 @@
 from .circuit_function import Circuit, circuit_layer
 from .encoding import encode
 from .first_spike import first_spike
-from .layers import SpikingLayer, TTFSConv2d, TTFSDropout, TTFSLinear
+from .layers import SpikingLayer, TTFSConv2d, TTFSDropout, TTFSLinear, TTFSMaxPool2d
 from .loss import spike_time_loss, weight_sum_penalty
-from .pooling import TTFSMaxPool2d
 
 __all__ = [
     "Circuit",

@@ -55,14 +55,12 @@ def activity(network: TTFSNetwork, batches: list[tuple[Tensor, Tensor]]) -> Acti
             inputs += int(torch.isfinite(z).sum())
             outputs: list[Tensor] = []
 
-            def layer(neurons: Neurons, spikes: Tensor, kept: list[Tensor] = outputs) -> Tensor:
+            def watch(neurons: Neurons, spikes: Tensor, out: Tensor, kept: list[Tensor] = outputs) -> None:
                 nonlocal events
                 events += delivered(spikes, neurons.geometry, neurons.module)
-                out = neurons.module(spikes)
                 kept.append(out.reshape(len(out), -1))
-                return out
 
-            network.run(z, layer)
+            network.watched(z, watch)
             first = outputs[-1].min(dim=1, keepdim=True).values
             early += sum(int((torch.isfinite(out) & (out <= first)).sum()) for out in outputs)
             fired += [int(torch.isfinite(out).sum()) for out in outputs]

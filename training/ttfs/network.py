@@ -12,8 +12,7 @@ from neuronsim.neuron.conductance_bank import FullScale
 from ..layer_specs import Conv, Dropout, Inception, LayerSpec, Linear, Pool
 from .geometry import Geometry
 from .initialization import depth_scaled
-from .layers import SpikingLayer, TTFSConv2d, TTFSDropout, TTFSLinear
-from .pooling import TTFSMaxPool2d
+from .layers import SpikingLayer, TTFSConv2d, TTFSDropout, TTFSLinear, TTFSMaxPool2d
 from .quantization import quantize
 
 Shape = tuple[int, ...]

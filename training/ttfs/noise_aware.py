@@ -7,7 +7,7 @@ from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import InputError
 
 from ..seeds import torch_generator
-from .chip import Chip, ChipLayer, chip_weight, circuit_of, generator_for
+from .chip import Chip, chip_weight, circuit_of, generator_for
 from .detector_range import beyond_range, phase_error, random_moments
 from .experiment import Experiment
 from .layers import SpikeTransform, WeightTransform
@@ -80,14 +80,12 @@ class CardNoise:
         if self.settings.kernel == "card":
             layer = None if chip is None else chip.layers[stage.number]
             stage.module.circuit = circuit_of(self.card, layer)
-            stage.module.transform = network.deployed if layer is None else self._synapses(network, layer)
+            stage.module.transform = network.deployed
+            if layer is not None:
+                stage.module.transform = lambda weight: chip_weight(network.deployed(weight), layer)
         else:
             stage.module.transform = self._weights(network, frozen)
         stage.module.jitter = self._jitter(temporal)
-
-    @staticmethod
-    def _synapses(network: TTFSNetwork, frozen: ChipLayer) -> WeightTransform:
-        return lambda weight: chip_weight(network.deployed(weight), frozen)
 
     def _weights(self, network: TTFSNetwork, generator: torch.Generator | None) -> WeightTransform:
         card = self.card

@@ -13,7 +13,7 @@ from neuronsim.training.rate.conversion import convert, largest_inputs
 from neuronsim.training.rate.engine import EventEngine
 from neuronsim.training.rate.graph import Conv, Dense, Layer, Link, Neuron, RateNetwork
 from neuronsim.training.rate.noise import WeightNoise
-from neuronsim.training.rate.noisy_reference import NoisyNetwork
+from neuronsim.training.rate.reference import NoisyNetwork
 from neuronsim.training.studies.noisy_weights import run as reproduce_module
 from neuronsim.training.studies.noisy_weights.convergence import band_for, converge, near_for
 from neuronsim.training.studies.noisy_weights.networks import build

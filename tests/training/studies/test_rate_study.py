@@ -19,7 +19,7 @@ from neuronsim.training.rate.engine import EventEngine
 from neuronsim.training.rate.graph import Neuron
 from neuronsim.training.rate.noise import WeightNoise
 from neuronsim.training.studies.noisy_weights.cells import Cell, Conditions, Subject, cells, key_of
-from neuronsim.training.studies.noisy_weights.chip_ann import chip_outputs
+from neuronsim.training.studies.noisy_weights.noisy_ann import chip_outputs
 from neuronsim.training.studies.noisy_weights.passes import compute
 from neuronsim.training.studies.noisy_weights.plan import NoisyWeightsPlan
 from neuronsim.training.studies.noisy_weights.rows import by_length, chip_differences, rows_of, snr_point, spread, times

@@ -12,14 +12,12 @@ from neuronsim.training.rate.encoding import encode
 from neuronsim.training.rate.engine import EventEngine
 from neuronsim.training.rate.graph import RateNetwork
 from neuronsim.training.rate.noise import WeightNoise
-from neuronsim.training.rate.noisy_reference import NoisyNetwork
 from neuronsim.training.rate.on_card import energy_per_inference, on_card
-from neuronsim.training.rate.reference import simulate
+from neuronsim.training.rate.reference import NoisyNetwork, simulate
 from neuronsim.training.seeds import torch_generator
 
 from .cells import Cell, Conditions, Subject
-from .chip_ann import chip_outputs
-from .noisy_ann import noisy_outputs
+from .noisy_ann import chip_outputs, noisy_outputs
 
 SnrNoise = Literal["temporal", "frozen"]
 SNR_LEVEL = 1.0

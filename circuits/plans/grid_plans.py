@@ -1,4 +1,4 @@
-"""Reset after a spike: the same stimulus twice, with a reset between."""
+"""What a neuron does at each corner, temperature and supply: whether it fires, for how much energy, and again after a reset."""
 
 from dataclasses import replace
 from typing import ClassVar, Self
@@ -11,6 +11,50 @@ from ..deck.run import Run, SecondRound
 from ..neuron.manifest import Manifest
 from .fixed_stimuli import ProbePlan
 from .operating_grid import GridPlan, Supplies
+
+
+class Corners(GridPlan, ProbePlan):
+    """Every stimulus at every combination of corner, temperature and supply; by default the 45 points of a sign-off.
+
+    ``corners`` None: all of the manifest's process. ``supplies`` are fractions of the nominal supply.
+    """
+
+    kind: ClassVar[str] = "corners"
+    summary: ClassVar[str] = "every process corner, temperature and supply: fired or silent, spike time, energy"
+    supplies: Supplies = (0.9, 1.0, 1.1)
+
+    def obstacle(self, manifest: Manifest) -> str | None:
+        return super().obstacle(manifest) or (None if manifest.process else "the manifest names no process")
+
+    def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
+        return self.everywhere(self.stimuli(manifest, parameters), manifest, parameters)
+
+
+class Energy(GridPlan, ProbePlan):
+    """Each stimulus (level as the plan's, at least 0) and, at level -1, the same window without any input: static power.
+
+    Without ``corners`` at the nominal point; with them at each corner, temperature and supply (fractions).
+    """
+
+    kind: ClassVar[str] = "energy"
+    summary: ClassVar[str] = "energy per spike (active window, always on) and static power, by supply"
+    temperatures_c: tuple[float, ...] = Field(
+        default=(27.0,), min_length=1, description="temperatures, in degrees Celsius; only with corners"
+    )
+
+    def obstacle(self, manifest: Manifest) -> str | None:
+        return super().obstacle(manifest) or (None if manifest.energy else "the manifest names no supplies")
+
+    def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
+        stimuli = [replace(run, level=float(run.trial)) for run in self.stimuli(manifest, parameters)]
+        idle = replace(
+            max(stimuli, key=lambda run: run.window_s),
+            trial=len(stimuli),
+            level=-1.0,
+            stimulus=stimuli[0].stimulus.silent(),
+        )
+        runs = [*stimuli, idle]
+        return runs if self.corners is None else self.everywhere(runs, manifest, parameters)
 
 
 class Reset(GridPlan, ProbePlan):
