@@ -28,7 +28,7 @@ from .neuron.manifest import Manifest, load_manifest
 from .neuron.netlist import Netlist, read_netlist
 from .ngspice.outcome import Outcome
 from .plans.base import Plan
-from .plans.cell import CellPlan
+from .plans.cells import CellPlan
 from .plans.registry import load_plans
 from .tables import cell_tables, trim_table
 

@@ -36,21 +36,8 @@ class Job:
 
     def key(self, engine: str, version: str) -> str:
         """Hash of all that the outcome depends on: deck with models, options and noise, measurement, engine and version."""
-        parts = [
-            _VERSION,
-            engine,
-            version,
-            self.deck,
-            self.node,
-            self.reference,
-            repr(self.level_v),
-            self.edge,
-            repr(self.t_stop_s),
-            repr(self.t_start_s),
-            self.commands,
-            self.first_input_s,
-            self.supplies,
-            [_WAVEFORMS, *self.waveforms] if self.waveforms else [],
-        ]
+        spike = [self.node, self.reference, repr(self.level_v), self.edge]
+        parts = [_VERSION, engine, version, self.deck, *spike, repr(self.t_stop_s), repr(self.t_start_s), self.commands]
+        parts += [self.first_input_s, self.supplies, [_WAVEFORMS, *self.waveforms] if self.waveforms else []]
         more = [*(["final"] if self.final else []), *(["counted", *self.counted] if self.counted else [])]
         return sha256_of(json.dumps([*parts, *more]))

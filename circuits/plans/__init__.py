@@ -1,14 +1,13 @@
 """Plans: experiments as data. A plan is one of the classes here with its fields, or a TOML file that says so."""
 
 from .base import Plan
-from .cells_alone import Oscillator, Synapse
+from .cells import Oscillator, Synapse, Thermal
+from .constant_currents import FICurve
 from .detector_sweeps import Ramp, Saturation
-from .fi import FICurve
 from .grid_plans import Corners, Energy, Reset
 from .mismatch import Mismatch
 from .table3 import Jitter, Quantization
 from .temporal_noise import MembraneNoise, PhaseNoise
-from .thermal import Thermal
 from .transfer import Transfer
 
 _OF_NEURONS = (

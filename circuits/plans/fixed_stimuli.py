@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from ..deck.run import Run, SpikeStimulus
 from ..neuron.manifest import Manifest
 from .base import Plan, check_valid
-from .currents import check_current, current_runs
+from .constant_currents import check_current, current_runs
 
 
 class ProbePlan(Plan):

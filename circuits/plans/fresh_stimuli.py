@@ -12,8 +12,7 @@ from neuronsim.errors import DataError
 from ..deck.run import Run
 from ..neuron.manifest import Manifest
 from . import FICurve, Transfer
-from .currents import current_runs
-from .fi import SHORTEST
+from .constant_currents import SHORTEST, current_runs
 
 _TRIES = 1000
 

@@ -12,7 +12,7 @@ from ..deck.operating_point import Chip, OperatingPoint
 from ..deck.run import Run, SpikeStimulus
 from ..neuron.manifest import Manifest
 from .base import Beyond, Plan
-from .currents import current_runs
+from .constant_currents import current_runs
 from .transfer import Transfer
 
 

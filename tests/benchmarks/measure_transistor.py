@@ -38,7 +38,7 @@ from neuronsim.atomic_write import write_text
 from neuronsim.circuits import characterize, compare, load_manifest, load_plans, verify
 from neuronsim.circuits.neuron.manifest import netlist_folder
 from neuronsim.circuits.ngspice import command_line as engine_cli
-from neuronsim.circuits.plans.cell import CellPlan
+from neuronsim.circuits.plans.cells import CellPlan
 
 NEURON = "pll_nlif_transistor"
 FOLDER = Path(__file__).parent

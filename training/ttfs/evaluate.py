@@ -66,11 +66,8 @@ def evaluate(
     _check(chips, bits, noise_scale, seed, images)
     finished_run(run)
     card = None if card is None else as_card(card, TTFSCard)
-    if not (run / BEST).is_file():
-        read_checkpoint(run / BEST)
     store = Store(out.with_name(out.name + ".progress"))
-    key = [_PROGRAM, sha256_file(run / BEST), sha256_file(run / RECORD), card and [card.content_digest(), card.edited]]
-    key += [chips, bits, noise_scale, seed, images]
+    key = [*_inputs(run, card), chips, bits, noise_scale, seed, images]
     if out.is_file() and store.known([*key, sha256_file(out)]):  # the file that an earlier call wrote
         return out
     experiment = load_experiment(run / "experiment.toml")
@@ -97,6 +94,14 @@ def evaluate(
     ).save(out)
     store.result([*key, sha256_file(out)], dict)
     return out
+
+
+def _inputs(run: Path, card: TTFSCard | None) -> list[Any]:
+    """What decides the results besides the arguments. Raises InputError when the run has no checkpoint."""
+    if not (run / BEST).is_file():
+        read_checkpoint(run / BEST)
+    digest = card and [card.content_digest(), card.edited]
+    return [_PROGRAM, sha256_file(run / BEST), sha256_file(run / RECORD), digest]
 
 
 @dataclass(frozen=True)

@@ -108,9 +108,26 @@ class Geometry:
         """Number of inputs of one image."""
         return self.height * self.width * self.channels
 
+    @lru_cache(maxsize=64)  # noqa: B019  (geometries are few, and equal ones share it)
     def reach(self) -> Reach:
         """Which outputs each input reaches (made once per geometry)."""
-        return _reach(self)
+        g = self
+        y, x, c = (
+            a.ravel() for a in np.meshgrid(*(np.arange(n) for n in (g.height, g.width, g.channels)), indexing="ij")
+        )
+        (top, left), (rows, columns) = g.pad, g.kernel
+        inputs = np.stack(
+            (
+                np.maximum((y + top - rows + g.stride) // g.stride, 0),
+                np.minimum((y + top) // g.stride, g.out_height - 1),
+                np.maximum((x + left - columns + g.stride) // g.stride, 0),
+                np.minimum((x + left) // g.stride, g.out_width - 1),
+                ((y + top) * columns + x + left) * g.channels + c,
+            ),
+            axis=1,
+        )
+        steps = g.stride * columns * g.channels, g.stride * g.channels
+        return Reach(np.ascontiguousarray(inputs, dtype=np.int64), *steps, g.out_height, g.out_width)
 
     def fan_out(self) -> NDArray[np.int64]:
         """How many positions each input (height * width * channels) reaches."""
@@ -118,42 +135,20 @@ class Geometry:
         rows, columns = reach[:, 1] - reach[:, 0] + 1, reach[:, 3] - reach[:, 2] + 1
         return rows.clip(min=0) * columns.clip(min=0)
 
+    @lru_cache(maxsize=64)  # noqa: B019  (as above)
     def pairs(self) -> Pairs:
         """Which outputs each pixel reaches (made once per geometry)."""
-        return _pairs(self)
+        g, reach = self, self.reach()
+        start, position, row = [0], [], []
+        for top, bottom, left, right, base in reach.inputs[:: g.channels].tolist():
+            for oy in range(top, bottom + 1):
+                for ox in range(left, right + 1):
+                    position.append(oy * g.out_width + ox)
+                    row.append(base - oy * reach.row_step - ox * reach.column_step)
+            start.append(len(position))
+        return Pairs(*(np.array(values, dtype=np.int64) for values in (start, position, row)))
 
     def shape_arguments(self) -> tuple:
         """(height, width, channels, kernel, stride, pad, out_h, out_w), as the numba kernels take them."""
         kernel, stride, pad = self.kernel, self.stride, self.pad
         return self.height, self.width, self.channels, kernel, stride, pad, self.out_height, self.out_width
-
-
-@lru_cache(maxsize=64)
-def _reach(g: Geometry) -> Reach:
-    y, x, c = (a.ravel() for a in np.meshgrid(*(np.arange(n) for n in (g.height, g.width, g.channels)), indexing="ij"))
-    (top, left), (rows, columns) = g.pad, g.kernel
-    inputs = np.stack(
-        (
-            np.maximum((y + top - rows + g.stride) // g.stride, 0),
-            np.minimum((y + top) // g.stride, g.out_height - 1),
-            np.maximum((x + left - columns + g.stride) // g.stride, 0),
-            np.minimum((x + left) // g.stride, g.out_width - 1),
-            ((y + top) * columns + x + left) * g.channels + c,
-        ),
-        axis=1,
-    )
-    steps = g.stride * columns * g.channels, g.stride * g.channels
-    return Reach(np.ascontiguousarray(inputs, dtype=np.int64), *steps, g.out_height, g.out_width)
-
-
-@lru_cache(maxsize=64)
-def _pairs(g: Geometry) -> Pairs:
-    reach = g.reach()
-    start, position, row = [0], [], []
-    for top, bottom, left, right, base in reach.inputs[:: g.channels].tolist():
-        for oy in range(top, bottom + 1):
-            for ox in range(left, right + 1):
-                position.append(oy * g.out_width + ox)
-                row.append(base - oy * reach.row_step - ox * reach.column_step)
-        start.append(len(position))
-    return Pairs(*(np.array(values, dtype=np.int64) for values in (start, position, row)))

@@ -9,9 +9,11 @@ from neuronsim.training.compiled.vectors import LANES, OPTIONS, below, div, fuse
 
 
 @njit(**OPTIONS)
-def event_arrays(n):
-    """``zs`` and ``times`` for ``gather``, with room for the vectors that :func:`decays` reads beyond the last event."""
-    return np.ones(n + LANES + 1), np.zeros(n + LANES + 1)
+def event_arrays(positions, n_rows):
+    """What ``gather`` fills, with room for the vectors that :func:`decays` reads beyond the last event."""
+    n = positions * n_rows
+    places, events = np.empty(n, np.int32), np.empty(n, np.int32)
+    return np.ones(n + LANES + 1), np.zeros(n + LANES + 1), places, events, np.empty(positions, np.int64)
 
 
 @njit(inline="always")

@@ -100,9 +100,7 @@ def backward(z, order, weight, bias, fire, h, beyond, loop, limit, reach, need_z
     positions, n_out = fire.shape[1], fire.shape[2]
     sets, tiles, n_rows = weight.shape[0], weight.shape[1], weight.shape[2]
     flat, sums = weight.reshape(-1), by_weight.reshape(-1)
-    zs, times = event_arrays(positions * n_rows)
-    places, events = np.empty(positions * n_rows, np.int32), np.empty(positions * n_rows, np.int32)
-    ends = np.empty(positions, np.int64)
+    zs, times, places, events, ends = event_arrays(positions, n_rows)
     state, slow, fast = np.empty(3 * LANES), np.ones(LANES), np.ones(LANES)
     image_sums = np.empty(z.shape[1])
     for b in range(len(order)):

@@ -117,9 +117,7 @@ def forward(z, order, weight, bias, level, rho, loop, limit, reach, z_out, slope
     positions, n_out = z_out.shape[1], z_out.shape[2]
     sets, tiles, n_rows = weight.shape[0], weight.shape[1], weight.shape[2]
     flat, levels, rhos = weight.reshape(-1), level.reshape(-1), rho.reshape(-1)
-    zs, times = event_arrays(positions * n_rows)
-    places, events = np.empty(positions * n_rows, np.int32), np.empty(positions * n_rows, np.int32)
-    ends = np.empty(positions, np.int64)
+    zs, times, places, events, ends = event_arrays(positions, n_rows)
     state, slow, fast = np.empty(STATE), np.ones(LANES), np.ones(LANES)
     for image in range(len(order)):
         gather(z[image], order[image], bias, reach, n_rows, zs, times, places, events, ends)
