@@ -17,8 +17,7 @@ from neuronsim.errors import DataError, InputError
 
 from .assemble import assemble
 from .campaign.cache import Cache
-from .campaign.chip_flow import Simulated, groups, most_before, runs_before, simulate
-from .campaign.chip_transistors import transistors_of
+from .campaign.chip_flow import Simulated, groups, most_before, runs_before, simulate, transistors_of
 from .campaign.engines import check_engine, engine_version
 from .campaign.scheduler import run_flows
 from .campaign.tasks import Result, Task, Urgency, measure

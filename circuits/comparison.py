@@ -46,11 +46,10 @@ def _manifests(wanted: str | Path | Sequence[str | Path]) -> list[Manifest]:
     manifests: list[Manifest] = []
     for item in [wanted] if isinstance(wanted, (str, Path)) else wanted:
         text = str(item)
-        members = [] if text in neurons() or text.endswith(".toml") else family(text)
-        if members:
-            manifests += members
-        elif text in neurons() or text.endswith(".toml"):
+        if text in neurons() or text.endswith(".toml"):
             manifests.append(load_manifest(item))
+        elif members := family(text):
+            manifests += members
         else:
             raise InputError(f"unknown neuron or family '{text}'.{suggest(text, [*families(), *neurons()])}")
     for manifest in manifests:

@@ -12,7 +12,7 @@ from ..cells.measurement import Measurement
 from ..deck.run import Run
 from ..neuron.manifest import Manifest, netlist_folder
 from .base import Plan
-from .operating_grid import Grid, GridPlan
+from .operating_points import Grid, GridPlan
 
 #: largest time step of an oscillator's bench, as a part of a cycle of its carrier
 STEPS_PER_CYCLE = 42

@@ -9,8 +9,7 @@ from neuronsim.errors import InputError
 
 from ..deck.run import Run, SecondRound
 from ..neuron.manifest import Manifest
-from .fixed_stimuli import ProbePlan
-from .operating_grid import GridPlan, Supplies
+from .operating_points import GridPlan, ProbePlan, Supplies
 
 
 class Corners(GridPlan, ProbePlan):

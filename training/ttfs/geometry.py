@@ -112,9 +112,7 @@ class Geometry:
     def reach(self) -> Reach:
         """Which outputs each input reaches (made once per geometry)."""
         g = self
-        y, x, c = (
-            a.ravel() for a in np.meshgrid(*(np.arange(n) for n in (g.height, g.width, g.channels)), indexing="ij")
-        )
+        y, x, c = np.indices((g.height, g.width, g.channels)).reshape(3, -1)
         (top, left), (rows, columns) = g.pad, g.kernel
         inputs = np.stack(
             (
