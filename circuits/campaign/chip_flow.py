@@ -10,13 +10,13 @@ from ..deck.job import Job
 from ..deck.operating_point import NOMINAL
 from ..deck.resolved import Resolved, resolve
 from ..deck.run import Run
-from ..deck.transistors import Transistor, transistors_in
+from ..deck.transistors import transistors_in
 from ..neuron.manifest import Manifest
 from ..neuron.netlist import Netlist
 from ..ngspice.outcome import Outcome
 from .engines import listings
 from .lead_in import Key, key_of, lead_in_run, settle, shares_lead_in
-from .tasks import Flow, Result, Simulation, Urgency
+from .tasks import Flow, Result, Simulation, TransistorsOf, Urgency
 from .trimming import Trimming, most_counts, needs_trim, trim, trim_run
 
 
@@ -56,7 +56,7 @@ def simulate(
     runs: dict[int, Run],
     *,
     waveforms: Collection[int],
-    transistors: Callable[[Run], tuple[Transistor, ...]],
+    transistors: TransistorsOf,
     left_out: Callable[[int], None],
 ) -> Flow[Simulated]:
     """The flow of one group of runs, by index in the campaign, whose run 0 is its probe. ``waveforms``: runs that keep them.
@@ -91,9 +91,7 @@ def simulate(
     return Simulated(trimming=trimming, rows=dict(zip(runs, zip(resolved, results, strict=True), strict=True)))
 
 
-def transistors_of(
-    manifest: Manifest, netlist: Netlist, runs: Sequence[Run], engine: str
-) -> Callable[[Run], tuple[Transistor, ...]]:
+def transistors_of(manifest: Manifest, netlist: Netlist, runs: Sequence[Run], engine: str) -> TransistorsOf:
     """What gives the transistors of any of ``runs`` by ngspice's own expansion of one deck of each kind; none off chips."""
     kinds = {_kind(manifest, run): run for run in runs if run.operating.chip is not None}
     drawn = [replace(run, operating=NOMINAL, parameters=_as_drawn(manifest, run)) for run in kinds.values()]

@@ -7,17 +7,15 @@ XSPICE models, inductors, switches and transmission lines hold more than that; w
 
 import math
 import re
-from collections.abc import Callable
 from dataclasses import replace
 
 from ..deck.deck import build_lead_in
 from ..deck.initial_conditions import IDLE_WEIGHTS
 from ..deck.resolved import resolve
 from ..deck.run import Run, SpikeStimulus
-from ..deck.transistors import Transistor
 from ..neuron.manifest import Manifest
 from ..neuron.netlist import Netlist
-from .tasks import Flow, Simulation, Urgency
+from .tasks import Flow, Simulation, TransistorsOf, Urgency
 
 _HOLDS_MORE = re.compile(r"^\s*[AKLOSTUWYZ]\w*\s", re.IGNORECASE | re.MULTILINE)
 
@@ -46,9 +44,7 @@ def lead_in_run(run: Run) -> Run:
     return replace(run, stimulus=idle, noise=None, again=None)
 
 
-def settle(
-    manifest: Manifest, netlist: Netlist, run: Run, transistors: Callable[[Run], tuple[Transistor, ...]]
-) -> Flow[dict[str, float]]:
+def settle(manifest: Manifest, netlist: Netlist, run: Run, transistors: TransistorsOf) -> Flow[dict[str, float]]:
     """Node voltages (V) at the end of the lead-in of ``run``; none where it fails: runs then do the lead-in themselves."""
     idle = lead_in_run(run)
     job = build_lead_in(resolve(manifest, idle), netlist, transistors=transistors(idle))

@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 from ..cells.measurement import CellResult, Measurement, perform
 from ..cells.measurement import key_of as key_of_cell
 from ..deck.job import Job
+from ..deck.run import Run
+from ..deck.transistors import Transistor
 from ..ngspice import command_line as engine_cli
 from ..ngspice.outcome import Outcome
 from .engines import simulate
@@ -80,6 +82,8 @@ class CellTask:
 
 
 Task = Simulation | CellTask
+#: gives the transistors of a run's deck
+TransistorsOf = Callable[[Run], tuple[Transistor, ...]]
 #: yields tasks, is sent their results in that order, returns what it concludes
 Flow = Generator[Sequence[Task], list[Result], T]
 

@@ -7,7 +7,7 @@ trimmed (an oscillator stands still, a trim leaves its range, the rounds are use
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,7 +20,7 @@ from ..neuron.manifest import Manifest
 from ..neuron.netlist import Netlist
 from ..neuron.trim_step import TrimStep
 from ..ngspice.outcome import Outcome
-from .tasks import Flow, Simulation, Urgency
+from .tasks import Flow, Simulation, TransistorsOf, Urgency
 
 REASON = "not_trimmed"
 #: limits of an exponent measured from two nearly equal frequencies
@@ -89,9 +89,7 @@ def most_counts(manifest: Manifest) -> int:
     return sum(1 + step.rounds for step in manifest.trim)
 
 
-def trim(
-    manifest: Manifest, netlist: Netlist, run: Run, transistors: Callable[[Run], tuple[Transistor, ...]]
-) -> Flow[Trimming]:
+def trim(manifest: Manifest, netlist: Netlist, run: Run, transistors: TransistorsOf) -> Flow[Trimming]:
     """Trim the chip of ``run``; the result says whether it could be."""
     chip = Trimming(run=trim_run(run))
 

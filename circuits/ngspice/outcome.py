@@ -139,9 +139,8 @@ def measured(job: Job, vectors: dict[str, NDArray[np.float64]], messages: str) -
     waveforms = {}
     if job.waveforms:
         waveforms = {"time": np.linspace(time[0], time[-1], WAVEFORM_SAMPLES)}
-        waveforms |= {
-            name: envelope(time, vectors[name], WAVEFORM_SAMPLES) for name in job.waveforms if name in vectors
-        }
+        kept = [name for name in job.waveforms if name in vectors]
+        waveforms |= {name: envelope(time, vectors[name], WAVEFORM_SAMPLES) for name in kept}
     nodes = [name for name in vectors if job.final and name != "time" and "#" not in name]
     return Outcome(
         message="" if spikes else _silence(job, signal - level),

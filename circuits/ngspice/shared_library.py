@@ -108,9 +108,8 @@ def _vectors() -> dict[str, NDArray[np.float64]]:
         vector = ffi.string(names[i]).decode()
         info = library.ngGet_Vec_Info(f"{name}.{vector}".encode())
         if info != ffi.NULL and info.v_length > 0 and info.v_realdata != ffi.NULL:
-            vectors[vector.lower()] = np.frombuffer(
-                ffi.buffer(info.v_realdata, info.v_length * 8), dtype=np.float64
-            ).copy()
+            raw = ffi.buffer(info.v_realdata, info.v_length * 8)
+            vectors[vector.lower()] = np.frombuffer(raw, dtype=np.float64).copy()
         i += 1
     return vectors
 

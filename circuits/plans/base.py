@@ -19,6 +19,11 @@ Beyond = Annotated[
     float | None,
     Field(gt=0, le=100, description="watch no longer than this after the spike time of equation 4, in tau"),
 ]
+Times = Annotated[tuple[float, ...], Field(description="input times, in tau")]
+Weights = Annotated[tuple[float, ...], Field(description="weights of the inputs, in unit weights; one per time")]
+WeightRange = Annotated[
+    tuple[float, float], Field(description="range that the weights are drawn from, in unit weights")
+]
 
 
 class Plan(Part):

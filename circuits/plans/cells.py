@@ -91,9 +91,8 @@ class Oscillator(GridPlan, CellPlan):
         measurements = []
         for condition in self.conditions(manifest, parameters, self.grid):
             reach = condition.supply_v / (2 * pull)
-            currents = sorted(
-                {float(f"{c:.9g}") for c in (*(bias * f for f in self.currents), bias - reach, bias + reach)}
-            )
+            wanted = [*(bias * f for f in self.currents), bias - reach, bias + reach]
+            currents = sorted({float(f"{current:.9g}") for current in wanted})
             arguments = {
                 "currents_a": currents,
                 "noise_at_a": bias,

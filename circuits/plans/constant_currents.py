@@ -12,6 +12,8 @@ from ..deck.run import CurrentStimulus, Run
 from ..neuron.manifest import Manifest
 from .base import Plan
 
+SHORTEST = 0.15  # part of the window that the highest currents are watched at least
+
 
 def check_current(kind: str, manifest: Manifest, current_a: float, name: str = "") -> None:
     """Raise InputError when ``current_a`` (field ``name`` of plan ``kind``) leaves the validity range of a rate neuron."""
@@ -28,8 +30,8 @@ def current_runs(
     *,
     window_s: float,
     at_a: float,
-    shortest: float,
     parameters: dict[str, float],
+    shortest: float = SHORTEST,
 ) -> list[Run]:
     """One run of plan ``kind`` per current; ``level`` is the current, ``trial`` counts them.
 
@@ -47,9 +49,6 @@ def current_runs(
         )
         for trial, current in enumerate(currents_a)
     ]
-
-
-SHORTEST = 0.15  # part of the window that the highest currents are watched at least
 
 
 class FICurve(Plan):
@@ -84,6 +83,4 @@ class FICurve(Plan):
                 check_current("fi", manifest, value, f"{name} = ")
         currents = np.geomspace(self.low_a or low, self.high_a or high, self.points)
         window_s = self.window * self.unit_s(manifest, parameters)
-        return current_runs(
-            self.kind, currents, window_s=window_s, at_a=currents[0], shortest=SHORTEST, parameters=parameters
-        )
+        return current_runs(self.kind, currents, window_s=window_s, at_a=currents[0], parameters=parameters)

@@ -9,7 +9,7 @@ from neuronsim.errors import InputError
 
 from ..deck.run import Run
 from ..neuron.manifest import Manifest
-from .base import TTFSPlan, check_valid
+from .base import Times, TTFSPlan, Weights, check_valid
 
 
 class Ramp(TTFSPlan):
@@ -22,10 +22,8 @@ class Ramp(TTFSPlan):
         min_length=1,
         description="threshold ramps, in thresholds per tau",
     )
-    times: tuple[float, ...] = Field(default=(0.3, 0.6), description="input times, in tau")
-    weights: tuple[float, ...] = Field(
-        default=(0.9, 0.8), description="weights of the inputs, in unit weights; one per time"
-    )
+    times: Times = (0.3, 0.6)
+    weights: Weights = (0.9, 0.8)
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
         """Deterministic: the seed is not used."""

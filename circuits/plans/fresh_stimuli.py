@@ -12,7 +12,7 @@ from neuronsim.errors import DataError
 from ..deck.run import Run
 from ..neuron.manifest import Manifest
 from . import FICurve, Transfer
-from .constant_currents import SHORTEST, current_runs
+from .constant_currents import current_runs
 
 _TRIES = 1000
 
@@ -43,9 +43,7 @@ class FreshCurrents(FICurve):
         low, high = np.log([self.low_a or 0.0, self.high_a or 0.0])
         currents = np.exp(np.sort(self.rng(seed).uniform(low, high, self.points)))
         window_s = self.window * self.unit_s(manifest, parameters)
-        return current_runs(
-            self.kind, currents, window_s=window_s, at_a=self.low_a or 0.0, shortest=SHORTEST, parameters=parameters
-        )
+        return current_runs(self.kind, currents, window_s=window_s, at_a=self.low_a or 0.0, parameters=parameters)
 
 
 def fresh_plan(

@@ -22,12 +22,8 @@ def draw_parameters(manifest: Manifest, parameters: dict[str, float], rng) -> di
     drawn = dict(parameters)
     for name, parameter in sorted(manifest.parameters.items()):
         if parameter.sigma > 0:
-            value = nominal[name]
-            drawn[name] = (
-                value * (1 + parameter.sigma * rng.standard_normal())
-                if value
-                else parameter.sigma * rng.standard_normal()
-            )
+            error = parameter.sigma * rng.standard_normal()
+            drawn[name] = nominal[name] * (1 + error) if nominal[name] else error
     return drawn
 
 
@@ -94,7 +90,6 @@ class Mismatch(Plan):
             middle = np.sqrt(low * high)
             currents = np.geomspace(middle, high, self.trials) if self.trials > 1 else np.array([middle])
             window_s = self.window * self.unit_s(manifest, parameters)
-            drawn = current_runs(
-                self.kind, currents, window_s=window_s, at_a=middle, shortest=0.2, parameters=parameters
-            )
+            watched = {"window_s": window_s, "at_a": middle, "shortest": 0.2}
+            drawn = current_runs(self.kind, currents, **watched, parameters=parameters)
         return [replace(run, plan=self.kind) for run in drawn]

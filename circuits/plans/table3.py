@@ -9,7 +9,7 @@ from neuronsim.neuron.conductance_bank import ConductanceBank
 
 from ..deck.run import Run
 from ..neuron.manifest import Manifest
-from .base import TTFSPlan, check_valid
+from .base import Times, TTFSPlan, WeightRange, Weights, check_valid
 
 
 class Jitter(TTFSPlan):
@@ -30,10 +30,8 @@ class Jitter(TTFSPlan):
         default=(0.01, 0.03, 0.05, 0.07, 0.09),
         description="relative jitter of the input times, a fraction: 1 % is 0.01",
     )
-    times: tuple[float, ...] = Field(default=(0.3, 0.6), description="input times, in tau")
-    weights: tuple[float, ...] = Field(
-        default=(0.55, 0.55), description="weights of the inputs, in unit weights; one per time"
-    )
+    times: Times = (0.3, 0.6)
+    weights: Weights = (0.55, 0.55)
     weight: tuple[float, float] | None = Field(
         default=None, description="range that each trial draws its weights from; left out: 'weights' in every trial"
     )
@@ -81,10 +79,8 @@ class Quantization(TTFSPlan):
     settle: float = Field(default=4.0, gt=0, le=100, description="how long to watch after the last input, in tau")
     trials: int = Field(default=200, ge=2, le=100_000, description="draws of the weights, the same at each level")
     levels: tuple[int, ...] = Field(default=(4, 8, 16, 24, 32), description="resolutions of the weights, in bits")
-    times: tuple[float, ...] = Field(default=(0.3, 0.6), description="input times, in tau")
-    weight: tuple[float, float] = Field(
-        default=(0.6, 1.0), description="range that the weights are drawn from, in unit weights"
-    )
+    times: Times = (0.3, 0.6)
+    weight: WeightRange = (0.6, 1.0)
     w_max: float = Field(default=1.0, gt=0, description="full scale of the conductance bank, in unit weights")
 
     @model_validator(mode="after")

@@ -30,11 +30,9 @@ class PhaseNoise(TTFSPlan):
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:
         if manifest.noise is None:
             raise InputError(f"plan 'phase_noise' needs a [noise] port, which {manifest.name} does not have")
-        stimuli = Transfer(trials=self.trials, silent=0.0, settle=self.settle, beyond=self.beyond).runs(
-            manifest, parameters, seed + 1
-        )
+        stimuli = Transfer(trials=self.trials, silent=0.0, settle=self.settle, beyond=self.beyond)
         runs = []
-        for run in stimuli:
+        for run in stimuli.runs(manifest, parameters, seed + 1):
             runs.append(replace(run, plan=self.kind, level=0.0))
             draws = [NoiseDraw(seed=s) for s in self.seeds(self.repeats, seed, run.trial)]
             runs += [replace(run, plan=self.kind, level=1.0, noise=draw) for draw in draws]

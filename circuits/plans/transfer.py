@@ -9,7 +9,7 @@ from neuronsim.errors import InputError
 
 from ..deck.run import Run
 from ..neuron.manifest import Manifest
-from .base import TTFSPlan, problem_of
+from .base import TTFSPlan, WeightRange, problem_of
 
 _TRIES = 10_000
 
@@ -26,9 +26,7 @@ class Transfer(TTFSPlan):
     trials: int = Field(default=200, ge=1, le=100_000, description="stimuli")
     inputs: tuple[int, int] = Field(default=(2, 8), description="fewest and most inputs of a stimulus")
     last_time: float = Field(default=2.0, gt=0.02, le=50, description="latest input time, in tau")
-    weight: tuple[float, float] = Field(
-        default=(-0.4, 1.2), description="range that the weights are drawn from, in unit weights"
-    )
+    weight: WeightRange = (-0.4, 1.2)
     margin: float = Field(
         default=0.2,
         gt=0,

@@ -49,9 +49,8 @@ def calibrated_start(current: Tensor, start: Tensor, threshold: float) -> Tensor
         fired += z
     margin = _MARGIN * threshold
     down = torch.where((u < 0) & (fired > 0), (lowest - threshold + margin).clamp(min=threshold), 0.0)
-    up = torch.where(
-        (u >= threshold) & (fired < len(current)), (threshold - highest + margin).clamp(min=threshold), 0.0
-    )
+    few = (u >= threshold) & (fired < len(current))
+    up = torch.where(few, (threshold - highest + margin).clamp(min=threshold), 0.0)
     return start - down + up
 
 

@@ -14,8 +14,7 @@ from . import kernels
 from .event_trains import Events, encode_events, events_of_spikes, events_of_values, read_out, unit_events
 from .graph import Dense, Encoding, RateNetwork, check_encoding
 from .noise import WeightNoise
-from .prepared import PreparedLayer, PreparedLink, dense_tiles, prepare
-from .wiring import Runs, check_inputs, fan_outs
+from .wiring import PreparedLayer, PreparedLink, Runs, check_inputs, dense_tiles, fan_outs, prepare
 
 _INPUT, _TEMPORAL, _INFERENCE = 1, 2, 4  # streams; 3 is that of frozen noise
 _SUMS = 32768  # sums of a block of steps that a layer without tiles holds

@@ -154,9 +154,8 @@ class _CircuitSpike(torch.autograd.Function):
         z, weight, out, slope, left = ctx.saved_tensors
         circuit, bias, geometry, slope_floor = ctx.settings
         per_time = gradients[0] * out / slope.clamp(min=max(slope_floor, FLATTEST))
-        h = torch.where(torch.isfinite(out), per_time, 0.0) * torch.as_tensor(
-            circuit.gain, dtype=out.dtype, device=out.device
-        )
+        gain = torch.as_tensor(circuit.gain, dtype=out.dtype, device=out.device)
+        h = torch.where(torch.isfinite(out), per_time, 0.0) * gain
         outputs = as_array(out), as_array(h), as_array(left)
         need_z = ctx.needs_input_grad[0]
         by_z, by_weight = _backward(as_array(z), as_array(weight), outputs, circuit, bias, geometry, need_z)

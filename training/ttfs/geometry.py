@@ -7,8 +7,6 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsim.errors import InputError
-
 
 class Reach(NamedTuple):
     """Which outputs each input reaches, as the numba kernels read it.
@@ -46,13 +44,6 @@ class Geometry:
     channels: int
     kernel: tuple[int, int] = (1, 1)
     stride: int = 1
-
-    def __post_init__(self) -> None:
-        for name in ("height", "width", "channels", "stride"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} = {getattr(self, name)} is out of range: must be at least 1")
-        if min(self.kernel) < 1:
-            raise InputError(f"kernel = {self.kernel} is out of range: must be at least 1 x 1")
 
     @classmethod
     def dense(cls, n_in: int) -> Self:

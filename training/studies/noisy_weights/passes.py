@@ -43,9 +43,8 @@ def compute(cell: Cell, subject: Subject, conditions: Conditions, advanced: Adva
     network = convert(subject.network, (28, 28, 1), subject.largest, neuron=neuron, first_scale=cell.scale)
     if cell.side == "ann":
         return _analog(network, cell, subject, conditions)
-    if cell.noise == SNN_SHARED or (
-        cell.noise == "temporal" and plan.kernels == "shared" and cell.architecture == "cnn"
-    ):
+    shared = plan.kernels == "shared" and cell.architecture == "cnn"
+    if cell.noise == SNN_SHARED or (cell.noise == "temporal" and shared):
         return _shared_kernel(network, cell, subject, conditions, advanced)
     return _spiking(network, cell, subject, conditions, advanced)
 

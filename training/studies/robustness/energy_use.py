@@ -1,6 +1,7 @@
 """The energy study: spikes and energy per inference of every deployed network, by rule and on a chip of the card."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,19 +22,16 @@ def energy(subjects: Sequence[Subject], bench: Workbench) -> list[Task]:
     tasks = []
     for subject in deployed(subjects):
         key = ["activity", subject.bits, subject.full_scale]
-        count = _counting(subject, bench)
+        count = partial(_counted, subject, bench)
         tasks.append(Task(subject=subject, series="exact neurons", bits=subject.bits, key=key, compute=count))
         if bench.card is not None and bench.card.energy is not None:
             tasks += [chip(subject, bench, "card", True, True, number) for number in range(bench.plan.chips)]
     return tasks
 
 
-def _counting(subject: Subject, bench: Workbench) -> Callable[[], dict[str, Any]]:
-    def compute() -> dict[str, Any]:
-        counted = vars(activity(bench.network(subject), bench.batches(subject)))
-        return {**counted, "n": counted["n_images"]}
-
-    return compute
+def _counted(subject: Subject, bench: Workbench) -> dict[str, Any]:
+    counted = vars(activity(bench.network(subject), bench.batches(subject)))
+    return {**counted, "n": counted["n_images"]}
 
 
 def uses(tasks: Sequence[Task], results: Sequence[dict[str, Any]], card: TTFSCard | None) -> list[EnergyUse]:
