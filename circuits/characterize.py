@@ -109,7 +109,7 @@ def _checked_timeout_s(manifest: Manifest, plans: Sequence[Plan], jobs: int | No
     for plan in plans:
         if plan.code not in ("any", manifest.code):
             raise InputError(
-                f"plan '{plan.kind}' is for {plan.code} neurons, {manifest.name} is a {manifest.code} neuron"
+                f"plan '{plan.kind}' is for {plan.code} neurons: {manifest.name} is of code {manifest.code}"
             )
     if jobs is not None and jobs < 1:
         raise InputError(f"jobs = {jobs} is out of range: at least 1")

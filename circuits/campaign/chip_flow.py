@@ -15,7 +15,7 @@ from ..neuron.manifest import Manifest
 from ..neuron.netlist import Netlist
 from ..ngspice.outcome import Outcome
 from .engines import listings
-from .lead_in import Key, key_of, lead_in_run, settle, shares_lead_in
+from .lead_in import key_of, lead_in_run, settle, shares_lead_in
 from .tasks import Flow, Result, Simulation, TransistorsOf, Urgency
 from .trimming import Trimming, most_counts, needs_trim, trim, trim_run
 
@@ -33,7 +33,7 @@ class Simulated:
 
 def groups(manifest: Manifest, runs: Sequence[Run]) -> list[list[int]]:
     """Indices of the runs that share their way up to the first stimulus, in the order of their first."""
-    members: dict[Key, list[int]] = {}
+    members: dict[tuple, list[int]] = {}
     for index, run in enumerate(runs):
         members.setdefault((key_of(run), needs_trim(manifest, run)), []).append(index)
     return list(members.values())

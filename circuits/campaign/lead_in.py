@@ -19,15 +19,13 @@ from .tasks import Flow, Simulation, TransistorsOf, Urgency
 
 _HOLDS_MORE = re.compile(r"^\s*[AKLOSTUWYZ]\w*\s", re.IGNORECASE | re.MULTILINE)
 
-Key = tuple
-
 
 def shares_lead_in(manifest: Manifest, netlist: Netlist) -> bool:
     """Whether the node voltages are all that a run needs to resume from the end of the lead-in."""
     return manifest.time.lead_in > 0 and not _HOLDS_MORE.search(netlist.text)
 
 
-def key_of(run: Run) -> Key:
+def key_of(run: Run) -> tuple:
     """Runs that agree in this share their lead-in."""
     return tuple(sorted(run.parameters.items())), run.operating, run.fine
 

@@ -53,10 +53,8 @@ class Workers(Generic[Tag]):
     def __enter__(self) -> Self:
         self._others = set(active_children())
         # only the main thread gets signals; a handler of the caller's own, or none (nohup), is left as it is
-        if (
-            threading.current_thread() is threading.main_thread()
-            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        ):
+        main = threading.current_thread() is threading.main_thread()
+        if main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             self._deferring = True
             signal.signal(signal.SIGINT, self._note)
         return self

@@ -77,9 +77,8 @@ def build_lead_in(resolved: Resolved, netlist: Netlist, *, transistors: Sequence
 def build_count(resolved: Resolved, netlist: Netlist, step: TrimStep, *, transistors: Sequence[Transistor] = ()) -> Job:
     """The deck that counts the oscillators of a step of trimming, with the parameters and at the operating point of a run."""
     manifest, supply_v = resolved.manifest, resolved.supply_v or 0.0
-    low = dict.fromkeys(
-        [p for p in (manifest.stimulus.reset, manifest.stimulus.threshold) if p], manifest.stimulus.low_v
-    )
+    stimulus = manifest.stimulus
+    low = {port: stimulus.low_v for port in (stimulus.reset, stimulus.threshold) if port}
     hold = {**low, **resolved.supplies_v, **{port: fraction * supply_v for port, fraction in step.hold.items()}}
     start_s, watch_s = step.lead * resolved.unit_s, step.watch * resolved.unit_s
     lines = _circuit(resolved, netlist, start_s)
@@ -160,13 +159,8 @@ def _job(
     manifest, chip, step_s = resolved.manifest, resolved.run.operating.chip, resolved.max_step_s
     shifts = chip.threshold_shifts(manifest, transistors) if chip else {}
     analysis = f".tran {step_s:.9g} {stop_s:.12g} {keep_from_s:.12g} {step_s:.9g} uic"
-    level_v = manifest.spike.level_v
-    spike = {
-        "node": manifest.spike.node,
-        "reference": manifest.spike.reference,
-        "level_v": math.nan if level_v is None else level_v,
-        "edge": manifest.spike.edge,
-    }
+    spike = manifest.spike.model_dump()
+    spike["level_v"] = math.nan if spike["level_v"] is None else spike["level_v"]
     return Job(
         deck="\n".join([*lines, ".save " + " ".join(save), analysis, ".end", ""]),
         commands=tuple(f"alter @{name}[delvto]={shift:.9g}" for name, shift in shifts.items()),

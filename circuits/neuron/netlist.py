@@ -191,7 +191,7 @@ def read_netlist(manifest: Manifest, *, trust: bool = False) -> Netlist:
     _check_resistors(lines, path)
     subcircuits = _subcircuits(lines, path)
 
-    def require(name: str, ports: list[str], parameters: set[str], exact: bool) -> None:
+    def require(name: str, ports: list[str], parameters: set[str]) -> None:
         if name.lower() not in subcircuits:
             raise DataError(f"{path} has no subcircuit '{name}'; it has {sorted(subcircuits) or 'none'}")
         has_ports, has_parameters = subcircuits[name.lower()]
@@ -199,7 +199,7 @@ def read_netlist(manifest: Manifest, *, trust: bool = False) -> Netlist:
         if missing:
             raise DataError(f"{path}: subcircuit '{name}' has no port '{missing[0]}'; its ports are {has_ports}")
         surplus = [port for port in has_ports if port not in [p.lower() for p in ports]]
-        if exact and surplus:
+        if surplus:
             raise DataError(f"{path}: port '{surplus[0]}' of subcircuit '{name}' is not in the manifest's [ports]")
         unknown = sorted(p for p in parameters if p.lower() not in has_parameters)
         if unknown:
@@ -207,12 +207,11 @@ def read_netlist(manifest: Manifest, *, trust: bool = False) -> Netlist:
                 f"{path}: subcircuit '{name}' has no parameter '{unknown[0]}'; it has {sorted(has_parameters)}"
             )
 
-    require(
-        manifest.subcircuit, list(manifest.ports), set(manifest.parameters) - _synapse_only(manifest, subcircuits), True
-    )
+    own = set(manifest.parameters) - _synapse_only(manifest, subcircuits)
+    require(manifest.subcircuit, list(manifest.ports), own)
     if manifest.synapse:
         synapse = manifest.synapse
-        require(synapse.subcircuit, [synapse.input, synapse.output], {synapse.weight, *synapse.shares}, True)
+        require(synapse.subcircuit, [synapse.input, synapse.output], {synapse.weight, *synapse.shares})
     # comments are no part of a deck: a finished run stays finished when only they change
     return Netlist(text="\n".join(_without_comments(lines)), sha256=_digest(lines), subcircuits=subcircuits)
 

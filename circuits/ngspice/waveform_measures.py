@@ -14,9 +14,7 @@ def _interpolated(t: NDArray[np.float64], y: NDArray[np.float64], k: int) -> flo
     if np.diff(ts).min() < 1e-6 * (ts[-1] - ts[0]):  # a breakpoint lies here: a cubic through it would overshoot
         return float(linear)
     scale = t1 - t0
-    polynomial = np.polynomial.polynomial.Polynomial.fit(
-        (ts - t0) / scale, y[k - 2 : k + 2], 3, domain=[0, 1], window=[0, 1]
-    )
+    polynomial = np.polynomial.Polynomial.fit((ts - t0) / scale, y[k - 2 : k + 2], 3, domain=[0, 1], window=[0, 1])
     x = (linear - t0) / scale
     slope = polynomial.deriv()
     for _ in range(50):

@@ -38,9 +38,7 @@ class Grid:
         for corner in self.corners or ():
             process.corner(corner)
         if manifest.energy is None or not manifest.energy.supplies:
-            raise InputError(
-                f"plan '{kind}' needs [energy] supplies in the manifest of {manifest.name} to set the supply"
-            )
+            raise InputError(f"plan '{kind}' sets supplies: the manifest of {manifest.name} needs [energy] supplies")
         nominal_v = manifest.checked(parameters)[next(iter(manifest.energy.supplies.values()))]
         volts = [float(f"{nominal_v * factor:.6g}") for factor in self.supplies]
         return grid(tuple(self.corners or process.corners), self.temperatures_c, volts)
@@ -93,9 +91,7 @@ class ProbePlan(Plan):
     @model_validator(mode="after")
     def _stimuli_match(self) -> Self:
         if not self.times or [len(t) for t in self.times] != [len(w) for w in self.weights]:
-            raise ValueError(
-                "times and weights must hold the same number of stimuli, each with as many times as weights"
-            )
+            raise ValueError("times and weights must hold as many stimuli, each with as many times as weights")
         if any(sum(w) <= 1 for w in self.weights):
             raise ValueError("each stimulus needs weights that sum to more than 1: the neuron must fire")
         if self.currents_a is not None and min(self.currents_a) <= 0:

@@ -62,7 +62,7 @@ class Transfer(TTFSPlan):
             if problem is None:
                 return times, weights
         raise InputError(
-            f"plan '{self.kind}' cannot draw a stimulus within the validity range of {manifest.name}: {problem}"
+            f"plan '{self.kind}' finds no stimulus within the validity range of {manifest.name}: {problem}"
         )
 
     def runs(self, manifest: Manifest, parameters: dict[str, float], seed: int) -> list[Run]:

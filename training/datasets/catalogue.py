@@ -145,9 +145,7 @@ def _idx(name: str, data_dir: Path | str | None) -> DataSet:
     for part in ("train", "test"):
         pixels, labels = arrays[f"{part}_images"], arrays[f"{part}_labels"]
         if len(pixels) != len(labels) or pixels.shape[1:] != (28, 28) or labels.size == 0 or labels.max() > 9:
-            raise DataError(
-                f"{folder}: {part} images {pixels.shape} and labels {labels.shape} are not those of '{name}'"
-            )
+            raise DataError(f"{folder}: {part} images {pixels.shape}, labels {labels.shape} are not those of '{name}'")
         parts[part] = Images(pixels=pixels[..., None], labels=labels.astype(np.int64))
     train, validation = _split(parts["train"], (11, 1))
     return DataSet(name=name, source=name, train=train, validation=validation, test=parts["test"])

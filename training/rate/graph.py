@@ -5,6 +5,7 @@ neurons is (1, 1, n). A layer may have several links, from earlier layers or the
 layer with the link of its last convolution and one past it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -147,9 +148,7 @@ class RateNetwork:
     0: all layers in one step. Raises InputError naming the layer that does not fit.
     """
 
-    def __init__(
-        self, input_shape: Shape, layers: tuple[Layer, ...] | list[Layer], *, delay: Literal[0, 1] = 0
-    ) -> None:
+    def __init__(self, input_shape: Shape, layers: Sequence[Layer], *, delay: Literal[0, 1] = 0) -> None:
         self.input_shape, self.layers, self.delay = input_shape, tuple(layers), delay
         self.shapes: list[Shape] = []
         self.thresholds: list[NDArray[np.float64]] = []

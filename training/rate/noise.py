@@ -46,12 +46,7 @@ class WeightNoise(Part):
         Given the spikes a_i of a step, sum_i (w_i + sigma_i g_i) a_i ~ N(sum_i w_i a_i, sum_i sigma_i^2 a_i^2), independently
         between neurons and steps as long as no two of them use the same draw of g.
         """
-        return (
-            self.kind == "temporal"
-            and self.scope == "sample"
-            and self.kernels == "unrolled"
-            and self.sampling == "neuron"
-        )
+        return (self.kind, self.scope, self.kernels, self.sampling) == ("temporal", "sample", "unrolled", "neuron")
 
     def variance(self, weight: NDArray[np.float32]) -> NDArray[np.float32]:
         """sigma(w)^2 of every weight, same shape."""

@@ -141,11 +141,8 @@ class NoisyNetwork(ReferenceNetwork):
         super().__init__(network, generator)
         if noise.kind == "inference" and noise.scope == "sample":
             raise InputError('noise per inference with scope "sample" is for the event engine; here use scope "batch"')
-        if (
-            noise.kind != "temporal"
-            and noise.kernels == "unrolled"
-            and any(isinstance(link.synapses, Conv) for layer in network.layers for link in layer.links)
-        ):
+        convolutions = [link for layer in network.layers for link in layer.links if isinstance(link.synapses, Conv)]
+        if noise.kind != "temporal" and noise.kernels == "unrolled" and convolutions:
             raise InputError('frozen noise of unrolled kernels is for the event engine; here use kernels "shared"')
         self.noise, self.generator = noise, generator
         self._held: dict[str, Tensor] = {}
@@ -159,10 +156,6 @@ class NoisyNetwork(ReferenceNetwork):
         if self.noise.kind == "inference":
             self._held = {}
 
-    def _draw(self, key: str, weight: Tensor) -> Tensor:
-        """One draw of all weights of a link."""
-        return weight + self._variance[key].to(weight).sqrt() * self._normal(weight.shape, weight)
-
     def _normal(self, shape: torch.Size, like: Tensor) -> Tensor:
         return torch.randn(shape, generator=self.generator, device=like.device, dtype=like.dtype)
 
@@ -173,7 +166,8 @@ class NoisyNetwork(ReferenceNetwork):
         key = f"{number}_{k}"
         if self.noise.kind != "temporal":
             if key not in self._held:
-                self._held[key] = self._draw(key, weight).detach() - weight.detach()
+                draw = weight + self._variance[key].to(weight).sqrt() * self._normal(weight.shape, weight)
+                self._held[key] = draw.detach() - weight.detach()
             return propagate(synapses, weight + self._held[key], event)
         if self.noise.per_neuron:
             mean = propagate(synapses, weight, event)

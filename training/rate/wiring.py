@@ -170,26 +170,20 @@ def prepare(network: RateNetwork, number: int, noise: WeightNoise | None, seed: 
     width = -(-n // kernels.TILE) * kernels.TILE if tiled else n
     theta, bias = np.full(width, 1.0, np.float32), np.zeros(width, np.float32)
     theta[:n], bias[:n] = network.thresholds[number], network.biases[number]
-    links = tuple(
-        _link(network, layer, k, network.source(number, link), noise, tiled, (seed, _FROZEN, chip, number, k))
-        for k, link in enumerate(layer.links)
-    )
-    return PreparedLayer(number=number, layer=layer, n=n, tiled=tiled, links=links, theta=theta, bias=bias)
+    links = []
+    for k, link in enumerate(layer.links):
+        source = network.source(number, link)
+        key = seed, _FROZEN, chip, number, k
+        links.append(_link(link.synapses, source, network.shape_of(source), noise, tiled, key))
+    return PreparedLayer(number=number, layer=layer, n=n, tiled=tiled, links=tuple(links), theta=theta, bias=bias)
 
 
 def _link(
-    network: RateNetwork,
-    layer: Layer,
-    k: int,
-    source: int,
-    noise: WeightNoise | None,
-    tiled: bool,
-    key: tuple[int, ...],
+    synapses: Synapses, source: int, shape: Shape, noise: WeightNoise | None, tiled: bool, key: tuple[int, ...]
 ) -> PreparedLink:
-    synapses = layer.links[k].synapses
     noise = noise if synapses.noisy else None
     own = noise is not None and noise.kind in ("frozen", "inference") and noise.kernels == "unrolled"
-    runs = runs_of(synapses, network.shape_of(source), unrolled=own)
+    runs = runs_of(synapses, shape, unrolled=own)
     weight, mode, sigma, listed = runs.weight, kernels.PLAIN, None, None
     if noise is not None:
         sigma = np.sqrt(noise.variance(weight))

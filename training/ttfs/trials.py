@@ -38,21 +38,20 @@ class Trial:
     energy_j: float | None
 
 
+@dataclass
 class Trials:
     """Passes of one network over one set of batches."""
 
-    def __init__(
-        self,
-        network: TTFSNetwork,
-        batches: list[tuple[torch.Tensor, torch.Tensor]],
-        card: TTFSCard | None,
-        noise_scale: float,
-        seed: int,
-        bits: int | None,
-    ) -> None:
-        self.network, self.batches, self.seed, self.bits = network, batches, seed, bits
-        self.card = card
-        self.noisy = card.scaled_noise(noise_scale) if card is not None and noise_scale != 1.0 else card
+    network: TTFSNetwork
+    batches: list[tuple[torch.Tensor, torch.Tensor]]
+    card: TTFSCard | None
+    noise_scale: float
+    seed: int
+    bits: int | None
+
+    def __post_init__(self) -> None:
+        card, scale = self.card, self.noise_scale
+        self.noisy = card.scaled_noise(scale) if card is not None and scale != 1.0 else card
 
     def ideal(self, bits: int | None) -> tuple[Trial, NDArray, NDArray]:
         """Exact neurons of equation 4: the trial, decision times in tau and decided classes."""

@@ -95,9 +95,7 @@ def train_ann(
     if path.is_file():
         state = torch.load(path, weights_only=True)
         if state["about"] != about:
-            raise DataError(
-                f"{path} holds a network of another recipe, seed or data set: remove it or choose another --out"
-            )
+            raise DataError(f"{path} is of another recipe, seed or data set: remove it or choose another --out")
         network.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
         done = int(state["done"])

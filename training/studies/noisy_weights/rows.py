@@ -64,9 +64,8 @@ def by_length(curve: np.ndarray, images: int) -> list[Shorter]:
     rows = []
     for length in (*(length for length in LENGTHS if length < len(curve)), len(curve)):
         end = converge(curve[:length], band_for(images), near_for(images))
-        rows.append(
-            Shorter(steps=length, accuracy=end.accuracy, convergence=end.step, near=end.near, within_1=end.within_1)
-        )
+        about = {"accuracy": end.accuracy, "convergence": end.step, "near": end.near, "within_1": end.within_1}
+        rows.append(Shorter(steps=length, **about))
     return rows
 
 

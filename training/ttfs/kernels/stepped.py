@@ -87,9 +87,8 @@ def _first_crossings(times: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         excess += w
         moment += w * now[:, k, None]
         # After the last event z_next is inf: the test reads S - 1 > 0 (0 * inf is NaN, which compares as false).
-        fires = (
-            waiting & (excess * after[:, k, None] >= moment) & (after[:, k] > now[:, k])[:, None] & heard[:, k, None]
-        )
+        fires = waiting & (excess * after[:, k, None] >= moment)
+        fires &= ((after[:, k] > now[:, k]) & heard[:, k])[:, None]
         cause.masked_fill_(fires, k)
         waiting &= ~fires
         if k % _LOOK == _LOOK - 1 and not bool(waiting.any()):
