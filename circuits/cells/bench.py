@@ -1,7 +1,5 @@
 """What the cell benches share: the deck around a cell at an operating point, and running it."""
 
-from __future__ import annotations
-
 import subprocess
 import tempfile
 from collections.abc import Sequence

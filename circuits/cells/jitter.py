@@ -16,8 +16,6 @@ An edge is late by the integral of the noise current over it divided by I, so th
 with variance S/(2 sample_s), ngspice's own convention NA^2 = S/(2 NT): white up to 1/(2 sample_s).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -3,8 +3,6 @@
 The outcome depends on this file and its neighbors, so their text is part of the key by which it is stored.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field

@@ -1,7 +1,5 @@
 """Tuning curve of the ring VCO: frequency, control voltage and supply current against control current."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Levels of the switched-resistor synapse: current against code, with integral and differential nonlinearity."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
