@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..errors import DataError
 from ..statistics.bootstrap import percentile_ends
 from ..statistics.estimate import Estimate
 
-Array = NDArray[np.float64]
 _RESAMPLES = 400
 
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
+from ..arrays import Array
 from ..artifacts.dataset import cells, measurements_of
-from ..statistics.summary import Array
 from .accumulated_jitter import phase_noise_dbc_hz
 from .operating_points import OperatingPoint
 

@@ -8,10 +8,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ..arrays import Array, Mask
 from ..artifacts.dataset import plans, select, verdict
 from ..statistics.estimate import Estimate
 from ..statistics.proportions import proportion
-from ..statistics.summary import Array
 
 TOLERANCE = 0.1
 
@@ -24,8 +24,8 @@ class ChipLot(NamedTuple):
     against: str
     lost: int
     tolerance: float
-    fires: NDArray[np.bool_]
-    good: NDArray[np.bool_]
+    fires: Mask
+    good: Mask
 
     @property
     def worst_shift(self) -> float:
@@ -33,7 +33,7 @@ class ChipLot(NamedTuple):
         return float(self.shift[np.argmax(np.abs(self.shift))])
 
 
-def share_of(passed: NDArray[np.bool_]) -> Estimate:
+def share_of(passed: Mask) -> Estimate:
     """Fraction of the chips that ``passed`` (chips,), with its 95 % Wilson interval."""
     return proportion(float(passed.sum()), float(passed.size), 0.95)
 
@@ -76,9 +76,7 @@ def chip_shifts(rows: xr.Dataset) -> tuple[NDArray[np.int64], Array, NDArray[np.
     return chip[drawn], (value / reference - 1)[drawn], outcome[drawn], against
 
 
-def chip_yield(
-    chip: NDArray[np.int64], shift: Array, outcome: NDArray[np.str_], tolerance: float
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def chip_yield(chip: NDArray[np.int64], shift: Array, outcome: NDArray[np.str_], tolerance: float) -> tuple[Mask, Mask]:
     """Of rows as :func:`chip_shifts` gives them: which chips fire at every stimulus, and which besides within ``tolerance``.
 
     Both of shape (chips,). Rows whose run failed in the simulator make no chip of their own.

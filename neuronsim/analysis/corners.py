@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
+from ..arrays import Array
 from ..artifacts.dataset import verdict
-from ..statistics.summary import Array
 from ..units import quantity
 from .energy import always_on
 from .operating_points import OperatingPoint, points_of, typical_rows

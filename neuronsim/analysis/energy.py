@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
+from ..arrays import Array
 from ..artifacts.dataset import select, verdict
-from ..statistics.summary import Array, Summary
+from ..statistics.summary import Summary
 from .operating_points import OperatingPoint, points_of
 
 

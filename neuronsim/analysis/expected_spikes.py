@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from ..arrays import Array, Mask
 from ..neuron.closed_form import spike_time
 from ..neuron.event_solver import first_crossing
 from ..neuron.membrane import Membrane
-from ..statistics.summary import Array
 
 
 def row_parameter(dataset: xr.Dataset, *names: str, default: float | None = None) -> Array | None:
@@ -85,7 +84,7 @@ def relative_error(measured: Array, desired: Array) -> Array:
     return np.abs(measured[both] - desired[both]) / desired[both]
 
 
-def reference_by_trial(dataset: xr.Dataset, is_floor: NDArray[np.bool_]) -> Array:
+def reference_by_trial(dataset: xr.Dataset, is_floor: Mask) -> Array:
     """For each row, the spike time of the floor row with its trial number (run,); NaN where there is none."""
     trials, spikes = dataset["trial"].values, dataset["spike_time_s"].values
     first: dict[int, float] = {}

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
+from ..arrays import Array
 from ..neuron.firing_rate import rate
 from ..statistics.bootstrap import sigma_estimate
 from ..statistics.estimate import Estimate
-from ..statistics.summary import Array
 from .expected_spikes import row_parameter
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..statistics.proportions import proportion
 from ..statistics.sampling_grid import fit_resolution
 
@@ -34,7 +34,7 @@ class Step:
     sampling_tau: float
 
 
-def signed_error(data: xr.Dataset, level: int, against: int) -> NDArray[np.float64]:
+def signed_error(data: xr.Dataset, level: int, against: int) -> Array:
     """t / t_against - 1 of every run (run,); NaN where not both fire."""
     times = data["spike_time_tau"].values
     both = np.isfinite(times[level]) & np.isfinite(times[against])

@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
-from ..statistics.summary import Array
+from ..arrays import Array, Mask
 from ..units import trimmed
 
 
@@ -53,7 +52,7 @@ def points_of(rows: xr.Dataset) -> list[OperatingPoint]:
     ]
 
 
-def typical_rows(rows: xr.Dataset) -> NDArray[np.bool_]:
+def typical_rows(rows: xr.Dataset) -> Mask:
     """Rows (run,) at the typical corner (tt, or the first), nearest to room temperature and to the nominal supply."""
     corner, temperature = rows["corner"].values, rows["temperature_c"].values
     name, volts = supply_of(rows)

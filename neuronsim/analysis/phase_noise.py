@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
+from ..arrays import Array
 from ..artifacts.ttfs_card import TTFSCard
-from ..statistics.summary import Array
 from .expected_spikes import equation_4, relative_error, slope_at, tau_s
 
 MIN_REPEATS = 5

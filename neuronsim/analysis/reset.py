@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..artifacts.dataset import plans, select, verdict
 from .operating_points import OperatingPoint, points_of
 
@@ -34,7 +35,7 @@ def resets(dataset: xr.Dataset) -> list[Reset]:
     return [Reset(point, str(said), float(shift)) for point, said, shift in zip(*columns, strict=True)]
 
 
-def shift_s(rows: xr.Dataset) -> NDArray[np.float64]:
+def shift_s(rows: xr.Dataset) -> Array:
     """Spike time after the reset minus the first one, each from its time zero, in seconds (run,); NaN without both."""
     with np.errstate(invalid="ignore"):
         shift = rows["spike_again_s"].values - rows["spike_time_s"].values

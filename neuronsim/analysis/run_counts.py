@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
+
+from ..arrays import Array, Mask
 
 
 class RunCounts(NamedTuple):
@@ -21,7 +22,7 @@ class RunCounts(NamedTuple):
     retried: int
     failed: int
     silent: int
-    windows_s: NDArray[np.float64]
+    windows_s: Array
 
 
 def run_counts(dataset: xr.Dataset) -> list[RunCounts]:
@@ -30,7 +31,7 @@ def run_counts(dataset: xr.Dataset) -> list[RunCounts]:
     ttfs, window = dataset.attrs["code"] == "ttfs", dataset["window_s"].values
     silent = np.isinf(dataset["spike_time_s"].values) if ttfs else dataset["rate_hz"].values == 0
 
-    def counts(name: str, at: NDArray[np.bool_]) -> RunCounts:
+    def counts(name: str, at: Mask) -> RunCounts:
         runs, good, again, failed, quiet = (int((at & w).sum()) for w in (at, ok, ok & retried, ~ok, ok & silent))
         return RunCounts(name, runs, good, again, failed, quiet, np.unique(window[at & np.isfinite(window)]))
 

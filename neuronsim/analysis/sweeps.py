@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from ..statistics.summary import Array, Summary
+from ..arrays import Array
+from ..statistics.summary import Summary
 from .expected_spikes import equation_4, loop_solution, reference_by_trial, relative_error, row_parameter
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..papers import paper004
 from ..statistics.summary import Summary
 from ..units import trimmed
@@ -22,7 +22,7 @@ class Level:
 
     level: float
     label: str
-    errors: NDArray[np.float64]
+    errors: Array
     lost: int
     summary: Summary
     paper: float | None

@@ -7,12 +7,11 @@ from functools import cached_property
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..artifacts.dataset import cells, measurements_of
 from .accumulated_jitter import JitterLaw, accumulated, jitter_law, mean_period
 
-Array = NDArray[np.float64]
 ROOM_C = 27.0
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..artifacts.evaluation import Evaluation
 from ..artifacts.training_run import Epoch
 
@@ -28,9 +28,9 @@ class Confusion:
     """``counts`` (true classes, decided classes), ``share``: the same with rows normalized; ``recall`` (true classes,): NaN for a
     class without images or without a decision of its own."""
 
-    counts: NDArray[np.float64]
-    share: NDArray[np.float64]
-    recall: NDArray[np.float64]
+    counts: Array
+    share: Array
+    recall: Array
 
     @property
     def right(self) -> int:

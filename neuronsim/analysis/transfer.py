@@ -8,7 +8,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..statistics.summary import Array, Summary
+from ..arrays import Array
+from ..statistics.summary import Summary
 from .expected_spikes import equation_4, loop_solution, relative_error, tau_s
 
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
+from ..arrays import Array
 from ..artifacts.dataset import cells
-from ..statistics.summary import Array
 
 #: what a chip and its operating point are called in the table of trims
 _POINT = ("chip", "chip_seed", "corner", "temperature_c", "supply_v")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..artifacts.rate_card import RateCard
 from ..errors import InputError
 from ..neuron.firing_rate import interval
@@ -43,7 +43,7 @@ def card_noise(card: RateCard) -> CardNoise:
     return CardNoise(spread_s, charging_s, diffusion)
 
 
-def card_interval_variation(card: RateCard, current_a: NDArray[np.float64]) -> NDArray[np.float64]:
+def card_interval_variation(card: RateCard, current_a: Array) -> Array:
     """Coefficient of variation of the interval that the card predicts at ``current_a`` (n,), NaN at and below the rheobase.
 
     Raises InputError as :func:`card_noise` does.

@@ -37,6 +37,14 @@ def positive(name: str, value: ArrayLike, unit: str) -> Array:
     return array
 
 
+def not_negative(name: str, value: ArrayLike, unit: str) -> Array:
+    """Return ``value`` as an array. Raises InputError naming the first entry that is negative or not finite."""
+    array = finite(name, value, unit)
+    if (array < 0).any():
+        raise InputError(f"{name} = {array[array < 0].flat[0]:g} is out of range: must be >= 0 ({unit})")
+    return array
+
+
 def finite(name: str, value: ArrayLike, unit: str) -> Array:
     """Return ``value`` as an array. Raises InputError naming the first entry that is not finite."""
     array = np.asarray(value, dtype=np.float64)

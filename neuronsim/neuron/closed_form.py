@@ -1,4 +1,4 @@
-"""The ideal n-LIF neuron in closed form (paper 004, equations 3 and 4), with its gradient.
+"""The ideal n-LIF neuron in closed form (paper 004, equations 3 and 4).
 
     sum_{i: t_i < t} w_i (1 - e^{-(t - t_i)/tau}) = threshold          solved for the first t
 
@@ -34,19 +34,14 @@ def spike_time(times: ArrayLike, weights: ArrayLike, *, tau: float = 1.0, thresh
     array([1.33971474,        inf])
     """
     t, w = array_checks.spikes(times, weights)
-    tau_, theta = (
-        float(array_checks.positive("tau", tau, "time constant")),
-        float(array_checks.positive("threshold", threshold, "level")),
-    )
+    tau_ = float(array_checks.positive("tau", tau, "time constant"))
+    theta = float(array_checks.positive("threshold", threshold, "level"))
     order = np.argsort(t, axis=-1, kind="stable")
     # Events first: the loop below runs over inputs and is vectorized over rows.
     t = np.moveaxis(np.take_along_axis(t, order, axis=-1), -1, 0)
     w = np.moveaxis(np.take_along_axis(w, order, axis=-1), -1, 0)
     out = np.full(t.shape[1:], np.inf)
-    v, current = (
-        np.zeros_like(out),
-        np.zeros_like(out),
-    )  # membrane, and synaptic current tau dv/dt, just after each event
+    v, current = np.zeros((2, *out.shape))  # membrane, and synaptic current tau dv/dt, just after each event
     open_rows = np.ones(out.shape, dtype=bool)
     for k in range(t.shape[0]):
         open_rows &= np.isfinite(t[k])
@@ -67,29 +62,3 @@ def spike_time(times: ArrayLike, weights: ArrayLike, *, tau: float = 1.0, thresh
         v = v + rise
         current = current * np.exp(-gap)
     return out
-
-
-def spike_time_gradient(
-    times: ArrayLike, weights: ArrayLike, *, tau: float = 1.0, threshold: float = 1.0
-) -> tuple[Array, Array]:
-    """Gradient of :func:`spike_time`: (dt_out/dt_i, dt_out/dw_i), both of shape (..., n).
-
-    With D = sum_C w_j e^{-(t_out - t_j)/tau} > 0:  dt_out/dt_i = w_i e^{-(t_out - t_i)/tau} / D  and
-    dt_out/dw_i = -tau (1 - e^{-(t_out - t_i)/tau}) / D  for causal inputs (t_i < t_out), 0 for all others and for rows
-    that stay silent. The first sums to 1 over the inputs: delaying every input delays the output as much.
-
-    Raises InputError as :func:`spike_time` does.
-
-    >>> by_time, by_weight = spike_time_gradient([0.3, 0.6, 2.0], [0.9, 0.8, 1.0])
-    >>> by_time.round(3), by_weight.round(3)  # the third input comes after the spike
-    (array([0.455, 0.545, 0.   ]), array([-0.923, -0.747,  0.   ]))
-    """
-    t, w = array_checks.spikes(times, weights)
-    out = spike_time(t, w, tau=tau, threshold=threshold)[..., None]
-    causal = (t < out) & np.isfinite(out)
-    with np.errstate(invalid="ignore"):
-        age = np.where(causal, (out - t) / tau, 0.0)
-    current = np.where(causal, w * np.exp(-age), 0.0)
-    total = current.sum(axis=-1, keepdims=True)
-    total = np.where(total > 0, total, 1.0)
-    return current / total, np.where(causal, tau * np.expm1(-age), 0.0) / total

@@ -71,12 +71,6 @@ class ConductanceBank:
         """Nearest level of each weight."""
         return self.value(self.codes(weights))
 
-    def conductance(self, weights: ArrayLike, *, unit_s: float) -> Array:
-        """Magnitude of the conductance, in siemens, that realizes each quantized weight; ``unit_s`` realizes weight 1."""
-        if not (np.isfinite(unit_s) and unit_s > 0):
-            raise InputError(f"unit_s = {unit_s!r}: the unit conductance must be a positive number of siemens")
-        return np.abs(self.quantize(weights)) * unit_s
-
 
 @cache
 def normal_full_scale(bits: int) -> float:

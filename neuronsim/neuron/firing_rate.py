@@ -1,4 +1,4 @@
-"""Rate of the (leaky) integrate-and-fire neuron under constant current, and its inverse.
+"""Rate of the (leaky) integrate-and-fire neuron under constant current.
 
     T(I) = t_ref + (Q / I_rh) ln(I / (I - I_rh)),   f = 1/T for I > I_rh, else 0;      I_rh -> 0:  T = t_ref + Q / I
 
@@ -10,7 +10,7 @@ L(x) = -ln(1 - x)/x, which is smooth through x = 0 and evaluated without cancell
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..arrays import Array
 from ..errors import InputError
@@ -26,15 +26,6 @@ def leak_factor(x: ArrayLike) -> Array:
     return np.where(x >= 1, np.inf, np.where(np.abs(x) < 1e-8, near, exact))
 
 
-def _check(charge: ArrayLike, rheobase: ArrayLike, refractory: ArrayLike) -> tuple[NDArray, NDArray, NDArray]:
-    q = array_checks.positive("charge_per_spike", charge, "coulomb")
-    i_rh = array_checks.finite("rheobase", rheobase, "ampere")
-    t_ref = array_checks.finite("refractory", refractory, "second")
-    if np.any(i_rh < 0) or np.any(t_ref < 0):
-        raise InputError(f"rheobase ({i_rh.min():g} A) and refractory ({t_ref.min():g} s) must be >= 0")
-    return q, i_rh, t_ref
-
-
 def interval(
     current: ArrayLike, *, charge_per_spike: ArrayLike, rheobase: ArrayLike = 0.0, refractory: ArrayLike = 0.0
 ) -> Array:
@@ -42,7 +33,9 @@ def interval(
 
     Raises InputError for NaN, a charge that is not positive, or a negative rheobase or refractory time.
     """
-    q, i_rh, t_ref = _check(charge_per_spike, rheobase, refractory)
+    q = array_checks.positive("charge_per_spike", charge_per_spike, "coulomb")
+    i_rh = array_checks.not_negative("rheobase", rheobase, "ampere")
+    t_ref = array_checks.not_negative("refractory", refractory, "second")
     i = np.asarray(current, dtype=np.float64)
     if np.isnan(i).any():
         raise InputError("current contains NaN")
@@ -62,28 +55,3 @@ def rate(
     array([      0., 1443000.])
     """
     return 1.0 / interval(current, charge_per_spike=charge_per_spike, rheobase=rheobase, refractory=refractory)
-
-
-def current_for(
-    rate_hz: ArrayLike, *, charge_per_spike: ArrayLike, rheobase: ArrayLike = 0.0, refractory: ArrayLike = 0.0
-) -> Array:
-    """Current in amperes that gives ``rate_hz``: I = I_rh / (1 - e^{-(1/f - t_ref) I_rh / Q}); the rheobase at f = 0.
-
-    Raises InputError for a negative rate or one at or above 1/t_ref, which no current reaches.
-    """
-    q, i_rh, t_ref = _check(charge_per_spike, rheobase, refractory)
-    f = np.asarray(rate_hz, dtype=np.float64)
-    if not np.all(f >= 0):
-        raise InputError("rate_hz must be >= 0 and not NaN")
-    with np.errstate(divide="ignore"):
-        charging = 1.0 / f - t_ref
-    if np.any(charging <= 0):
-        raise InputError(
-            f"rate_hz = {f.max():g} Hz is out of range: it must stay below 1/t_ref = {1 / np.max(t_ref):g} Hz"
-        )
-    x = charging * i_rh / q
-    with np.errstate(divide="ignore", invalid="ignore"):
-        # I = (Q/T) x / (1 - e^{-x}), whose limit at x -> 0 is Q/T (no leak).
-        leaky = i_rh / -np.expm1(-x)
-        ideal = q / charging * (1.0 + x / 2.0)
-    return np.where(x < 1e-8, np.where(np.isinf(charging), 0.0, ideal), leaky)

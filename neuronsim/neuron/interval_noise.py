@@ -31,10 +31,9 @@ def interval_variance(
     +inf at and below the rheobase. Raises InputError for NaN, a negative density or rheobase, or a charge that is not positive.
     """
     q = array_checks.positive("charge_per_spike", charge_per_spike, "coulomb")
-    i, i_rh = array_checks.finite("current", current, "ampere"), array_checks.finite("rheobase", rheobase, "ampere")
-    s = array_checks.finite("density", density, "A^2/Hz")
-    if np.any(s < 0) or np.any(i_rh < 0):
-        raise InputError(f"density ({s.min():g} A^2/Hz) and rheobase ({i_rh.min():g} A) must be >= 0")
+    i = array_checks.finite("current", current, "ampere")
+    i_rh = array_checks.not_negative("rheobase", rheobase, "ampere")
+    s = array_checks.not_negative("density", density, "A^2/Hz")
     above = (i > i_rh) & (i > 0)
     safe = np.where(above, i, 1.0)
     x = np.where(above, i_rh / safe, 0.0)

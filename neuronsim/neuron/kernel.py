@@ -4,8 +4,8 @@
 
 r = w_lf tau is the ratio of the loop filter's corner to the dominant pole; r -> inf (None) gives the ideal kernel
 1 - e^{-t} (paper 004, equation 3, normalized to g(inf) = 1). It is the same g as in
-:mod:`neuronsim.artifacts.ttfs_card`, multiplied out;
-the second pole changes it only by q, about 1/r^2, which is why r = 200 is as good as ideal.
+:mod:`neuronsim.artifacts.ttfs_card`, multiplied out; the second pole changes it only by q, about 1/r^2, which is why r = 200
+is as good as ideal.
 """
 
 from __future__ import annotations
@@ -17,18 +17,16 @@ from ..arrays import Array
 from ..errors import InputError
 
 
-def coefficients(
-    second_pole_ratio: ArrayLike | None,
-) -> tuple[Array, Array, Array]:
+def coefficients(second_pole_ratio: ArrayLike | None) -> tuple[Array, Array, Array]:
     """Return (r, p, q) as arrays; None and inf mean the ideal kernel, (inf, 1, 0).
 
     Raises InputError for r <= 2, where the second pole is no longer the faster one, or NaN.
     """
     r = np.asarray(np.inf if second_pole_ratio is None else second_pole_ratio, dtype=np.float64)
     if not np.all(r > 2):
+        value = r[~(r > 2)].flat[0]
         raise InputError(
-            f"second_pole_ratio = {r[~(r > 2)].flat[0]:g} is out of range: r = w_lf * tau must be above 2 (None: "
-            "ideal kernel)"
+            f"second_pole_ratio = {value:g} is out of range: r = w_lf * tau must be above 2 (None: ideal kernel)"
         )
     q = 1.0 / (r * (r - 2.0))
     return r, 1.0 + q, q

@@ -1,4 +1,4 @@
-"""The membrane of the second-order loop at given times: its potential, its slope, and what a crossing depends on.
+"""The membrane of the second-order loop at given times: its potential and its slope.
 
 v(t) = gain sum_{i: t_i < t} w_i g((t - t_i)/tau)           g: see neuronsim.neuron.kernel; r = second_pole_ratio
 """
@@ -55,16 +55,3 @@ class Membrane:
         """
         rise = self._gain * (self._w * kernel_slope(self._age, self._ratio)).sum(axis=-1)
         return (rise - self._rise) / self._tau
-
-    def sensitivity(self) -> tuple[Array, Array]:
-        """(dt_out/dt_i, dt_out/dw_i), shape (..., n), where ``at`` are crossings (spike times less the delay).
-
-        dt_out/dt_i = gain w_i g'(t_out - t_i) / v',  dt_out/dw_i = -gain g(t_out - t_i) / v';  zero for inputs after the
-        crossing and for silent rows.
-        """
-        gain, tau, rate = self._gain[..., None], self._tau[..., None], self.slope[..., None]
-        causal = (self._age > 0) & np.isfinite(self._at)[..., None]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            by_time = np.where(causal, gain * self._w * kernel_slope(self._age, self._ratio) / tau / rate, 0.0)
-            by_weight = np.where(causal, -gain * kernel(self._age, self._ratio) / rate, 0.0)
-        return by_time, by_weight

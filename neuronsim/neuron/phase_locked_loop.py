@@ -6,8 +6,7 @@
     phase step membrane     g(t) = K int_0^t k                                  g(inf) = 1
 
 The numerics (:mod:`neuronsim.neuron.kernel`, :mod:`neuronsim.neuron.event_solver`) are written by hand for speed; the
-tests hold them
-against what is derived here.
+tests hold them against what is derived here.
 """
 
 from __future__ import annotations
@@ -18,13 +17,8 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-from numpy.typing import ArrayLike
-from scipy.special import lambertw, wrightomega
 
-from ..arrays import Array
 from ..errors import InputError
-from . import array_checks
-from .closed_form import spike_time_gradient
 
 s = sp.Symbol("s")
 t, tau, w_lf, K = sp.symbols("t tau w_lf K", positive=True)
@@ -119,49 +113,3 @@ def equivalent_loop(gain: float, corner: float) -> tuple[float, float]:
         raise InputError(f"K = {gain:g}, w_lf = {corner:g}: the loop rings; it needs w_lf > 4 K = {4 * gain:g}")
     slow = 2 * gain / (1 + np.sqrt(1 - 4 * gain / corner))
     return 1 / slow, corner / slow
-
-
-def ramp_crossing(
-    asymptote: ArrayLike, amplitude: ArrayLike, *, threshold: ArrayLike = 1.0, ramp: ArrayLike = 0.0
-) -> Array:
-    """First t with A - B e^{-t} = threshold + ramp t, starting below (A - B < threshold); t in tau, inf if never.
-
-    With c = (A - threshold)/ramp:  t = c + W(-(B/ramp) e^{-c}),  branch -1 for ramp > 0 and 0 for ramp < 0 (Lambert
-    W); for ramp = 0, t = ln(B/(A - threshold)). Evaluated through Wright's omega, W(e^x) = omega(x), so that e^{-c}
-    cannot overflow; the absolute accuracy is that of c, about 1e-16 |c|.
-    """
-    a, b = np.asarray(asymptote, dtype=np.float64), np.asarray(amplitude, dtype=np.float64)
-    theta, rho = np.asarray(threshold, dtype=np.float64), np.asarray(ramp, dtype=np.float64)
-    a, b, theta, rho = np.broadcast_arrays(a, b, theta, rho)
-    with np.errstate(all="ignore"):
-        flat = np.where((a > theta) & (b > 0), np.log(b / (a - theta)), np.inf)
-        c = (a - theta) / np.where(rho == 0, 1.0, rho)
-        x = np.log(np.abs(b / np.where(rho == 0, 1.0, rho))) - c
-        # W_{-1}, real for x <= -1. Omega loses the branch close to x = -1, where Lambert W itself is at its best.
-        lower = np.where(x > -600, lambertw(-np.exp(x), -1).real, wrightomega(x - 1j * np.pi).real)
-        rising = np.where(x <= -1, c + lower, np.inf)
-        falling = c + wrightomega(x + 0j).real
-    # B <= 0 starts above its asymptote and falls: it meets a falling threshold on the branch W_0(-...) or W_{-1}; not
-    # a first crossing of this form, so it is left to the event solver.
-    if np.any((b <= 0) & (rho < 0)):
-        raise InputError(
-            "amplitude must be positive where the threshold falls: use neuronsim.neuron.event_solver.first_crossing"
-        )
-    rising = np.where(b > 0, rising, np.inf)
-    return np.where(rho == 0, flat, np.where(rho > 0, rising, falling))
-
-
-def output_jitter(
-    times: ArrayLike, weights: ArrayLike, input_sigma: ArrayLike, *, tau: float = 1.0, threshold: float = 1.0
-) -> Array:
-    """First-order output jitter of the ideal neuron, sqrt(sum_i (dt_out/dt_i sigma_i)^2), in the unit of tau.
-
-    ``input_sigma`` broadcasts with ``times`` (..., n) and is independent from input to input. Since the derivatives
-    sum to 1, the neuron is a low-pass: equal weights at equal slopes give sigma/sqrt(n).
-    """
-    sigma = np.asarray(input_sigma, dtype=np.float64)
-    if not np.all(sigma >= 0):
-        raise InputError("input_sigma must be >= 0 everywhere")
-    array_checks.finite("input_sigma", sigma, "the unit of tau")
-    by_time, _ = spike_time_gradient(times, weights, tau=tau, threshold=threshold)
-    return np.sqrt(((by_time * sigma) ** 2).sum(axis=-1))

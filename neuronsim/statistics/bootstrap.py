@@ -10,12 +10,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.stats import chi2, t
 
+from ..arrays import Array
 from .estimate import Estimate
-
-Array = NDArray[np.float64]
 
 #: no fit is trusted beyond this, in the unit of its (dimensionless) parameter: the resolution of stored spike times
 RESOLUTION = 1e-10

@@ -19,8 +19,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import stats
+
+from ..arrays import Array, Mask
 
 _QUANTILE = 0.975
 Interval = tuple[float, float | None, float | None]
@@ -33,7 +35,7 @@ class _Table:
     mean: float
     repeats: float
     rest: float
-    by_image: NDArray[np.float64]
+    by_image: Array
     shape: tuple[int, int]
 
     @classmethod
@@ -45,7 +47,7 @@ class _Table:
         return cls(mean, float(by_repeat.var(ddof=1)) / c, left / (c * n), by_image, (c, n))
 
 
-def accuracy_interval(right: Sequence[NDArray[np.bool_]]) -> Interval:
+def accuracy_interval(right: Sequence[Mask]) -> Interval:
     """(mean, low, high) of the accuracy of ``right`` (repeats, images). Ends None with less than two repeats or images.
 
     Wilson's interval with the number of independent images that would have the variance V, and the t quantile: it stays in
@@ -62,9 +64,7 @@ def accuracy_interval(right: Sequence[NDArray[np.bool_]]) -> Interval:
     return mean, max(0.0, min(mean, (center - half) / total)), min(1.0, max(mean, (center + half) / total))
 
 
-def difference_interval(
-    right: Sequence[NDArray[np.bool_]], reference: Sequence[NDArray[np.bool_]], *, paired: bool
-) -> Interval:
+def difference_interval(right: Sequence[Mask], reference: Sequence[Mask], *, paired: bool) -> Interval:
     """(mean, low, high) of the accuracy of ``right`` minus that of ``reference``, both (repeats, images), on the same images.
 
     ``paired``: repeat c of both is the same chip. Otherwise the chips of both are independent, and their terms add. Ends None
@@ -93,6 +93,6 @@ def _variance(tables: list[_Table], *, paired: bool) -> tuple[float, float]:
     return variance, variance**2 / spread if spread > 0 else math.inf
 
 
-def _sizes(right: Sequence[NDArray[np.bool_]]) -> tuple[float, int, bool]:
+def _sizes(right: Sequence[Mask]) -> tuple[float, int, bool]:
     values = np.asarray(right, dtype=np.float64)
     return float(values.mean()), values.shape[1], min(values.shape) >= 2

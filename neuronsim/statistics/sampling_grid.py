@@ -14,8 +14,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from .bootstrap import half_width
 from .estimate import Estimate
 
@@ -27,7 +27,7 @@ _CLEAR = 0.6
 _FALSE_ALARM = 1e-6
 
 
-def fit_resolution(out: NDArray[np.float64], tau: float, *, confidence: float = 0.95) -> Estimate | None:
+def fit_resolution(out: Array, tau: float, *, confidence: float = 0.95) -> Estimate | None:
     """Period in seconds of the grid on which the finite spike times ``out`` (runs,) lie; None when they lie on none.
 
     ``tau``: time constant in seconds. Grids of 0.004 to 0.2 tau are sought; on times without a grid one is found with

@@ -10,7 +10,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
-from numpy.typing import NDArray
+
+from neuronsim.arrays import Array
 
 from ..page.elements import Block, Picture, Section, Table
 from ..page.figures import BLUE, INK, MUTED, PAPER, drawn, figure
@@ -67,9 +68,7 @@ def schematic(
     return drawing
 
 
-def _wire(
-    axes: Axes, start: NDArray[np.float64], end: NDArray[np.float64], from_pin: bool, to_pin: bool, label: str
-) -> None:
+def _wire(axes: Axes, start: Array, end: Array, from_pin: bool, to_pin: bool, label: str) -> None:
     """An arrow from edge to edge of two boxes, its label beside the middle."""
     way = end - start
     tail, tip = start + way * _share(way, from_pin), end - way * _share(way, to_pin)
@@ -87,7 +86,7 @@ def _wire(
         )  # fmt: skip
 
 
-def _share(way: NDArray[np.float64], pin: bool) -> float:
+def _share(way: Array, pin: bool) -> float:
     """Share of the way that lies inside the block it starts from."""
     half = np.array([0.16, 0.12]) if pin else np.array([_WIDTH, _HEIGHT]) / 2
     with np.errstate(divide="ignore"):

@@ -18,12 +18,12 @@ from neuronsim.analysis.firing_rate import (
     netlist_law,
     rates_by_current,
 )
+from neuronsim.arrays import Array
 from neuronsim.artifacts.dataset import select
 from neuronsim.artifacts.rate_card import RateCard
 from neuronsim.calibration.isi_jitter_fit import interval_spreads
 from neuronsim.calibration.prediction import firing_rates
 from neuronsim.calibration.rate_noise import card_interval_variation
-from neuronsim.statistics.summary import Array
 from neuronsim.units import percent, prefix_for
 
 from ..page.columns import Column, in_unit, table

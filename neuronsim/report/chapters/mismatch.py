@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from neuronsim.analysis.chip_yield import ChipLot, chip_lot, share_of, sigma
 from neuronsim.analysis.trims import Trim, trimmed_chips
+from neuronsim.arrays import Array, Mask
 from neuronsim.artifacts.dataset import plans, select
-from neuronsim.statistics.summary import Array
 from neuronsim.units import mean_with_interval, percent
 
 from ..page.columns import Column, table
@@ -35,7 +34,7 @@ _TRIM: list[Column[Trim]] = [
     Column("rounds", "rounds"),
 ]
 
-_YIELD: list[Column[tuple[str, NDArray[np.bool_]]]] = [
+_YIELD: list[Column[tuple[str, Mask]]] = [
     Column("a chip that", lambda row: row[0]),
     Column("chips", lambda row: f"{int(row[1].sum())} of {row[1].size}"),
     Column("yield", lambda row: share_of(row[1]), lambda share: mean_with_interval(share.value, share.low, share.high)),

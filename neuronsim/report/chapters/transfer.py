@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from neuronsim.analysis.transfer import transfer
+from neuronsim.arrays import Array
 from neuronsim.artifacts.dataset import select
-from neuronsim.statistics.summary import Array, Summary
+from neuronsim.statistics.summary import Summary
 from neuronsim.units import mean_with_interval, percent
 
 from ..page.columns import Column, table

@@ -23,8 +23,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
-from numpy.typing import NDArray
 
+from neuronsim.arrays import Array
 from neuronsim.atomic_write import sha256_of, write_atomically
 from neuronsim.units import trimmed
 
@@ -135,9 +135,7 @@ def legend_above(axes: Axes, columns: int = 5) -> None:
     axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, borderaxespad=0.3, handlelength=1.6)
 
 
-def error_bars(
-    middle: Sequence[float], low: Sequence[float | None], high: Sequence[float | None]
-) -> NDArray[np.float64]:
+def error_bars(middle: Sequence[float], low: Sequence[float | None], high: Sequence[float | None]) -> Array:
     """Lengths (2, n) of the bars below and above ``middle``; NaN, which draws none, where there is no interval."""
     ends = np.array([low, high], dtype=np.float64)  # None becomes NaN
     return np.maximum([[-1.0], [1.0]] * (ends - np.asarray(middle)), 0.0)

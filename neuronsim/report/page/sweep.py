@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
+
+from neuronsim.arrays import Array
 
 from .figures import BLUE, SKY, VERMILION
-
-Array = NDArray[np.float64]
 
 
 def banded(axes: Axes, level: Array, values: Array, label: str) -> None:

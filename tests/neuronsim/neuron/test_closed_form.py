@@ -7,12 +7,13 @@ import sys
 
 import numpy as np
 import pytest
+from analytic import spike_time_gradient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import neuronsim
 from neuronsim.errors import InputError
-from neuronsim.neuron.closed_form import spike_time, spike_time_gradient
+from neuronsim.neuron.closed_form import spike_time
 
 # inf - inf: silent rows in finite differences
 pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered in subtract:RuntimeWarning")

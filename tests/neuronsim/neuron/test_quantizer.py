@@ -16,7 +16,6 @@ def test_two_bits_by_hand():
     bank = ConductanceBank(bits=2, w_max=1.5)
     np.testing.assert_allclose(bank.levels(), [-1.5, -0.5, 0.5, 1.5])
     np.testing.assert_allclose(bank.quantize([-9, -0.9, 0.1, 0.99, 1.01, 9]), [-1.5, -0.5, 0.5, 0.5, 1.5, 1.5])
-    np.testing.assert_allclose(bank.conductance([0.4, -9], unit_s=1e-6), [0.5e-6, 1.5e-6])
 
 
 @settings(max_examples=100, deadline=None)
@@ -44,14 +43,12 @@ def test_bad_banks_are_refused(bad):
         ConductanceBank(**bad)
 
 
-def test_bad_weights_and_units_are_refused():
+def test_bad_weights_are_refused():
     bank = ConductanceBank(bits=20)
     with pytest.raises(InputError, match="NaN"):
         bank.quantize([np.nan])
     with pytest.raises(InputError, match="too many levels"):
         bank.levels()
-    with pytest.raises(InputError, match="unit_s"):
-        bank.conductance([1.0], unit_s=0.0)
 
 
 # Steps of J. Max, Quantizing for minimum distortion, 1960, table II.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from analytic import sensitivity
 
 from neuronsim.errors import InputError
 from neuronsim.neuron.event_solver import first_crossing
-from neuronsim.neuron.membrane import Membrane
 from neuronsim.training.compiled.threads import use_threads
 from neuronsim.training.ttfs import Circuit, circuit_layer, first_spike
 from neuronsim.training.ttfs.geometry import Geometry
@@ -48,7 +48,7 @@ def test_gradients_are_those_of_the_event_solver(r, ramp):
     oracle = first_crossing(times, weight.T, second_pole_ratio=r, ramp=ramp, gain=gain)
     np.testing.assert_allclose(out[0, 0], oracle, rtol=1e-9)
     assert np.isfinite(oracle).sum() > 5
-    by_time, by_weight = Membrane(times, weight.T, oracle, second_pole_ratio=r, ramp=ramp, gain=gain).sensitivity()
+    by_time, by_weight = sensitivity(times, weight.T, oracle, second_pole_ratio=r, ramp=ramp, gain=gain)
     np.testing.assert_allclose(by_w, (by_weight * grad[0, 0, :, None]).T, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(by_t[0], (by_time * grad[0, 0, :, None]).sum(axis=0), rtol=1e-6, atol=1e-9)
 
