@@ -20,7 +20,7 @@ from ..neuron.interval_noise import interval_variance, linearity
 from ..statistics.bootstrap import sigma_estimate
 from ..statistics.estimate import Estimate
 from .fi_fit import FIFit
-from .rate_noise import reference_current
+from .prediction import reference_current
 
 MIN_INTERVALS = 10
 MIN_CURRENTS = 4

@@ -25,14 +25,12 @@ from ..errors import DataError
 from ..neuron.event_solver import first_crossing
 from ..statistics.estimate import Estimate
 from .kernel_problem import KernelProblem, ratio_of, start_of
-from .kernel_solution import Solution, solve_with_errors
-from .second_pole import second_pole
-from .stimuli import StimulusRows
+from .kernel_solution import Solution, second_pole, solve_with_errors
+from .stimuli import MIN_FIRED, StimulusRows
 
 NAMES = ("tau_s", "gain", "ramp_per_tau", "delay_s")
 #: widest useful half interval: a delay or ramp known no better than this is not fitted
 WIDEST = {"delay_s": 0.05, "ramp_per_tau": 0.05}
-MIN_FIRED = 20
 
 
 @dataclass(frozen=True, kw_only=True)

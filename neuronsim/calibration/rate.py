@@ -15,9 +15,8 @@ from ..artifacts.rate_card import RateCard
 from ..neuron.firing_rate import rate
 from .energy_fit import fit_energy_of
 from .fi_fit import fi_runs, fit_fi
-from .held_out import split_curve
+from .held_out import held_out_quality, split_curve
 from .isi_jitter_fit import fit_isi_jitter
-from .quality import held_out_quality
 from .threshold_mismatch_fit import fit_threshold_mismatch
 
 

@@ -37,7 +37,7 @@ def _characterization(item: Item, items: Sequence[Item]) -> list[Section]:
     card = next((c for c in cards if (c.neuron, c.code) == (data.attrs["neuron"], data.attrs["code"])), None)
     sections = [conditions(data, source), *measured_sections(data, source, card)]
     last = [status(data, source), provenance(data, source, item.sources[0].sha256)]
-    sections += [replace(section, appendix=True) for section in last]
+    sections += [section and replace(section, appendix=True) for section in last]
     name = f"{data.attrs['neuron']}: " if sum(other.kind == item.kind for other in items) > 1 else ""
     return [
         replace(
@@ -47,6 +47,7 @@ def _characterization(item: Item, items: Sequence[Item]) -> list[Section]:
             anchor=f"{item.anchor}-{section.anchor}",
         )
         for section in sections
+        if section is not None
     ]
 
 

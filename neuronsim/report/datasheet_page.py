@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import xarray as xr
@@ -16,48 +17,37 @@ from .chapters.abstraction_levels import levels_section
 from .chapters.bench import conditions, provenance, status
 from .chapters.card import card_section
 from .chapters.cells import oscillator_section, synapse_section, thermal_section
-from .chapters.circuit import circuit
+from .chapters.circuit import budget_section, circuit
 from .chapters.energy import energy_plan_section, energy_section
-from .chapters.error_budget import budget_section
 from .chapters.firing_rate import fi_section, interval_jitter_section
 from .chapters.mismatch import mismatch_section
 from .chapters.operating_points import corners_section
 from .chapters.phase_noise import phase_noise_section
-from .chapters.ramp import ramp_section
-from .chapters.saturation import saturation_section
+from .chapters.sweeps import ramp_section, saturation_section
 from .chapters.table3 import table3_section
 from .chapters.transfer import transfer_section
 from .chapters.waveforms import waveforms
 from .page.elements import Page, Section, Source
 
 
-def measured_sections(dataset: xr.Dataset, source: str, card: ModelCard | None = None) -> list[Section]:
-    """The sections of every plan that ``dataset`` holds, in the order from waveform to table 3 and beyond."""
-    ttfs_card = card if isinstance(card, TTFSCard) else None
-    rate_card = card if isinstance(card, RateCard) else None
-    found: list[Section | None] = [waveforms(dataset, source)]
+def measured_sections(dataset: xr.Dataset, source: str, card: ModelCard | None = None) -> Iterator[Section | None]:
+    """The sections of every plan of ``dataset``, in the order from waveform to table 3 and beyond; None: the plan was not run."""
+    yield waveforms(dataset, source)
     if dataset.attrs["code"] == "ttfs":
-        found += [
-            transfer_section(dataset, source),
-            budget_section(dataset, source),
-            table3_section(dataset, "jitter", source),
-            table3_section(dataset, "quantization", source),
-            saturation_section(dataset, source),
-            ramp_section(dataset, source),
-            phase_noise_section(dataset, source, ttfs_card),
-        ]
+        yield transfer_section(dataset, source)
+        yield budget_section(dataset, source)
+        yield table3_section(dataset, "jitter", source)
+        yield table3_section(dataset, "quantization", source)
+        yield saturation_section(dataset, source)
+        yield ramp_section(dataset, source)
+        yield phase_noise_section(dataset, source, card if isinstance(card, TTFSCard) else None)
     else:
-        found += [fi_section(dataset, source, rate_card), interval_jitter_section(dataset, source, rate_card)]
-    found += [
-        corners_section(dataset, source),
-        mismatch_section(dataset, source),
-        energy_plan_section(dataset, source),
-        energy_section(dataset, source),
-        oscillator_section(dataset, source),
-        synapse_section(dataset, source),
-        thermal_section(dataset, source),
-    ]
-    return [section for section in found if section is not None]
+        for section in (fi_section, interval_jitter_section):
+            yield section(dataset, source, card if isinstance(card, RateCard) else None)
+    for section in (corners_section, mismatch_section, energy_plan_section, energy_section):
+        yield section(dataset, source)
+    for section in (oscillator_section, synapse_section, thermal_section):
+        yield section(dataset, source)
 
 
 def datasheet_page(
@@ -68,7 +58,7 @@ def datasheet_page(
     ``card`` and ``levels`` as in :func:`.datasheet.write_datasheet`.
     """
     sections = [
-        *filter(None, [circuit(data, source)]),
+        circuit(data, source),
         conditions(data, source),
         status(data, source),
         *measured_sections(data, source, card),
@@ -90,16 +80,11 @@ def datasheet_page(
         ("seed", str(attrs["seed"])),
         ("neuronsim", str(json.loads(attrs["versions"]).get("neuronsim", "–"))),
     ]
-    lead = str(
-        attrs.get(
-            "summary",
-            attrs.get("title", "Measured in SPICE; every figure below is computed from the dataset named under it."),
-        )
-    )
+    lead = "Measured in SPICE; every figure below is computed from the dataset named under it."
     return Page(
         title=str(attrs["neuron"]),
         kicker="neuron datasheet",
-        lead=lead,
+        lead=str(attrs.get("summary", attrs.get("title", lead))),
         facts=facts,
-        sections=sections,
+        sections=[section for section in sections if section is not None],
     )

@@ -10,9 +10,9 @@ import numpy as np
 import xarray as xr
 
 from neuronsim.analysis.chip_yield import chip_shifts, chip_yield
+from neuronsim.analysis.corners import reset_rows, reset_verdict, shift_s, tolerance_s
 from neuronsim.analysis.energy import always_on
 from neuronsim.analysis.level_errors import steps
-from neuronsim.analysis.reset import reset_rows, reset_verdict, shift_s, tolerance_s
 from neuronsim.analysis.table3 import output_jitter
 from neuronsim.analysis.thermal import thermal_of
 from neuronsim.artifacts.dataset import select, verdict

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from neuronsim.analysis.reset import reset_rows, reset_verdict, shift_s
+from neuronsim.analysis.corners import reset_rows, reset_verdict, shift_s
 from neuronsim.circuits import characterize, load_manifest
 from neuronsim.circuits.deck.deck import build
 from neuronsim.circuits.deck.resolved import resolve

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neuronsim.calibration.rate_noise import reference_current
+from neuronsim.calibration.prediction import reference_current
 from neuronsim.errors import InputError
 from neuronsim.neuron.firing_rate import interval
 from neuronsim.neuron.interval_noise import interval_variance, linearity, membrane_diffusion

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neuronsim.artifacts.rate_card import RateCard
-from neuronsim.calibration.rate_noise import card_noise
+from neuronsim.calibration.prediction import card_noise
 from neuronsim.errors import InputError
 
 from .engine import Inference

@@ -14,7 +14,7 @@ from neuronsim.units import percent, percents, trimmed
 
 from ..page.columns import MISSING, Column, in_unit, table
 from ..page.elements import Block, Note, Picture, Section, Table
-from ..page.figures import INK, MUTED, SERIES, drawn, figure, legend_above, plain_ticks
+from ..page.figures import INK, MUTED, SERIES, drawn, legend_above, panels, plain_ticks
 
 _STEP: list[Column[Step]] = [
     Column("level", "level"),
@@ -80,8 +80,7 @@ def levels_section(data: xr.Dataset, source: str, anchor: str = "levels") -> Sec
 def level_errors(data: xr.Dataset) -> Figure:
     """For each step from a level to the next: signed relative errors over spike times in tau, and the distribution of their
     size on a logarithmic percent axis."""
-    drawing = figure(height=3.5)
-    left, right = drawing.subplots(1, 2)
+    drawing, (left, right) = panels(1, 2, height=3.5)
     left.axhline(0, color=MUTED, linewidth=0.9)
     errors = [signed_error(data, level, level - 1) for level in range(1, data.sizes["level"])]
     sizes = np.abs(np.concatenate(errors))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from neuronsim.artifacts.dataset import silence
 from neuronsim.units import pretty, quantity, trimmed
 
 from ..page.columns import MISSING, Column, plain, table
-from ..page.elements import Block, Note, Section, Table, Text
+from ..page.elements import Block, Note, Table, Text, chapter
 
 
 def _windows(counts: RunCounts) -> str:
@@ -38,7 +39,8 @@ _FAILED: list[Column[xr.Dataset]] = [
 ]
 
 
-def conditions(dataset: xr.Dataset, source: str) -> Section:
+@chapter("Conditions", anchor="conditions")
+def conditions(dataset: xr.Dataset) -> Iterator[Block]:
     """Every netlist parameter with its meaning, default, unit and the range over the runs."""
     defaults: dict[str, float] = json.loads(dataset.attrs["defaults"])
     stored = {str(n).removeprefix("parameter_") for n in dataset.data_vars if str(n).startswith("parameter_")}
@@ -61,31 +63,31 @@ def conditions(dataset: xr.Dataset, source: str) -> Section:
         Column("swept", swept),
     ]
     names = [*defaults, *sorted(stored - set(defaults))]
-    block = table("Netlist parameters.", columns, names) if names else Note(text="The netlist has no parameters.")
-    return Section(title="Conditions", anchor="conditions", blocks=[block]).from_file(source)
+    yield table("Netlist parameters.", columns, names) if names else Note(text="The netlist has no parameters.")
 
 
-def status(dataset: xr.Dataset, source: str) -> Section:
+@chapter("Status of the runs", short="Runs", anchor="status")
+def status(dataset: xr.Dataset) -> Iterator[Block]:
     """How many runs of each plan succeeded, were retried or failed, and every failed row with its reason."""
     caption = "Runs per plan. On retry: with safer simulator options. Silent: valid runs without an output spike in the window."
-    blocks: list[Block] = [table(caption, _COUNTS, run_counts(dataset))]
+    yield table(caption, _COUNTS, run_counts(dataset))
     failed = np.flatnonzero(dataset["status"].values != "ok")
     if failed.size:
         reasons = Counter(dataset["reason"].values[failed].astype(str).tolist())
         rows = [(reason, str(count)) for reason, count in sorted(reasons.items(), key=lambda p: (-p[1], p[0]))]
-        blocks.append(Table(caption="Failed runs by reason.", header=("reason", "runs"), rows=rows))
+        yield Table(caption="Failed runs by reason.", header=("reason", "runs"), rows=rows)
         caption = f"Failed runs, all {failed.size} of them. No figure of this page uses them."
         listed = [dataset.isel(run=row).assign(row=row) for row in failed]
-        blocks.append(table(caption, _FAILED, listed, folded=failed.size > 25))
+        yield table(caption, _FAILED, listed, folded=failed.size > 25)
     else:
-        blocks.append(Note(text="No run failed."))
+        yield Note(text="No run failed.")
     said = silence(dataset)
     if said:
-        blocks.append(Note(text=f"No run fired: {said}.", warning=True))
-    return Section(title="Status of the runs", short="Runs", anchor="status", blocks=blocks).from_file(source)
+        yield Note(text=f"No run fired: {said}.", warning=True)
 
 
-def provenance(dataset: xr.Dataset, source: str, sha256: str) -> Section:
+@chapter("Provenance", anchor="provenance")
+def provenance(dataset: xr.Dataset, sha256: str) -> Iterator[Block]:
     """Everything needed to make the dataset again."""
     versions = json.loads(dataset.attrs["versions"])
     skip = {"plans", "defaults", "versions", "pins", "schematic", "error_budget"}  # these have a chapter of their own
@@ -96,15 +98,10 @@ def provenance(dataset: xr.Dataset, source: str, sha256: str) -> Section:
         rows.append(("noise seeds", f"{seeds.size} different, {seeds.min()} … {seeds.max()}"))
     rows += [(f"version of {name}", str(version)) for name, version in sorted(versions.items())]
     options = Counter(str(option) for option in dataset["options"].values)
-    rows += [
-        ("simulator options", f"{option or 'as in the netlist'} ({count} runs)")
-        for option, count in sorted(options.items())
-    ]
-    blocks = [
-        Table(caption="Origin of the data.", header=("what", "value"), rows=rows),
-        Text(caption="Plans.", text=toml_text(json.loads(dataset.attrs["plans"]))),
-    ]
-    return Section(title="Provenance", anchor="provenance", blocks=blocks).from_file(source)
+    used = ((option or "as in the netlist", count) for option, count in sorted(options.items()))
+    rows += [("simulator options", f"{option} ({count} runs)") for option, count in used]
+    yield Table(caption="Origin of the data.", header=("what", "value"), rows=rows)
+    yield Text(caption="Plans.", text=toml_text(json.loads(dataset.attrs["plans"])))
 
 
 def toml_text(data: Any, prefix: str = "") -> str:

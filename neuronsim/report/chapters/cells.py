@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -16,8 +16,8 @@ from neuronsim.statistics.estimate import Estimate
 from neuronsim.units import percent, prefix_for, quantity, significant, trimmed
 
 from ..page.columns import Column, in_unit, table
-from ..page.elements import Block, Note, Picture, Section, Table
-from ..page.figures import BLUE, INK, MUTED, SERIES, VERMILION, drawn, figure, legend_above, log_log
+from ..page.elements import Block, Note, Picture, Table, chapter
+from ..page.figures import BLUE, INK, MUTED, SERIES, VERMILION, drawn, legend_above, log_log, panels
 
 _three = partial(significant, digits=3)
 _two = partial(significant, digits=2)
@@ -50,25 +50,27 @@ _SYNAPSE: list[Column[Synapse]] = [
 ]
 
 
-def _lost(dataset: xr.Dataset, plan: str) -> list[Block]:
+def _lost(dataset: xr.Dataset, plan: str) -> Iterator[Block]:
     failed = [one for one in measurements(dataset, plan, ok=False) if one["status"].values[0] != "ok"]
-    return [table("Failed measurements.", _FAILED, failed)] if failed else []
+    if failed:
+        yield table("Failed measurements.", _FAILED, failed)
 
 
-def oscillator_section(dataset: xr.Dataset, source: str) -> Section | None:
+@chapter("Oscillator", anchor="oscillator")
+def oscillator_section(dataset: xr.Dataset) -> Iterator[Block]:
     """Tuning curves, and min/typ/max of rest frequency, gain, lock range and phase noise."""
     if not cells(dataset, "oscillator"):
-        return None
-    blocks, every = _lost(dataset, "oscillator"), oscillators(dataset)
+        return
+    yield from _lost(dataset, "oscillator")
+    every = oscillators(dataset)
     room = [one for one in every if one.point.temperature_c == 27.0]
     if room:
         caption = "Tuning curve of the ring VCO at room temperature. Shaded: lock range, what the detector can set."
-        blocks.append(Picture(svg=tuning(room, every[0].rest_a, every[0].reach_a), caption=caption))
+        yield Picture(svg=tuning(room, every[0].rest_a, every[0].reach_a), caption=caption)
     if len(every) > 1:
-        blocks.append(_over_points(every))
+        yield _over_points(every)
     caption = "The oscillator at each point. Phase noise: estimate at 1 MHz offset from the noise of its bias currents."
-    blocks.append(table(caption, _OSCILLATOR, every, folded=len(every) > 8))
-    return Section(title="Oscillator", anchor="oscillator", blocks=blocks).from_file(source)
+    yield table(caption, _OSCILLATOR, every, folded=len(every) > 8)
 
 
 def _over_points(every: Sequence[Oscillator]) -> Table:
@@ -81,30 +83,33 @@ def _over_points(every: Sequence[Oscillator]) -> Table:
     return Table(caption=f"Over {len(every)} operating points.", header=header, rows=rows)
 
 
-def synapse_section(dataset: xr.Dataset, source: str) -> Section | None:
+@chapter("Synapse", anchor="synapse")
+def synapse_section(dataset: xr.Dataset) -> Iterator[Block]:
     """Levels with INL and DNL, typical as a plot, every point as a row."""
     if not cells(dataset, "synapse"):
-        return None
-    blocks, every = _lost(dataset, "synapse"), synapses(dataset)
+        return
+    yield from _lost(dataset, "synapse")
+    every = synapses(dataset)
     if every:
         one = every[typical([synapse.point for synapse in every])]
-        blocks.append(Picture(svg=levels(one), caption=f"Levels of the digital synapse, {one.point}."))
+        yield Picture(svg=levels(one), caption=f"Levels of the digital synapse, {one.point}.")
     caption = "Step of the positive and of the negative codes, worst nonlinearity in steps, largest idle current."
-    blocks.append(table(caption, _SYNAPSE, every))
-    return Section(title="Synapse", anchor="synapse", blocks=blocks).from_file(source)
+    yield table(caption, _SYNAPSE, every)
 
 
-def thermal_section(dataset: xr.Dataset, source: str) -> Section | None:
+@chapter("Thermal jitter", anchor="thermal")
+def thermal_section(dataset: xr.Dataset) -> Iterator[Block]:
     """Accumulated jitter with its law, against the theory, the numerical floor, and the run with half the time step."""
     thermal = thermal_of(dataset)
     if thermal is None:
-        return None
-    blocks, usual = _lost(dataset, "thermal"), thermal.case()
+        return
+    yield from _lost(dataset, "thermal")
+    usual = thermal.case()
     if usual:
         caption = (
             "Accumulated jitter of the ring VCO under its device noise, and what the same deck gives without noise."
         )
-        blocks.append(Picture(svg=accumulated_jitter(thermal, usual), caption=caption))
+        yield Picture(svg=accumulated_jitter(thermal, usual), caption=caption)
     caption = "σ = κ√t over a decade of lags; exponent of a free power law; smallest σ of the decade over the floor."
     columns: list[Column[ThermalCase]] = [
         Column("case", partial(_case, thermal)),
@@ -116,7 +121,7 @@ def thermal_section(dataset: xr.Dataset, source: str) -> Section | None:
         Column("exponent [95 %]", "law.exponent", _bracketed),
         Column("over the floor", lambda case: thermal.over_floor(case.law), _three),
     ]
-    blocks.append(table(caption, columns, thermal.noisy))
+    yield table(caption, columns, thermal.noisy)
     halved = thermal.case(step_s=thermal.step_s / 2)
     if halved and usual:
         difference, jitter = same_noise_difference(usual.measurements[0], halved.measurements[0])
@@ -124,8 +129,7 @@ def thermal_section(dataset: xr.Dataset, source: str) -> Section | None:
             f"Halved step, same noise: the periods differ by {quantity(difference, 's', 3)} rms, "
             f"{percent(difference / jitter)} of the period jitter."
         )
-        blocks.append(Note(text=text, warning=difference > 0.3 * jitter))
-    return Section(title="Thermal jitter", anchor="thermal", blocks=blocks).from_file(source)
+        yield Note(text=text, warning=difference > 0.3 * jitter)
 
 
 def _case(thermal: Thermal, case: ThermalCase) -> str:
@@ -140,8 +144,7 @@ def _bracketed(estimate: Estimate) -> str:
 @drawn
 def tuning(points: Sequence[Oscillator], rest_a: float, reach_a: float) -> Figure:
     """Frequency over control current at each of ``points``; the lock range rest +- reach is shaded."""
-    drawing = figure()
-    axes = drawing.subplots()
+    drawing, axes = panels()
     x_scale, x_unit = prefix_for(np.concatenate([one.current_a for one in points]), "A")
     y_scale, y_unit = prefix_for(np.concatenate([one.frequency_hz for one in points]), "Hz")
     for i, one in enumerate(points):
@@ -158,8 +161,7 @@ def tuning(points: Sequence[Oscillator], rest_a: float, reach_a: float) -> Figur
 @drawn
 def levels(synapse: Synapse) -> Figure:
     """Current over code, and its integral and differential nonlinearity in steps."""
-    drawing = figure()
-    left, right = drawing.subplots(1, 2)
+    drawing, (left, right) = panels(1, 2)
     scale, unit = prefix_for(synapse.current_a, "A")
     left.plot(synapse.code, synapse.current_a / scale, "o-", color=BLUE, markersize=3)
     left.axhline(0, color=MUTED, linewidth=0.7)
@@ -180,8 +182,7 @@ def accumulated_jitter(thermal: Thermal, usual: ThermalCase) -> Figure:
     if still:
         floor = np.array([still.floor_s(int(lag)) for lag in law.lag])
         curves.append(("without noise (numerical floor)", law.lag * law.period_s, floor))
-    drawing = figure()
-    axes = drawing.subplots()
+    drawing, axes = panels()
     times = np.concatenate([time for _, time, _ in curves])
     x_scale, x_unit = prefix_for(times, "s")
     y_scale, y_unit = prefix_for(np.concatenate([sigma for _, _, sigma in curves]), "s")

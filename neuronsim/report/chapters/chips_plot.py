@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..page.figures import INK, MUTED, SERIES, SKY, VERMILION, error_bars, figure
+from ..page.figures import INK, MUTED, SERIES, SKY, VERMILION, error_bars, panels
 
 _COLORS = tuple(color for color in SERIES if color not in (VERMILION, SKY))
 _GOLDEN = 0.6180339887  # its multiples spread the dots of a row evenly
@@ -42,8 +42,7 @@ def draw_on_chips(results: Sequence[OnChips], labels: dict[str, str]) -> Figure:
     conditions = list(dict.fromkeys(r.condition for r in results))
     networks = list(dict.fromkeys(r.network for r in results))
     rows = len(conditions) * len(networks)
-    drawing = figure(height=1.1 + 0.3 * max(rows, 5) + legend_height(len(networks), 3))
-    axes = drawing.subplots()
+    drawing, axes = panels(height=1.1 + 0.3 * max(rows, 5) + legend_height(len(networks), 3))
     step = 0.8 / len(networks)
     for r in results:
         which = networks.index(r.network)

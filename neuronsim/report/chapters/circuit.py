@@ -1,9 +1,11 @@
-"""Chapter on the circuit: block schematic and pins."""
+"""Chapters on the circuit: block schematic and pins, and what each cause of its errors costs."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from operator import itemgetter
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -12,29 +14,30 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from neuronsim.arrays import Array
+from neuronsim.units import percent
 
-from ..page.elements import Block, Picture, Section, Table
-from ..page.figures import BLUE, INK, MUTED, PAPER, drawn, figure
+from ..page.columns import Column, in_unit, table
+from ..page.elements import Block, Picture, Table, chapter
+from ..page.figures import BLUE, INK, MUTED, PAPER, drawn, panels
 
 _WIDTH, _HEIGHT = 0.62, 0.44  # of a box, in columns and rows
 
 
-def circuit(dataset: xr.Dataset, source: str) -> Section | None:
-    """Block schematic and pins as the manifest told them; None for a dataset without."""
+@chapter("Circuit", anchor="circuit")
+def circuit(dataset: xr.Dataset) -> Iterator[Block]:
+    """Block schematic and pins as the manifest told them; nothing for a dataset without."""
     attrs = dataset.attrs
     pins: dict[str, str] = json.loads(attrs.get("pins", "{}"))
     if not pins:
-        return None
-    blocks: list[Block] = []
+        return
     if "schematic" in attrs:
         layout = json.loads(attrs["schematic"])
         text = f"Block schematic, pins in bold: {attrs.get('netlist_level', '')} level"
         text += f", process {attrs['process']}" if attrs.get("process") else ""
         text += f"; {attrs['source']}" if attrs.get("source") else ""
         svg = schematic({name: tuple(at) for name, at in layout["blocks"].items()}, layout["wires"], layout["pins"])
-        blocks.append(Picture(svg=svg, caption=f"{text}."))
-    blocks.append(Table(caption="Pins.", header=("pin", "meaning"), rows=list(pins.items())))
-    return Section(title="Circuit", anchor="circuit", blocks=blocks).from_file(source)
+        yield Picture(svg=svg, caption=f"{text}.")
+    yield Table(caption="Pins.", header=("pin", "meaning"), rows=list(pins.items()))
 
 
 @drawn
@@ -44,8 +47,7 @@ def schematic(
     """Boxes at (column, row), row 0 on top; names in ``pins`` without a box; ``wires`` (from, to, label) as arrows."""
     centers = {name: np.array([column, -row], dtype=float) for name, (column, row) in blocks.items()}
     x, y = np.array(list(centers.values())).T
-    drawing = figure(height=0.5 + 0.95 * (y.max() - y.min() + 1) * 0.9)
-    axes = drawing.subplots()
+    drawing, axes = panels(height=0.5 + 0.95 * (y.max() - y.min() + 1) * 0.9)
     axes.set_axis_off()
     axes.grid(False)
     axes.set_xlim(x.min() - 0.5, x.max() + 0.5)
@@ -91,3 +93,22 @@ def _share(way: Array, pin: bool) -> float:
     half = np.array([0.16, 0.12]) if pin else np.array([_WIDTH, _HEIGHT]) / 2
     with np.errstate(divide="ignore"):
         return float(np.min(half / np.abs(np.where(way == 0, 1e-9, way))))
+
+
+_BUDGET: list[Column[dict[str, Any]]] = [
+    Column("cause", itemgetter("cause")),
+    Column("membrane, rms", itemgetter("membrane"), percent),
+    Column("spike time, rms", itemgetter("spike_time_s"), in_unit("s")),
+    Column("evidence", itemgetter("evidence")),
+]
+
+
+@chapter("Error budget", anchor="error_budget")
+def budget_section(dataset: xr.Dataset) -> Iterator[Block]:
+    """What each cause costs, as the manifest says: what stays and what was mended, each with its size (null: not told)."""
+    terms = json.loads(dataset.attrs.get("error_budget", "[]"))
+    words = "Membrane in thresholds, before the spike; one thing changed at a time (from the manifest)."
+    for caption, mended in (("What the circuit has.", False), ("What it had, before it was mended.", True)):
+        rows = [term for term in terms if term["mended"] == mended]
+        if rows:
+            yield table(f"{caption} {words}", _BUDGET, rows)

@@ -15,7 +15,7 @@ from neuronsim.units import percent_points
 
 from ..page.columns import Column, table
 from ..page.elements import Note, Table
-from ..page.figures import INK, MUTED, SERIES, VERMILION, draw_percent, drawn, figure, legend_above, plain_ticks
+from ..page.figures import INK, MUTED, SERIES, VERMILION, draw_percent, drawn, legend_above, panels, plain_ticks
 from ..page.study import Plot, StudyReport
 
 _LINES: dict[bool, Any] = {True: "-", False: (0, (4, 2))}
@@ -171,8 +171,7 @@ def _mean(mean: Mean) -> str:
 @drawn
 def conversion_plot(study: ConversionStudy) -> Figure:
     """Left: accuracy against T, solid with the adaptor, dashed without. Right: the paired difference, the paper's beside it."""
-    drawing = figure(height=4.0)
-    left, right = drawing.subplots(1, 2)
+    drawing, (left, right) = panels(1, 2, height=4.0)
     for number, levels in enumerate(all_levels(study)):
         color = SERIES[number % len(SERIES)]
         for adaptor, marker in ((True, "o"), (False, "s")):

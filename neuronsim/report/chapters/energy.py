@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import xarray as xr
@@ -15,8 +15,8 @@ from neuronsim.statistics.summary import Summary
 from neuronsim.units import prefix_for, quantity
 
 from ..page.columns import Column, in_unit, plain, table
-from ..page.elements import Block, Note, Picture, Section
-from ..page.figures import INK, MUTED, SERIES, drawn, figure, legend_above
+from ..page.elements import Block, Note, Picture, chapter
+from ..page.figures import INK, MUTED, SERIES, drawn, legend_above, panels
 
 _PER_SPIKE: list[Column[SpikeEnergy]] = [
     *plain("point", "stimulus"),
@@ -33,28 +33,27 @@ _BY_PLAN: list[Column[tuple[str, Summary]]] = [
 ]
 
 
-def energy_plan_section(dataset: xr.Dataset, source: str) -> Section | None:
+@chapter("Energy", anchor="energy")
+def energy_plan_section(dataset: xr.Dataset) -> Iterator[Block]:
     """Energy per spike in the active window and always on, static power, and the split by block (plan 'energy')."""
     rows = select(dataset, "energy")
     every = energy_per_spike(rows)
     if not every:
-        return None
-    blocks: list[Block] = []
+        return
     bars = _bars(every)
     if bars:
         caption = "Energy per spike by supply (and, for synapses with a supply of their own, theirs)."
-        blocks.append(Picture(svg=energy_split(bars), caption=caption))
+        yield Picture(svg=energy_split(bars), caption=caption)
     ttfs = "spike_time_s" in rows
     active = "first input to spike" if ttfs else "between spikes"
     caption = f"Energy per spike: active window ({active}) and always on (the whole window). Static: without input."
-    blocks.append(table(caption, _PER_SPIKE, every))
+    yield table(caption, _PER_SPIKE, every)
     spontaneous = "; ".join(map(str, fires_without_input(rows)))
     if spontaneous:
         text = f"It fires (or fails) without any input at {spontaneous}: the static power holds a spike there."
-        blocks.append(Note(text=text, warning=True))
+        yield Note(text=text, warning=True)
     if ttfs:
-        blocks.append(Note(text=f"Paper 004 claims less than {quantity(SPIKE_J, 'J')} per spike."))
-    return Section(title="Energy", anchor="energy", blocks=blocks).from_file(source)
+        yield Note(text=f"Paper 004 claims less than {quantity(SPIKE_J, 'J')} per spike.")
 
 
 def _bars(every: Sequence[SpikeEnergy]) -> list[tuple[str, dict[str, float]]]:
@@ -68,21 +67,18 @@ def _bars(every: Sequence[SpikeEnergy]) -> list[tuple[str, dict[str, float]]]:
     return bars
 
 
-def energy_section(dataset: xr.Dataset, source: str) -> Section | None:
-    """Energy of the successful runs by plan; None when the netlist draws none."""
+@chapter("Energy of the runs", short="Energy of runs", anchor="energy_runs")
+def energy_section(dataset: xr.Dataset) -> Iterator[Block]:
+    """Energy of the successful runs by plan; nothing when the netlist draws none."""
     rows = energy_by_plan(dataset)
-    if not rows:
-        return None
-    listed = table("Energy from the supplies over the whole window of a run.", _BY_PLAN, rows.items())
-    section = Section(title="Energy of the runs", short="Energy of runs", anchor="energy_runs", blocks=[listed])
-    return section.from_file(source)
+    if rows:
+        yield table("Energy from the supplies over the whole window of a run.", _BY_PLAN, rows.items())
 
 
 @drawn
 def energy_split(bars: Sequence[tuple[str, dict[str, float]]]) -> Figure:
     """Stacked bars (name, energy in joules by block)."""
-    drawing = figure(height=0.9 + 0.42 * len(bars))
-    axes = drawing.subplots()
+    drawing, axes = panels(height=0.9 + 0.42 * len(bars))
     blocks = {name: np.array([values[name] for _, values in bars]) for name in bars[0][1]}
     y, start = np.arange(len(bars))[::-1], np.zeros(len(bars))
     scale, unit = prefix_for(np.concatenate(list(blocks.values())), "J")

@@ -13,7 +13,7 @@ from neuronsim.units import accuracies, accuracy, percent, quantity, trimmed
 
 from ..page.columns import Column, numbered, table
 from ..page.elements import Block, Note, Picture, Section, Table
-from ..page.figures import GREEN, INK, drawn, figure, legend_above
+from ..page.figures import GREEN, INK, drawn, legend_above, panels
 from .chips_plot import OnChips, draw_on_chips
 
 _CONDITIONS: list[Column[Condition]] = [
@@ -115,8 +115,7 @@ def accuracy_by_condition(conditions: Sequence[Condition]) -> Figure:
 @drawn
 def decision_times_plot(times: DecisionTimes) -> Figure:
     """Histogram of the first output spike of each image, in tau."""
-    drawing = figure(height=2.8)
-    axes = drawing.subplots()
+    drawing, axes = panels(height=2.8)
     bins = min(max(int(np.sqrt(len(times.times_tau))), 8), 40)
     axes.hist(times.times_tau, bins=bins, color=GREEN, alpha=0.75)
     label = f"median {times.median:.2f} τ"

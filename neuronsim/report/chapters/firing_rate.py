@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -22,13 +22,12 @@ from neuronsim.arrays import Array
 from neuronsim.artifacts.dataset import select
 from neuronsim.artifacts.rate_card import RateCard
 from neuronsim.calibration.isi_jitter_fit import interval_spreads
-from neuronsim.calibration.prediction import firing_rates
-from neuronsim.calibration.rate_noise import card_interval_variation
+from neuronsim.calibration.prediction import card_interval_variation, firing_rates
 from neuronsim.units import percent, prefix_for
 
 from ..page.columns import Column, in_unit, table
-from ..page.elements import Block, Picture, Section
-from ..page.figures import BLUE, INK, MUTED, VERMILION, drawn, error_bars, figure, legend_above, log_log
+from ..page.elements import Block, Picture, chapter
+from ..page.figures import BLUE, INK, MUTED, VERMILION, drawn, error_bars, legend_above, log_log, panels
 
 Law = Callable[[Array], Array]
 _RATE: list[Column[CurrentRate]] = [
@@ -38,8 +37,6 @@ _RATE: list[Column[CurrentRate]] = [
     Column("spikes", "spikes"),
     Column("CV of the interval", "variation", percent),
 ]
-
-
 _VARIATION: list[Column[CurrentVariation]] = [
     Column("current", "current_a", in_unit("A")),
     Column("intervals", "intervals"),
@@ -49,23 +46,20 @@ _VARIATION: list[Column[CurrentVariation]] = [
 ]
 
 
-def fi_section(dataset: xr.Dataset, source: str, card: RateCard | None) -> Section | None:
-    """The f-I curve, its table, and the curves of card and netlist over it. None when the plan was not run."""
+@chapter("f-I curve", anchor="fi")
+def fi_section(dataset: xr.Dataset, card: RateCard | None) -> Iterator[Block]:
+    """The f-I curve, its table, and the curves of card and netlist over it."""
     rows = select(dataset, "fi")
     if rows.sizes["run"] == 0:
-        return None
+        return
     laws = {"theory": netlist_law(rows), "card": card and partial(firing_rates, card)}
     known: dict[str, Law] = {name: law for name, law in laws.items() if law is not None}
-    columns = [
-        *_RATE,
-        *(column for name, law in known.items() for column in _against(name, law, "rate_hz", in_unit("Hz"))),
-    ]
+    columns = [*_RATE, *(c for name, law in known.items() for c in _against(name, law, "rate_hz", in_unit("Hz")))]
     by_current = rates_by_current(rows)
-    caption = "Firing rate from the mean inter-spike interval."
-    blocks: list[Block] = [table(caption, columns, by_current, folded=len(by_current) > 60)]
     if any(row.rate_hz > 0 and row.current_a > 0 for row in by_current):
-        blocks.insert(0, Picture(svg=fi_curve(rows, known), caption="Firing rate over constant input current."))
-    return Section(title="f-I curve", anchor="fi", blocks=blocks).from_file(source)
+        yield Picture(svg=fi_curve(rows, known), caption="Firing rate over constant input current.")
+    caption = "Firing rate from the mean inter-spike interval."
+    yield table(caption, columns, by_current, folded=len(by_current) > 60)
 
 
 def _against(name: str, law: Law, measured: str, text: Callable[[float], str]) -> list[Column[Any]]:
@@ -80,34 +74,28 @@ def _against(name: str, law: Law, measured: str, text: Callable[[float], str]) -
     return [Column(name, predicted, text), Column(f"measured / {name} − 1", excess, percent)]
 
 
-def interval_jitter_section(dataset: xr.Dataset, source: str, card: RateCard | None) -> Section | None:
-    """Spread of the interval under membrane noise, its floor and the card's law over it. None when the plan was not run."""
-    rows = select(dataset, "membrane_noise")
-    if rows.sizes["run"] == 0:
-        return None
-    spread = interval_spreads(rows)
+@chapter("Interval jitter", anchor="interval-jitter")
+def interval_jitter_section(dataset: xr.Dataset, card: RateCard | None) -> Iterator[Block]:
+    """Spread of the interval under membrane noise, its floor and the card's law over it."""
+    spread = interval_spreads(select(dataset, "membrane_noise"))
     if spread.current.size == 0:
-        return None
+        return
     law = partial(card_interval_variation, card) if card is not None and card.isi_jitter.value > 0 else None
     every = interval_variation(spread.current, spread.mean, spread.variance, spread.freedom, spread.floor)
     caption = "Spread of the inter-spike interval under white membrane noise, with its 95 % interval."
-    blocks: list[Block] = [Picture(svg=interval_jitter(every, law), caption=caption)]
+    yield Picture(svg=interval_jitter(every, law), caption=caption)
     caption = (
         "Spread within runs, the first interval of each left out. Intervals: degrees of freedom. The card's law holds "
         "one noise density for all currents; the scatter without noise is taken off before it is fitted."
     )
-    blocks.append(
-        table(caption, [*_VARIATION, *(_against("card", law, "measured.value", percent) if law else ())], every)
-    )
-    return Section(title="Interval jitter", anchor="interval-jitter", blocks=blocks).from_file(source)
+    yield table(caption, [*_VARIATION, *(_against("card", law, "measured.value", percent) if law else ())], every)
 
 
 @drawn
 def fi_curve(rows: xr.Dataset, laws: dict[str, Law]) -> Figure:
     """Firing rate of ``rows`` over input current, both logarithmic, with the curves of ``laws``."""
     current, rate = rows["input_current_a"].values, rows["rate_hz"].values
-    drawing = figure(height=3.5)
-    axes = drawing.subplots()
+    drawing, axes = panels(height=3.5)
     positive = (current > 0) & (rate > 0)
     x_scale, x_unit = prefix_for(current[positive], "A")
     y_scale, y_unit = prefix_for(rate[positive], "Hz")
@@ -133,8 +121,7 @@ def fi_curve(rows: xr.Dataset, laws: dict[str, Law]) -> Figure:
 def interval_jitter(every: Sequence[CurrentVariation], law: Law | None) -> Figure:
     """Coefficient of variation of the interval over input current, both logarithmic, with its interval, the scatter without
     noise, and the card's law."""
-    drawing = figure(height=3.5)
-    axes = drawing.subplots()
+    drawing, axes = panels(height=3.5)
     current, floor = np.array([row.current_a for row in every]), np.array([row.floor for row in every])
     variation = [row.measured.value for row in every]
     bars = error_bars(variation, [row.measured.low for row in every], [row.measured.high for row in every])

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from neuronsim.analysis.chip_yield import ChipLot, chip_lot, share_of, sigma
-from neuronsim.analysis.trims import Trim, trimmed_chips
+from neuronsim.analysis.chip_yield import ChipLot, Trim, chip_lot, share_of, sigma, trimmed_chips
 from neuronsim.arrays import Array, Mask
 from neuronsim.artifacts.dataset import plans, select
 from neuronsim.units import mean_with_interval, percent
 
 from ..page.columns import Column, table
-from ..page.elements import Block, Note, Picture, Section
-from ..page.figures import BLUE, INK, MUTED, VERMILION, drawn, figure, legend_above
+from ..page.elements import Block, Note, Picture, chapter
+from ..page.figures import BLUE, INK, MUTED, VERMILION, drawn, legend_above, panels
 
 _SPREAD: list[Column[ChipLot]] = [
     Column("chips", "shift.size"),
@@ -41,61 +42,59 @@ _YIELD: list[Column[tuple[str, Mask]]] = [
 ]
 
 
-def mismatch_section(dataset: xr.Dataset, source: str) -> Section | None:
+@chapter("Mismatch", anchor="mismatch")
+def mismatch_section(dataset: xr.Dataset) -> Iterator[Block]:
     """Spread of the spike time (or rate) from chip to chip, and the yield with its Wilson interval."""
     lot = chip_lot(dataset)
     if lot is None:
-        return None
+        return
     what, limit = "spike-time" if "spike_time_s" in dataset else "rate", percent(lot.tolerance)
-    blocks: list[Block] = []
     if lot.shift.size:
         caption = (
             f"Mean relative {what} shift of each chip against {lot.against}. "
             f"Dotted: ±{limit}, the tolerance of a good chip."
         )
-        blocks.append(Picture(svg=mismatch(lot.shift, what, lot.tolerance), caption=caption))
-        blocks.append(table("Chip-to-chip spread.", _SPREAD, [lot]))
+        yield Picture(svg=mismatch(lot.shift, what, lot.tolerance), caption=caption)
+        yield table("Chip-to-chip spread.", _SPREAD, [lot])
     else:
-        blocks.append(Note(text="No chip has a spike to compare.", warning=True))
+        yield Note(text="No chip has a spike to compare.", warning=True)
     caption = "Yield with its 95 % Wilson interval. A chip whose run failed in the simulator is not counted."
     yields = (("fires at every stimulus", lot.fires), (f"and within ±{limit} at each", lot.good))
-    blocks.append(table(caption, _YIELD, yields))
+    yield table(caption, _YIELD, yields)
     rows = select(dataset, "mismatch", ok=False)
     by_transistor = "chip_seed" in rows and (rows["chip_seed"].values >= 0).any()
-    drawn_by = (
-        "Each transistor's threshold is drawn from its width and length (Pelgrom's law) and frozen by its name."
+    yield Note(
+        text="Each transistor's threshold is drawn from its width and length (Pelgrom's law) and frozen by its name."
         if by_transistor
         else "Drawn from the sigmas of the manifest's parameters."
     )
-    blocks += [Note(text=drawn_by), *_trims(dataset)]
-    return Section(title="Mismatch", anchor="mismatch", blocks=blocks).from_file(source)
+    yield from _trims(dataset)
 
 
-def _trims(dataset: xr.Dataset) -> list[Block]:
+def _trims(dataset: xr.Dataset) -> Iterator[Block]:
     """Whether the chips were trimmed, and what that took and left; nothing where the neuron has no trims."""
     trimmed = trimmed_chips(dataset)
     if trimmed is None:
-        untrimmed = plans(dataset).get("mismatch", {}).get("trim") is False
-        return [Note(text="The chips are as they are made: they were not trimmed.")] if untrimmed else []
+        if plans(dataset).get("mismatch", {}).get("trim") is False:
+            yield Note(text="The chips are as they are made: they were not trimmed.")
+        return
     text = (
         f"Each chip was trimmed before its runs, {trimmed.chips - len(trimmed.failed)} of {trimmed.chips} with success; all "
         "runs of a chip use its trims. Continuous values: a real chip has steps."
     )
-    blocks: list[Block] = [Note(text=text)]
+    yield Note(text=text)
     if trimmed.trims:
         caption = "Trims, and the frequencies they set right, against the circuit without mismatch."
-        blocks.append(table(caption, _TRIM, trimmed.trims))
+        yield table(caption, _TRIM, trimmed.trims)
     if trimmed.failed:
         said = "; ".join(f"chip {chip}: {text}" for chip, text in trimmed.failed)
-        blocks.append(Note(text=f"Not trimmed: {said}.", warning=True))
-    return blocks
+        yield Note(text=f"Not trimmed: {said}.", warning=True)
 
 
 @drawn
 def mismatch(shift: Array, what: str, tolerance: float) -> Figure:
     """Histogram of the mean relative shift of each chip (n_chips,); ``tolerance``: limits of a good chip."""
-    drawing = figure(height=2.9)
-    axes = drawing.subplots()
+    drawing, axes = panels(height=2.9)
     axes.hist(100 * shift, bins=min(max(int(np.sqrt(shift.size) * 1.5), 6), 40), color=BLUE, alpha=0.75)
     marks = {"color": INK, "markersize": 7, "transform": axes.get_xaxis_transform(), "clip_on": False}
     axes.plot(100 * shift, np.full(shift.size, -0.03), "|", **marks)

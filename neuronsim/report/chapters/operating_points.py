@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from neuronsim.analysis.corners import Extremes, PointRun, Quantity, extremes, point_runs, quantities
-from neuronsim.analysis.reset import Reset, reset_rows, resets, tolerance_s
+from neuronsim.analysis.corners import (
+    Extremes,
+    PointRun,
+    Quantity,
+    Reset,
+    extremes,
+    point_runs,
+    quantities,
+    reset_rows,
+    resets,
+    tolerance_s,
+)
 from neuronsim.artifacts.dataset import select
 from neuronsim.units import percent, prefix_for, quantity
 
 from ..page.columns import Column, in_unit, plain, table
-from ..page.elements import Block, Note, Picture, Section, Table
-from ..page.figures import SERIES, VERMILION, drawn, figure, legend_above
+from ..page.elements import Block, Note, Picture, Table, chapter
+from ..page.figures import SERIES, VERMILION, drawn, legend_above, panels
 
 _RESET_WORDS = {
     "again": "yes",
@@ -39,53 +49,51 @@ _EXTREMES: list[Column[Extremes]] = [
 ]
 
 
-def corners_section(dataset: xr.Dataset, source: str) -> Section | None:
+@chapter("Corners", anchor="corners")
+def corners_section(dataset: xr.Dataset) -> Iterator[Block]:
     """Min, typical and max over the operating points with the worst one, every point that did not fire, and a plot."""
     rows = select(dataset, "corners", ok=False)
     if rows.sizes["run"] == 0:
-        return None
+        return
     runs, again, measured = point_runs(rows), resets(dataset), quantities(rows)
-    blocks = _summary(runs, extremes(rows), measured)
-    blocks += [*_reset_blocks(dataset, again), _by_point(runs, measured, again)]
-    return Section(title="Corners", anchor="corners", blocks=blocks).from_file(source)
+    yield from _summary(runs, extremes(rows), measured)
+    yield from _reset_blocks(dataset, again)
+    yield _by_point(runs, measured, again)
 
 
-def _summary(runs: Sequence[PointRun], spread: Sequence[Extremes], measured: Sequence[Quantity]) -> list[Block]:
+def _summary(runs: Sequence[PointRun], spread: Sequence[Extremes], measured: Sequence[Quantity]) -> Iterator[Block]:
     points, outcomes = len({run.point for run in runs}), Counter(run.outcome for run in runs)
-    blocks: list[Block] = []
     if spread:
         counted = ", ".join(f"{outcomes[word]} {word}" for word in ("fired", "silent", "early", "failed"))
         caption = f"Over {points} operating points ({counted}). Worst: farthest from typical."
-        blocks.append(table(caption, _EXTREMES, spread))
+        yield table(caption, _EXTREMES, spread)
     lost = [run for run in runs if run.outcome != "fired"]
     if lost:
         caption = f"Missing spikes: all {len(lost)} runs that did not fire."
-        blocks.append(table(caption, [*_RUN, Column("why", "why")], lost))
+        yield table(caption, [*_RUN, Column("why", "why")], lost)
     else:
-        blocks.append(Note(text=f"The neuron fires at every one of the {points} points."))
+        yield Note(text=f"The neuron fires at every one of the {points} points.")
     if outcomes["fired"]:
         first = min(run.stimulus for run in runs)
         svg = corners([run for run in runs if run.stimulus == first], measured[:2])
-        blocks.append(Picture(svg=svg, caption=f"Stimulus {first} at every point. Cross: no spike."))
-    return blocks
+        yield Picture(svg=svg, caption=f"Stimulus {first} at every point. Cross: no spike.")
 
 
-def _reset_blocks(dataset: xr.Dataset, again: Sequence[Reset]) -> list[Block]:
+def _reset_blocks(dataset: xr.Dataset, again: Sequence[Reset]) -> Iterator[Block]:
     """How many runs fire again after a reset, how much later, and every one that does not."""
     if not again:
-        return []
+        return
     good = [one.shift_s for one in again if one.verdict == "again"]
     text = (
         f"After a spike and a reset the same stimulus fires it again, within "
         f"{quantity(tolerance_s(reset_rows(dataset)), 's')} of the first spike time, in {len(good)} of {len(again)} runs"
     )
     text += f" (difference {_signed(min(good))} to {_signed(max(good))})" if good else ""
-    blocks: list[Block] = [Note(text=text + ".", warning=len(good) < len(again))]
+    yield Note(text=text + ".", warning=len(good) < len(again))
     lost = [one for one in again if one.verdict != "again"]
     if lost:
         columns = [*_POINT, Column("fires again after reset", _word)]
-        blocks.append(table("Runs that do not start afresh.", columns, lost))
-    return blocks
+        yield table("Runs that do not start afresh.", columns, lost)
 
 
 def _by_point(runs: Sequence[PointRun], measured: Sequence[Quantity], again: Sequence[Reset]) -> Table:
@@ -112,7 +120,7 @@ def _word(one: Reset) -> str:
 
 
 @drawn
-def corners(runs: Sequence[PointRun], panels: Sequence[Quantity]) -> Figure:
+def corners(runs: Sequence[PointRun], measured: Sequence[Quantity]) -> Figure:
     """One panel per quantity over corner and temperature of ``runs`` (one stimulus), one mark per supply.
 
     A point that did not fire is a cross at the bottom.
@@ -121,9 +129,9 @@ def corners(runs: Sequence[PointRun], panels: Sequence[Quantity]) -> Figure:
     supplies = list(dict.fromkeys(run.point.supply for run in runs))
     x = np.array([order.index(run.point.conditions) for run in runs], dtype=float)
     supply, fired = np.array([run.point.supply for run in runs]), np.array([run.outcome == "fired" for run in runs])
-    drawing = figure(height=1.0 + 1.9 * len(panels))
-    all_axes = np.atleast_1d(drawing.subplots(len(panels), 1, sharex=True))
-    for k, (axes, panel) in enumerate(zip(all_axes, panels, strict=True)):
+    drawing, every = panels(len(measured), height=1.0 + 1.9 * len(measured), sharex=True)
+    all_axes = np.atleast_1d(every)
+    for k, (axes, panel) in enumerate(zip(all_axes, measured, strict=True)):
         values = np.array([run.values[k] for run in runs])
         scale, unit = prefix_for(values, panel.unit)
         for i, level in enumerate(supplies):

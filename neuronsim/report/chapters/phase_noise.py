@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
@@ -20,9 +22,9 @@ from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.units import percent, trimmed
 
 from ..page.columns import Column, in_unit, plain, table
-from ..page.elements import Block, Note, Picture, Section
-from ..page.figures import INK, SERIES, drawn, figure, legend_above, log_log
-from .transfer import without_tau
+from ..page.elements import Block, Note, Picture, chapter
+from ..page.figures import INK, SERIES, drawn, legend_above, log_log, panels
+from .transfer import WITHOUT_TAU
 
 _COLUMNS: list[Column[NoiseLevel]] = [
     Column("noise level", "level", lambda level: trimmed(level, 3)),
@@ -37,33 +39,30 @@ _CAPTION = (
 )
 
 
-def phase_noise_section(dataset: xr.Dataset, source: str, card: TTFSCard | None) -> Section | None:
+@chapter("Phase noise", anchor="phase_noise")
+def phase_noise_section(dataset: xr.Dataset, card: TTFSCard | None) -> Iterator[Block]:
     """Spread of the spike time over repeated runs of one stimulus, referred to the threshold through the slope."""
     rows = select(dataset, "phase_noise")
     if rows.sizes["run"] == 0:
-        return None
-    blocks = without_tau() if tau_s(rows) is None else _blocks(rows, card)
-    return Section(title="Phase noise", anchor="phase_noise", blocks=blocks).from_file(source)
-
-
-def _blocks(rows: xr.Dataset, card: TTFSCard | None) -> list[Block]:
+        return
+    if tau_s(rows) is None:
+        yield WITHOUT_TAU
+        return
     repeated = repeated_stimuli(rows)
     if repeated is None:
         text = "No stimulus was repeated at least five times with noise, so the spread of the spike time is unknown."
-        return [Note(text=text, warning=True)]
-    blocks: list[Block] = [
-        Picture(svg=phase_noise(repeated, card), caption=_CAPTION),
-        table("Spike-time spread by noise level.", _COLUMNS, by_noise_level(repeated)),
-    ]
+        yield Note(text=text, warning=True)
+        return
+    yield Picture(svg=phase_noise(repeated, card), caption=_CAPTION)
+    yield table("Spike-time spread by noise level.", _COLUMNS, by_noise_level(repeated))
     error = noise_free_error(rows)
+    text = "The dataset has no noise-free run of this plan: the numerical floor of the deck is unknown."
     if error.size:
         mean = percent(float(error.mean()))
         text = (
             f"Numerical floor: {error.size} noise-free runs of this deck differ from equation 4 by {mean} in the mean."
         )
-    else:
-        text = "The dataset has no noise-free run of this plan: the numerical floor of the deck is unknown."
-    blocks.append(Note(text=text))
+    yield Note(text=text)
     noisy = rows["noise_seed"].values >= 0
     silent = int((np.isinf(rows["spike_time_s"].values) & noisy).sum())
     if silent:
@@ -71,8 +70,7 @@ def _blocks(rows: xr.Dataset, card: TTFSCard | None) -> list[Block]:
             f"{silent} of {int(noisy.sum())} noisy runs stayed silent: σ is that of the others, which is too small where the "
             "membrane is flat. The card's noise counts them."
         )
-        blocks.append(Note(text=text, warning=True))
-    return blocks
+        yield Note(text=text, warning=True)
 
 
 @drawn
@@ -80,8 +78,7 @@ def phase_noise(repeated: Repeated, card: TTFSCard | None) -> Figure:
     """Spread of the spike time of repeated runs over 1/slope, and referred to the threshold over the time, each with what the
     card predicts."""
     level, _, when, sigma, slope, _ = repeated
-    drawing = figure(height=3.2)
-    left, right = drawing.subplots(1, 2)
+    drawing, (left, right) = panels(1, 2, height=3.2)
     for index, at in enumerate(np.unique(level)):
         here = level == at
         color, name = SERIES[index % len(SERIES)], f"noise {trimmed(at, 3)}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -14,8 +16,8 @@ from neuronsim.artifacts.dataset import select
 from neuronsim.units import mean_with_interval, percent, percents
 
 from ..page.columns import Column, table
-from ..page.elements import Block, Note, Picture, Section
-from ..page.figures import BLUE, INK, MUTED, SKY, VERMILION, drawn, figure, plain_ticks
+from ..page.elements import Block, Note, Picture, Section, chapter
+from ..page.figures import BLUE, INK, MUTED, SKY, VERMILION, drawn, panels, plain_ticks
 
 _PERTURBED = {"jitter": "input jitter", "quantization": "weight quantization"}
 _AXES = {"jitter": "input jitter", "quantization": "weight resolution"}
@@ -38,27 +40,31 @@ _UNTOLD = (
 
 def table3_section(dataset: xr.Dataset, plan: str, source: str) -> Section | None:
     """Output jitter of plan ``jitter`` or ``quantization`` beside table 3 of paper 004. None: the plan was not run."""
-    rows = select(dataset, plan)
+    what = _PERTURBED[plan]
+    made = chapter(f"Output jitter against {what} (paper 004, table 3)", short=f"Table 3: {what}", anchor=plan)(_blocks)
+    return made(dataset, source, plan)
+
+
+def _blocks(dataset: xr.Dataset, plan: str) -> Iterator[Block]:
+    rows, what = select(dataset, plan), _PERTURBED[plan]
     if rows.sizes["run"] == 0:
-        return None
-    result, what = output_jitter(rows, plan), _PERTURBED[plan]
-    blocks: list[Block] = []
+        return
+    result = output_jitter(rows, plan)
     if any(level.errors.size for level in result.levels):
         caption = (
             f"Output jitter |t_measured − t_desired| / t_desired of single trials against {what}. "
             f"The desired time is that of {result.reference}."
         )
-        blocks.append(Picture(svg=output_jitter_plot(result), caption=caption))
+        yield Picture(svg=output_jitter_plot(result), caption=caption)
         caption = (
             f"Output jitter against {what}. Interval: bootstrap of the mean. Lost: trials in which one of both is silent. "
             "Its percentile: where the paper's value lies among our single trials."
         )
-        blocks.append(table(caption, [Column(_HEADER[plan], "label"), *_COLUMNS], result.levels))
+        yield table(caption, [Column(_HEADER[plan], "label"), *_COLUMNS], result.levels)
     else:
-        blocks.append(Note(text=f"Plan {plan} has no level with a spike to compare.", warning=True))
-    blocks += [Note(text=_floor_text(result)), Note(text=_UNTOLD)]
-    title = f"Output jitter against {what} (paper 004, table 3)"
-    return Section(title=title, short=f"Table 3: {what}", anchor=plan, blocks=blocks).from_file(source)
+        yield Note(text=f"Plan {plan} has no level with a spike to compare.", warning=True)
+    yield Note(text=_floor_text(result))
+    yield Note(text=_UNTOLD)
 
 
 def _floor_text(result: OutputJitter) -> str:
@@ -79,8 +85,7 @@ def _floor_text(result: OutputJitter) -> str:
 @drawn
 def output_jitter_plot(result: OutputJitter) -> Figure:
     """Per level: trials (dots), quartile box, 10-90 % whisker, mean with its 95 % interval, and the paper's value."""
-    drawing = figure(height=4)
-    axes = drawing.subplots()
+    drawing, axes = panels(height=4)
     axes.set_yscale("log")
     lowest = _lowest(result)
     for x, level in enumerate(result.levels):

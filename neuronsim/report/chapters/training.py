@@ -14,7 +14,7 @@ from neuronsim.units import accuracy, trimmed
 
 from ..page.columns import Column, table
 from ..page.elements import Block, Note, Picture, Section, Text
-from ..page.figures import BLUE, MUTED, VERMILION, drawn, figure, legend_above
+from ..page.figures import BLUE, MUTED, VERMILION, drawn, legend_above, panels
 from .bench import toml_text
 
 _STAGES: list[Column[Stage]] = [
@@ -47,8 +47,7 @@ def training_section(run: TrainingRun, path: Path, source: str, anchor: str) -> 
 @drawn
 def training_curves(epochs: Sequence[Epoch]) -> Figure:
     """Loss (left) and accuracy (right) over the epochs of all stages in a row; a vertical line where a stage begins."""
-    drawing = figure(height=3.1)
-    left, right = drawing.subplots(1, 2)
+    drawing, (left, right) = panels(1, 2, height=3.1)
     x = np.arange(1, len(epochs) + 1)
     marker = "o" if len(epochs) <= 40 else ""
     for axes, what, scale in ((left, "loss", 1.0), (right, "accuracy", 100.0)):

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from neuronsim.analysis.transfer import transfer
+from neuronsim.analysis.sweeps import transfer
 from neuronsim.arrays import Array
 from neuronsim.artifacts.dataset import select
 from neuronsim.statistics.summary import Summary
 from neuronsim.units import mean_with_interval, percent
 
 from ..page.columns import Column, table
-from ..page.elements import Block, Note, Picture, Section, Table
-from ..page.figures import BLUE, INK, MUTED, VERMILION, drawn, figure, plain_ticks
+from ..page.elements import Block, Note, Picture, Table, chapter
+from ..page.figures import BLUE, INK, MUTED, VERMILION, drawn, panels, plain_ticks
 
 _ERRORS: list[Column[tuple[str, Summary]]] = [
     Column("against", lambda row: row[0]),
@@ -27,46 +29,46 @@ _ERRORS: list[Column[tuple[str, Summary]]] = [
 ]
 
 
-def without_tau() -> list[Block]:
-    """What stands in a chapter that needs equation 4 where the netlist does not say its time constant."""
-    text = "The netlist has no parameter tau, so equation 4 cannot be compared with these runs."
-    return [Note(text=text, warning=True)]
+#: stands in a chapter that needs equation 4 where the netlist does not say its time constant
+WITHOUT_TAU = Note(
+    text="The netlist has no parameter tau, so equation 4 cannot be compared with these runs.", warning=True
+)
 
 
-def transfer_section(dataset: xr.Dataset, source: str) -> Section | None:
-    """Measured spike times against equation 4, and whether both agree on silence. None when the plan was not run."""
+@chapter(
+    "Transfer: spike time against equation 4", short="Transfer", anchor="transfer",
+    intro="Random input times and signed weights. Equation 4 of paper 004 is the exact answer of the ideal neuron.",
+)  # fmt: skip
+def transfer_section(dataset: xr.Dataset) -> Iterator[Block]:
+    """Measured spike times against equation 4, and whether both agree on silence."""
     rows = select(dataset, "transfer")
-    title, anchor = "Transfer: spike time against equation 4", "transfer"
     if rows.sizes["run"] == 0:
-        return None
+        return
     result = transfer(rows)
     if result is None:
-        return Section(title=title, short="Transfer", anchor=anchor, blocks=without_tau())
-    blocks: list[Block] = []
+        yield WITHOUT_TAU
+        return
     if result.measured_tau.size:
         caption = (
             f"{result.measured_tau.size} runs in which both fire. Left: line of identity. Middle: signed relative error. "
             "Right: its distribution."
         )
-        blocks.append(Picture(svg=transfer_plot(result.measured_tau, result.theory_tau), caption=caption))
+        yield Picture(svg=transfer_plot(result.measured_tau, result.theory_tau), caption=caption)
         caption = "|Relative error| of the measured spike time. Interval: bootstrap of the mean."
-        blocks.append(table(caption, _ERRORS, result.errors.items()))
+        yield table(caption, _ERRORS, result.errors.items())
     caption = (
         "Spike or silence within the window: the circuit agrees with equation 4 in "
         f"{percent(result.share, 4)} of {rows.sizes['run']} runs."
     )
     named = zip(("equation 4: spike", "equation 4: silent"), result.agreement.tolist(), strict=True)
     counts = [(name, *map(str, row)) for name, row in named]
-    blocks.append(Table(caption=caption, header=("", "circuit: spike", "circuit: silent"), rows=counts))
-    intro = "Random input times and signed weights. Equation 4 of paper 004 is the exact answer of the ideal neuron."
-    return Section(title=title, short="Transfer", anchor=anchor, intro=intro, blocks=blocks).from_file(source)
+    yield Table(caption=caption, header=("", "circuit: spike", "circuit: silent"), rows=counts)
 
 
 @drawn
 def transfer_plot(measured_tau: Array, theory_tau: Array) -> Figure:
     """Spike times (n,) in tau: measured over computed, and the relative error over the computed time and cumulated."""
-    drawing = figure(height=3.1)
-    left, middle, right = drawing.subplots(1, 3)
+    drawing, (left, middle, right) = panels(1, 3, height=3.1)
     error = (measured_tau - theory_tau) / theory_tau
     dots = {"color": BLUE, "markersize": 3, "alpha": 0.6, "rasterized": measured_tau.size > 1500}
     ends = np.array([theory_tau.min(), theory_tau.max()])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import xarray as xr
@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from neuronsim.units import prefix_for, quantity
 
-from ..page.elements import Block, Note, Picture, Section
-from ..page.figures import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SERIES, VERMILION, drawn, figure
+from ..page.elements import Block, Note, Picture, chapter
+from ..page.figures import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SERIES, VERMILION, drawn, panels
 
 _PANELS = (
     ("membrane", ("mem", "membrane", "v", "vm", "vmem", "thr", "threshold", "vth")),
@@ -30,24 +30,16 @@ _NAMES = {
 _MOST_TRACES = 4
 
 
-def waveforms(dataset: xr.Dataset, source: str) -> Section | None:
-    """The recorded example runs; None when the dataset has none."""
-    recorded = traces(dataset)
-    if recorded == 0:
-        return None
-    blocks: list[Block] = []
+@chapter("Example waveforms", short="Waveforms", anchor="waveforms")
+def waveforms(dataset: xr.Dataset) -> Iterator[Block]:
+    """The recorded example runs; nothing when the dataset has none."""
+    recorded = int(dataset.sizes.get("trace", 0)) if "waveform_time_s" in dataset else 0
     for trace in range(min(recorded, _MOST_TRACES)):
         text = f"Run {int(dataset['trace_run'].values[trace])}: {title(dataset, trace)}."
         caption = f"{text} Dashed: output spike as measured by interpolated crossing."
-        blocks.append(Picture(svg=waveform(dataset, trace), caption=caption))
+        yield Picture(svg=waveform(dataset, trace), caption=caption)
     if recorded > _MOST_TRACES:
-        blocks.append(Note(text=f"{recorded - _MOST_TRACES} more recorded runs are in the dataset."))
-    return Section(title="Example waveforms", short="Waveforms", anchor="waveforms", blocks=blocks).from_file(source)
-
-
-def traces(dataset: xr.Dataset) -> int:
-    """How many waveforms the dataset holds."""
-    return int(dataset.sizes.get("trace", 0)) if "waveform_time_s" in dataset else 0
+        yield Note(text=f"{recorded - _MOST_TRACES} more recorded runs are in the dataset.")
 
 
 def nodes(dataset: xr.Dataset) -> list[str]:
@@ -79,25 +71,23 @@ def waveform(dataset: xr.Dataset, trace: int) -> Figure:
     groups = _grouped(nodes(dataset))
     heights = {"membrane": 1.6, "logic": 0.7}
     ratios = [0.7] * ttfs + [heights.get(kind, 1.1) for kind, _ in groups]
-    drawing = figure(height=0.6 + 1.05 * sum(ratios))
-    panels = list(np.atleast_1d(drawing.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)))
+    drawing, axes = panels(len(ratios), height=0.6 + 1.05 * sum(ratios), sharex=True, height_ratios=ratios)
+    every = list(np.atleast_1d(axes))
     if ttfs:
-        _draw_inputs(panels[0], row, scale)
-    for axes, (kind, names) in zip(panels[int(ttfs) :], groups, strict=True):
+        _draw_inputs(every[0], row, scale)
+    for axes, (kind, names) in zip(every[int(ttfs) :], groups, strict=True):
         colors = _LOGIC if kind == "logic" else SERIES
         for index, name in enumerate(names):
             variable, node = dataset[f"waveform_{name}"], name.removesuffix("_v")
-            threshold, label = (
-                node in ("thr", "threshold", "vth"),
-                _short(str(variable.attrs.get("long_name", "")), node),
-            )
+            threshold = node in ("thr", "threshold", "vth")
+            label = _short(str(variable.attrs.get("long_name", "")), node)
             line, color = ("--", MUTED) if threshold else ("-", colors[index % len(colors)])
             axes.plot(time[keep] / scale, variable.values[trace][keep], line, color=color, label=label)
         axes.set_ylabel(_axis_label(dataset, names))
         _legend_beside(axes)
-    _mark_spikes(panels, _output_spikes(row, ttfs) / scale, named=ttfs)
-    panels[-1].set_xlabel(f"time ({unit})")
-    panels[-1].set_xlim(time[keep].min() / scale, time[keep].max() / scale)
+    _mark_spikes(every, _output_spikes(row, ttfs) / scale, named=ttfs)
+    every[-1].set_xlabel(f"time ({unit})")
+    every[-1].set_xlim(time[keep].min() / scale, time[keep].max() / scale)
     return drawing
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import wraps
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, Concatenate, ParamSpec
 
 from neuronsim.atomic_write import sha256_file
 
+Parameters = ParamSpec("Parameters")
 _NUMBER = re.compile(r"^[\s\d.,×⁻⁰¹²³⁴⁵⁶⁷⁸⁹∞–±+\-\[\]…%]*([yzafpnµmkMGT]?(s|V|A|J|W|Hz|Ω|F|C|rad|bit|√s))?[\s\]]*$")
 
 
@@ -112,6 +114,27 @@ class Section:
         """This section with ``source`` named under each of its blocks that names none."""
         named = [b if isinstance(b, Note) or b.source else replace(b, source=source) for b in self.blocks]
         return replace(self, blocks=named)
+
+
+def chapter(
+    title: str, *, anchor: str, short: str = "", intro: str = ""
+) -> Callable[
+    [Callable[Concatenate[Any, Parameters], Iterable[Block]]],
+    Callable[Concatenate[Any, str, Parameters], Section | None],
+]:
+    """Make a function that yields the blocks of a dataset a chapter: a function of the dataset and of the file it came from,
+    which is named under each block. None where there is nothing to show."""
+
+    def decorate(function: Callable[Concatenate[Any, Parameters], Iterable[Block]]) -> Callable[..., Section | None]:
+        @wraps(function)
+        def section(dataset: Any, source: str, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Section | None:
+            blocks = list(function(dataset, *args, **kwargs))
+            made = Section(title=title, short=short, anchor=anchor, intro=intro, blocks=blocks)
+            return made.from_file(source) if blocks else None
+
+        return section
+
+    return decorate
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -104,9 +104,13 @@ def save_png(
         return write_atomically(path, lambda temporary: FigureCanvasAgg(drawing).print_png(temporary))
 
 
-def figure(width: float = 9.6, height: float = 3.3) -> Figure:
-    """An empty figure of the house size, in inches, whose axes do not overlap."""
-    return Figure(figsize=(width, height), layout="constrained")
+def panels(rows: int = 1, columns: int = 1, *, height: float = 3.3, **shared: Any) -> tuple[Figure, Any]:
+    """A figure of the house size, in inches, and its axes, one or an array of them, which do not overlap.
+
+    ``shared``: further options of matplotlib's subplots.
+    """
+    drawing = Figure(figsize=(9.6, height), layout="constrained")
+    return drawing, drawing.subplots(rows, columns, **shared)
 
 
 def plain_ticks(axis: Axis) -> None:

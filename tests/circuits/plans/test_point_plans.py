@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from neuronsim.analysis.reset import reset_rows, reset_verdict
+from neuronsim.analysis.corners import reset_rows, reset_verdict
 from neuronsim.artifacts import dataset as schema
 from neuronsim.circuits import characterize, load_manifest, load_plans, make_plan
 from neuronsim.circuits.assemble import assemble

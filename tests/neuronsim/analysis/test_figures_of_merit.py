@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from neuronsim.analysis.chip_yield import chip_lot
-from neuronsim.analysis.corners import extremes, point_runs
+from neuronsim.analysis.corners import extremes, point_runs, reset_rows, reset_verdict, resets
 from neuronsim.analysis.energy import always_on, energy_by_plan, energy_per_spike
 from neuronsim.analysis.firing_rate import interval_variation, netlist_law, rates_by_current
-from neuronsim.analysis.reset import reset_rows, reset_verdict, resets
 from neuronsim.analysis.run_counts import run_counts
 from neuronsim.artifacts.dataset import Characterization, select
 

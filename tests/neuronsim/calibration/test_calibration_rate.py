@@ -7,7 +7,7 @@ import pytest
 
 import neuronsim
 from neuronsim.artifacts.rate_card import RateCard
-from neuronsim.calibration.rate_noise import reference_current
+from neuronsim.calibration.prediction import reference_current
 from neuronsim.errors import DataError
 from neuronsim.neuron.firing_rate import interval
 from neuronsim.neuron.interval_noise import interval_variance

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 from neuronsim.report.chapters.bench import provenance
-from neuronsim.report.chapters.circuit import circuit
-from neuronsim.report.chapters.error_budget import budget_section
+from neuronsim.report.chapters.circuit import budget_section, circuit
 from neuronsim.report.page.elements import Picture, Table
 
 

@@ -8,7 +8,7 @@ import pytest
 import neuronsim
 from neuronsim.artifacts.rate_card import RateCard
 from neuronsim.calibration.isi_jitter_fit import interval_spreads
-from neuronsim.calibration.rate_noise import card_interval_variation
+from neuronsim.calibration.prediction import card_interval_variation
 from neuronsim.neuron.firing_rate import interval
 from neuronsim.neuron.interval_noise import interval_variance
 from neuronsim.report.chapters.card import card_section

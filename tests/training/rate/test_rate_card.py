@@ -11,7 +11,7 @@ from neuronsim.artifacts.base import UNSIGNED
 from neuronsim.artifacts.card_base import ModelCard
 from neuronsim.artifacts.card_parts import Energy, Provenance, Quality, Range
 from neuronsim.artifacts.rate_card import RateCard
-from neuronsim.calibration.rate_noise import reference_current
+from neuronsim.calibration.prediction import reference_current
 from neuronsim.errors import InputError
 from neuronsim.neuron.firing_rate import rate
 from neuronsim.statistics.estimate import Estimate

@@ -1,15 +1,18 @@
-"""Accuracy of analog and spiking networks under noise of the weights (figures 2 and 3 of paper 000), and under frozen noise."""
+"""Accuracy of analog and spiking networks: under noisy weights (figures 2, 3 of paper 000), frozen noise, and on a card."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from neuronsim.analysis.noisy_weights import architectures
+from neuronsim.analysis.noisy_weights import architectures, with_images
 from neuronsim.artifacts.noisy_weights_study import (
     ANN_PAPER,
     ANN_SAMPLE,
     ANN_UNROLLED,
+    CARD_CONDITIONS,
     NAMES,
     SNN_SHARED,
     ChipDifference,
@@ -19,10 +22,10 @@ from neuronsim.artifacts.noisy_weights_study import (
 from neuronsim.papers.paper000 import CITATION
 from neuronsim.report.page.columns import Column, table
 from neuronsim.report.page.elements import Table
-from neuronsim.report.page.figures import BLUE, GREEN, ORANGE, PURPLE, VERMILION, drawn, figure, legend_above
-from neuronsim.units import percent_points
+from neuronsim.report.page.figures import BLUE, GREEN, ORANGE, PURPLE, VERMILION, drawn, legend_above, panels
+from neuronsim.units import percent_points, quantity
 
-from .cells import LEVEL, NETWORK, accuracy_cell, by_level, draw_accuracies, few_images
+from .cells import LEVEL, NETWORK, accuracy_cell, by_level, draw_accuracies, few_images, steps
 
 # (header, side, noise, whether the paper's value stands beside it)
 _COLUMNS = (
@@ -108,8 +111,8 @@ def frozen_table(study: NoisyWeights) -> Table:
 def accuracy_plot(study: NoisyWeights) -> Figure:
     """Accuracy of both sides against the noise level (figures 2 and 3); diamonds: what the paper's text states."""
     names = architectures(study)
-    drawing = figure(height=3.9)
-    for axes, name in zip(np.atleast_1d(drawing.subplots(1, len(names))), names, strict=True):
+    drawing, every = panels(1, len(names), height=3.9)
+    for axes, name in zip(np.atleast_1d(every), names, strict=True):
         for side, noise, label, color, line in _CURVES:
             rows = study.select(name, side, noise)
             if rows:
@@ -121,3 +124,44 @@ def accuracy_plot(study: NoisyWeights) -> Figure:
         axes.set(xlabel=f"noise over weight (%)   {NAMES[name]}", ylabel="accuracy (%)")
         legend_above(axes, columns=2)
     return drawing
+
+
+def card_table(study: NoisyWeights) -> Table:
+    """A row for each condition and network."""
+
+    def both(row: Row) -> str:
+        low, high = with_images(row.accuracy, row.n_images or study.n_images)
+        return f"[{100 * low:.2f}, {100 * high:.2f}]"
+
+    def until_within_1(row: Row) -> float | None:
+        if row.static_energy_j is None or row.within_1 is None:
+            return None
+        return row.static_energy_j * row.within_1.mean / study.steps
+
+    joules = partial(quantity, unit="J")
+    columns: list[Column[Row]] = [
+        NETWORK,
+        Column("noise", lambda row: row.noise.removeprefix("card, ").replace("card", "frozen and temporal")),
+        Column("accuracy (%)", accuracy_cell),
+        Column("with the images' error", both),
+        Column("worst", "accuracy.least", lambda least: f"{100 * least:.2f}"),
+        Column("within 1 %", "within_1", steps),
+        Column("spikes", "spikes", "{:.0f}".format),
+        Column("energy of spikes", "spike_energy_j", joules),
+        Column("static energy", "static_energy_j", joules),
+        Column("static energy until within 1 %", until_within_1, joules),
+    ]
+    rows = [row for name, _, _ in CARD_CONDITIONS for row in study.rows if row.noise == name]
+    edited = ", edited by hand" if study.card_edited else ""
+    step = "" if study.step_s is None else f", one step = {quantity(study.step_s, 's')}"
+    caption = (
+        f"On the neurons of {study.card}'s rate card{edited} ({(study.card_digest or '')[:12]}{step}), weights exact. "
+        "Brackets beside the accuracy: over chips or draws, all asked about the same images; in the next column the images' own "
+        "error is added (the root of the sum of both squares, never too narrow). The step is the shortest that the card allows: "
+        "whole steps of refractory time, or a refractory time below a twentieth of a step, which is left out. "
+        f"Static energy is proportional to the step and, like the spikes, taken for all {study.steps} steps; "
+        "beside it what it is until within 1 % of the end."
+    )
+    if study.jitter == "interval":
+        caption += " Jitter acts on every interval by the same fraction."
+    return table(caption, columns, rows)

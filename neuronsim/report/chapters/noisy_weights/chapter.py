@@ -27,8 +27,7 @@ from neuronsim.report.page.columns import Column, table
 from neuronsim.report.page.elements import Table
 from neuronsim.report.page.study import Plot, StudyReport
 
-from .accuracy import accuracy_plot, accuracy_table, frozen_table
-from .card import card_table
+from .accuracy import accuracy_plot, accuracy_table, card_table, frozen_table
 from .cells import NETWORK
 from .convergence import convergence_plot, convergence_table, length_tables, threshold_plot, threshold_tables
 from .snr import snr_plot, snr_table

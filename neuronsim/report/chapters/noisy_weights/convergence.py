@@ -12,7 +12,7 @@ from neuronsim.artifacts.noisy_weights_study import NAMES, NoisyWeights, Row
 from neuronsim.papers.paper000 import CITATION
 from neuronsim.report.page.columns import Column, table
 from neuronsim.report.page.elements import Table
-from neuronsim.report.page.figures import SERIES, drawn, figure, legend_above, plain_ticks
+from neuronsim.report.page.figures import SERIES, drawn, legend_above, panels, plain_ticks
 
 from .cells import LEVEL, accuracy_cell, by_level, draw_accuracies, steps
 
@@ -79,8 +79,8 @@ def _near(study: NoisyWeights) -> str:
 def convergence_plot(study: NoisyWeights) -> Figure:
     """Error of the spiking networks against the step, for every noise level (behind tables II and III)."""
     names = architectures(study)
-    drawing = figure(height=3.6)
-    for axes, name in zip(np.atleast_1d(drawing.subplots(1, len(names))), names, strict=True):
+    drawing, every = panels(1, len(names), height=3.6)
+    for axes, name in zip(np.atleast_1d(every), names, strict=True):
         for number, row in enumerate(study.select(name, "snn", "temporal")):
             error = 100 - 100 * np.array(row.curve)
             color = SERIES[number % len(SERIES)]
@@ -113,8 +113,7 @@ def threshold_tables(study: NoisyWeights, architecture: str) -> list[Table]:
 def threshold_plot(study: NoisyWeights) -> Figure:
     """Accuracy at each threshold scale (figure 4, left) and the ratio of convergence times at 100 % and 0 % noise (figure 5)."""
     names = architectures(study)
-    drawing = figure(height=3.6)
-    every = np.atleast_1d(drawing.subplots(1, len(names) + 1))
+    drawing, every = panels(1, len(names) + 1, height=3.6)
     for axes, name in zip(every, names, strict=False):
         for number, scale in enumerate(scales(study, name)):
             rows = study.select(name, "snn", "temporal", scale)

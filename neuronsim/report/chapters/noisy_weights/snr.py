@@ -9,7 +9,7 @@ from neuronsim.analysis.noisy_weights import architectures, over_root, root_law
 from neuronsim.artifacts.noisy_weights_study import NoisyWeights, SnrPoint
 from neuronsim.report.page.columns import Column, table
 from neuronsim.report.page.elements import Table
-from neuronsim.report.page.figures import INK, MUTED, SERIES, drawn, error_bars, figure, legend_above, plain_ticks
+from neuronsim.report.page.figures import INK, MUTED, SERIES, drawn, error_bars, legend_above, panels, plain_ticks
 
 from .cells import NETWORK
 
@@ -36,8 +36,7 @@ def snr_table(study: NoisyWeights) -> Table:
 @drawn
 def snr_plot(study: NoisyWeights) -> Figure:
     """Signal-to-noise ratio against the spike count; the dashed lines grow like its square root."""
-    drawing = figure(height=3.4)
-    axes = drawing.subplots()
+    drawing, axes = panels(height=3.4)
     for number, name in enumerate(architectures(study)):
         color = SERIES[number]
         for kind, line in (("temporal", "-"), ("frozen", (0, (1, 2)))):

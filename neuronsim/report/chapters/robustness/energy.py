@@ -9,7 +9,7 @@ from neuronsim.artifacts.robustness_study import EnergyUse, Study
 from neuronsim.papers import paper004
 from neuronsim.report.page.columns import Column, numbered, table, turned
 from neuronsim.report.page.elements import Table
-from neuronsim.report.page.figures import INK, drawn, figure, legend_above, plain_ticks
+from neuronsim.report.page.figures import INK, drawn, legend_above, panels, plain_ticks
 from neuronsim.units import percent, quantity, significant, trimmed
 
 from ..chips_plot import legend_height, series_color
@@ -91,8 +91,9 @@ def energy_plot(study: Study) -> Figure:
     """Energy per inference by each rule and on the card (left, logarithmic), and the share of neurons that fire (right)."""
     rules = [rule for rule in _RULES if any(getattr(e, rule[0]) is not None for e in study.energy)]
     networks = len(study.energy)
-    drawing = figure(height=1.0 + 0.24 * len(rules) * max(networks, 2) + legend_height(networks, 3))
-    left, right = drawing.subplots(1, 2, width_ratios=[1.9, 1])
+    drawing, (left, right) = panels(
+        1, 2, width_ratios=[1.9, 1], height=1.0 + 0.24 * len(rules) * max(networks, 2) + legend_height(networks, 3)
+    )
     step = 0.8 / networks
     for number, e in enumerate(study.energy):
         offset = (number - (networks - 1) / 2) * step

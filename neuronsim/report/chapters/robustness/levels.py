@@ -10,7 +10,7 @@ from neuronsim.artifacts.robustness_study import Study
 from neuronsim.papers.paper004 import BITS_TO_DB, CITATION, accuracy_by_bits
 from neuronsim.report.page.columns import Column, table
 from neuronsim.report.page.elements import Note, Table
-from neuronsim.report.page.figures import MUTED, drawn, figure, legend_above, plain_ticks
+from neuronsim.report.page.figures import MUTED, drawn, legend_above, panels, plain_ticks
 from neuronsim.units import trimmed
 
 from ..chips_plot import series_color
@@ -84,8 +84,7 @@ def quantization_tables(study: Study) -> list[Table]:
 @drawn
 def quantization_plot(study: Study) -> Figure:
     """Accuracy against bits: after training per neuron and per layer, trained at a width, and the paper's row."""
-    drawing = figure(height=3.9)
-    axes = drawing.subplots()
+    drawing, axes = panels(height=3.9)
     widths = sorted({p.bits for p in study.points if p.bits is not None})
     at = {bits: x for x, bits in enumerate(widths)}
     runs = list(dict.fromkeys(_run(network.label) for network in study.networks))
@@ -139,8 +138,7 @@ def snr_tables(study: Study) -> list[Table]:
 @drawn
 def snr_plot(study: Study) -> Figure:
     """Accuracy against weight SNR: noise (mean, 95 % interval), and the paper's quantization at its 6.02 dB per bit."""
-    drawing = figure(height=3.9)
-    axes = drawing.subplots()
+    drawing, axes = panels(height=3.9)
     names = _noise_series(study)
     networks = [network.label for network in study.networks]
     for number, (network, series) in enumerate(names):
@@ -191,8 +189,7 @@ def _side(study: Study, series: str) -> Table:
 @drawn
 def jitter_plot(study: Study) -> Figure:
     """Accuracy against jitter of the input spikes (left) and of every neuron's output spike (right)."""
-    drawing = figure(height=3.5)
-    left, right = drawing.subplots(1, 2, sharey=True)
+    drawing, (left, right) = panels(1, 2, sharey=True, height=3.5)
     for axes, (series, (_, _, factor, label)) in zip((left, right), _SIDES.items(), strict=True):
         for number, network in enumerate(study.networks):
             points = study.series(network.label, series)
