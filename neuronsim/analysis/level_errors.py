@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from ..arrays import Array
+from ..statistics.estimate import Estimate
 from ..statistics.proportions import proportion
 from ..statistics.sampling_grid import fit_resolution
+from ..statistics.summary import Summary
 
 
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """One level against another, over the runs in which both fire; errors are |t / t_other - 1|.
+class Step(NamedTuple):
+    """One level against another. ``size``: |t / t_other - 1| of the runs in which both fire, ``bias``: mean of t / t_other - 1.
 
     ``agreement``: runs with the same spike/no-spike outcome, of those that did not fail at either, with its 95 % Wilson
     interval. ``sampling_tau``: period of the grid on which the level's spike times lie; NaN: none.
@@ -22,15 +23,10 @@ class Step:
 
     level: str
     against: str
-    n: int
-    median: float
-    p95: float
-    worst: float
+    size: Summary
     bias: float
     failed: int
-    agreement: float
-    agreement_low: float
-    agreement_high: float
+    agreement: Estimate
     sampling_tau: float
 
 
@@ -47,26 +43,14 @@ def step(data: xr.Dataset, level: int, against: int) -> Step:
     names, times = [str(name) for name in data["level"].values], data["spike_time_tau"].values
     error = signed_error(data, level, against)
     error = error[np.isfinite(error)]
-    size = np.abs(error)
     failed = np.isnan(times[level])
     judged = ~failed & ~np.isnan(times[against])
     same = (np.isfinite(times[level]) == np.isfinite(times[against]))[judged]
     agreement = proportion(int(same.sum()), int(judged.sum()), 0.95)
     sampling = fit_resolution(times[level], 1.0)
-    return Step(
-        level=names[level],
-        against=names[against],
-        n=size.size,
-        median=float(np.median(size)) if size.size else np.nan,
-        p95=float(np.quantile(size, 0.95)) if size.size else np.nan,
-        worst=float(size.max()) if size.size else np.nan,
-        bias=float(error.mean()) if size.size else np.nan,
-        failed=int(failed.sum()),
-        agreement=agreement.value,
-        agreement_low=agreement.low,
-        agreement_high=agreement.high,
-        sampling_tau=np.nan if sampling is None else sampling.value,
-    )
+    bias = float(error.mean()) if error.size else np.nan
+    grid = np.nan if sampling is None else sampling.value
+    return Step(names[level], names[against], Summary.of(np.abs(error)), bias, int(failed.sum()), agreement, grid)
 
 
 def steps(data: xr.Dataset) -> list[Step]:

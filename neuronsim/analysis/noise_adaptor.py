@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..artifacts.conversion_study import ConversionStudy, Difference, Mean
 
@@ -10,23 +10,13 @@ EARLY, LATE = 4, 16
 """Steps until which a time is early, and from which it is late."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class LateChange:
-    """Change of the mean accuracy from the ``first`` to the ``last`` late time, as fractions."""
-
-    first: int
-    last: int
-    without: float
-    with_adaptor: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class AdaptorEffect:
+class AdaptorEffect(NamedTuple):
     """At which times the adaptor helps, for one p.
 
     ``better_early``: early times at which the mean with the adaptor is higher; ``above``, ``below``: times whose 95 % interval of
-    the difference lies above or below 0, of ``n_times``, not corrected for their number; ``late``: None with fewer than two late
-    times; ``ann``: difference of the quantized ANN.
+    the difference lies above or below 0, of ``n_times``, not corrected for their number; ``late``: first and last late time, with
+    the change of the mean accuracy between them without and with the adaptor (empty with fewer than two late times);
+    ``ann``: difference of the quantized ANN.
     """
 
     levels: int
@@ -34,7 +24,7 @@ class AdaptorEffect:
     above: list[int]
     below: list[int]
     n_times: int
-    late: LateChange | None
+    late: tuple[int, int, float, float] | tuple[()]
     ann: Difference | None
 
 
@@ -68,15 +58,11 @@ def adaptor_effect(study: ConversionStudy, levels: int) -> AdaptorEffect | None:
     early = {time: d for time, d in known.items() if time <= EARLY}
     if not early:
         return None
-    late = [time for time in known if time >= LATE]
-    change = None
+    late, change = [time for time in known if time >= LATE], ()
     if len(late) > 1:
         first, last = min(late), max(late)
-        without, with_adaptor = (
-            curve[last].mean - curve[first].mean
-            for curve in (means(study, levels, adaptor) for adaptor in (False, True))
-        )
-        change = LateChange(first=first, last=last, without=without, with_adaptor=with_adaptor)
+        without, with_adaptor = (means(study, levels, adaptor) for adaptor in (False, True))
+        change = first, last, *(curve[last].mean - curve[first].mean for curve in (without, with_adaptor))
     return AdaptorEffect(
         levels=levels,
         better_early=[time for time, d in early.items() if d.mean > 0],

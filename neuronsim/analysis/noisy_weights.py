@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,32 +15,7 @@ SLOWDOWN_LOSS = {"fc": ("within_05", "0.5 %"), "cnn": ("within_1", "1 %")}
 """By network: field of a row and words for the loss of accuracy within which figure 5 of the paper takes its times."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fall:
-    """Rows of one side without noise and under the largest."""
-
-    first: Row
-    last: Row
-
-    @property
-    def paper(self) -> tuple[float, float] | None:
-        """Accuracy of both in the paper; None unless it prints two numbers ("around" and "above" have no difference)."""
-        said = [row.paper for row in (self.first, self.last)]
-        known = [p.accuracy for p in said if p is not None and p.accuracy is not None and not p.accuracy_note]
-        return (known[0], known[1]) if len(known) == 2 else None
-
-
-@dataclass(frozen=True, kw_only=True)
-class FrozenNoise:
-    """The largest frozen noise: ``paired`` by chip, or (None) both sides on draws of their own, ``ann`` and ``snn``."""
-
-    paired: ChipDifference | None
-    ann: Row | None
-    snn: Row | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Slowdown:
+class Slowdown(NamedTuple):
     """Time until the accuracy is close to its end, without noise and under 100 %, at one threshold scale; None: not measured."""
 
     scale: float
@@ -74,18 +49,26 @@ def analog_draws(study: NoisyWeights) -> int:
     return max((row.accuracy.n // networks_per_architecture(study) for row in rows), default=study.trials)
 
 
-def fall(study: NoisyWeights, architecture: str, side: str, noise: str) -> Fall | None:
-    """How far one side falls from no noise to the largest; None unless both were run."""
+def fall(study: NoisyWeights, architecture: str, side: str, noise: str) -> tuple[Row, Row] | None:
+    """Rows of one side without noise and under the largest; None unless both were run."""
     rows = study.select(architecture, side, noise)
-    return Fall(first=rows[0], last=rows[-1]) if len(rows) > 1 and rows[0].level == 0 else None
+    return (rows[0], rows[-1]) if len(rows) > 1 and rows[0].level == 0 else None
 
 
-def frozen_noise(study: NoisyWeights, architecture: str) -> FrozenNoise:
-    """What frozen noise costs both sides, as far as their chips tell."""
+def paper_fall(ends: tuple[Row, Row]) -> tuple[float, ...]:
+    """Accuracy of both rows in the paper; () unless it prints two numbers ("around" and "above" have no difference)."""
+    said = [row.paper for row in ends]
+    known = [p.accuracy for p in said if p is not None and p.accuracy is not None and not p.accuracy_note]
+    return tuple(known) if len(known) == 2 else ()
+
+
+def frozen_noise(study: NoisyWeights, architecture: str) -> tuple[ChipDifference | None, Row | None, Row | None]:
+    """The largest frozen noise: the difference paired by chip, and the analog and the spiking network on draws of their own;
+    None where that was not run."""
     paired = [d for d in study.frozen if d.architecture == architecture]
     sides = [study.select(architecture, side, "frozen") for side in ("ann", "snn")]
     ann, snn = (rows[-1] if rows else None for rows in sides)
-    return FrozenNoise(paired=max(paired, key=lambda d: d.level, default=None), ann=ann, snn=snn)
+    return max(paired, key=lambda d: d.level, default=None), ann, snn
 
 
 def slowdowns(study: NoisyWeights, architecture: str) -> list[Slowdown]:
@@ -94,7 +77,7 @@ def slowdowns(study: NoisyWeights, architecture: str) -> list[Slowdown]:
     results = []
     for scale in scales(study, architecture):
         times = {row.level: getattr(row, field) for row in study.select(architecture, "snn", "temporal", scale)}
-        results.append(Slowdown(scale=scale, quiet=times.get(0.0), noisy=times.get(1.0)))
+        results.append(Slowdown(scale, times.get(0.0), times.get(1.0)))
     return results
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -16,8 +16,7 @@ from .expected_spikes import equation_4, loop_solution, reference_by_trial, rela
 MOST_BITS = 32
 
 
-@dataclass(frozen=True, kw_only=True)
-class Level:
+class Level(NamedTuple):
     """Single-trial output jitter at one level. ``lost``: trials in which just one of measured and desired is silent."""
 
     level: float
@@ -35,8 +34,7 @@ class Level:
         return 100.0 * float(np.mean(self.errors <= self.paper))
 
 
-@dataclass(frozen=True, kw_only=True)
-class OutputJitter:
+class OutputJitter(NamedTuple):
     """All levels of one plan. ``floor``, ``numerical_floor``: error of the unperturbed runs of the same deck against
     equation 4 and against the exact solution of the second-order loop (empty where its parameters are unknown)."""
 
@@ -63,16 +61,10 @@ def output_jitter(rows: xr.Dataset, plan: str) -> OutputJitter:
     for value in np.unique(level[~is_floor & np.isfinite(level)]):
         at = level == value
         errors = relative_error(measured[at], desired[at])
-        levels.append(
-            Level(
-                level=float(value),
-                label=f"{trimmed(100 * value, 3)} %" if plan == "jitter" else f"{value:g} bit",
-                errors=errors,
-                lost=int(np.sum(np.isfinite(measured[at]) != np.isfinite(desired[at]))),
-                summary=Summary.of(errors),
-                paper=paper004.output_jitter(plan, float(value)),
-            )
-        )
+        label = f"{trimmed(100 * value, 3)} %" if plan == "jitter" else f"{value:g} bit"
+        lost = int(np.sum(np.isfinite(measured[at]) != np.isfinite(desired[at])))
+        paper = paper004.output_jitter(plan, float(value))
+        levels.append(Level(float(value), label, errors, lost, Summary.of(errors), paper))
     if unpaired == 0:
         reference = "the same deck with the unperturbed stimulus of the same trial"
     elif unpaired == int(np.sum(~is_floor)):
@@ -82,4 +74,4 @@ def output_jitter(rows: xr.Dataset, plan: str) -> OutputJitter:
     floor = Summary.of(relative_error(measured[is_floor], theory[is_floor]))
     calm = rows.isel(run=np.flatnonzero(is_floor))
     numerical = Summary.of(relative_error(calm["spike_time_s"].values, loop_solution(calm)))
-    return OutputJitter(plan=plan, levels=tuple(levels), floor=floor, numerical_floor=numerical, reference=reference)
+    return OutputJitter(plan, tuple(levels), floor, numerical, reference)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,8 +12,7 @@ from ..artifacts.evaluation import Evaluation
 from ..artifacts.training_run import Epoch
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stage:
+class Stage(NamedTuple):
     """One stage of a training. ``best``: epoch of the highest validation accuracy; None where none was measured."""
 
     name: str
@@ -23,8 +22,7 @@ class Stage:
     seconds: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Confusion:
+class Confusion(NamedTuple):
     """``counts`` (true classes, decided classes), ``share``: the same with rows normalized; ``recall`` (true classes,): NaN for a
     class without images or without a decision of its own."""
 
@@ -38,17 +36,6 @@ class Confusion:
         return int(np.trace(self.counts))
 
 
-@dataclass(frozen=True, kw_only=True)
-class DecisionTimes:
-    """First output spike of each image of the clean network, in tau; ``n_silent``: images without one, left out."""
-
-    times_tau: list[float]
-    n_silent: int
-    p5: float
-    median: float
-    p95: float
-
-
 def stages(epochs: Sequence[Epoch]) -> list[Stage]:
     """The stages of a training in the order in which they ran."""
     results = []
@@ -57,7 +44,7 @@ def stages(epochs: Sequence[Epoch]) -> list[Stage]:
         validation = np.array([epoch.val_accuracy for epoch in own])
         best = own[int(np.nanargmax(validation))] if np.isfinite(validation).any() else None
         seconds = float(np.nansum([epoch.seconds for epoch in own]))
-        results.append(Stage(name=name, n_epochs=len(own), last=own[-1], best=best, seconds=seconds))
+        results.append(Stage(name, len(own), own[-1], best, seconds))
     return results
 
 
@@ -69,14 +56,10 @@ def confusion(evaluation: Evaluation) -> Confusion:
     recall = np.full(len(counts), np.nan)
     known = min(counts.shape)
     recall[:known] = np.where(images[:known] > 0, np.diagonal(share), np.nan)
-    return Confusion(counts=counts, share=share, recall=recall)
+    return Confusion(counts, share, recall)
 
 
-def decision_times(evaluation: Evaluation) -> DecisionTimes | None:
-    """When the clean network decides; None where every image is silent."""
-    times = [time for time in evaluation.class_times_tau if np.isfinite(time)]
-    if not times:
-        return None
-    p5, median, p95 = np.percentile(times, [5, 50, 95])
-    silent = len(evaluation.class_times_tau) - len(times)
-    return DecisionTimes(times_tau=times, n_silent=silent, p5=float(p5), median=float(median), p95=float(p95))
+def decision_times(evaluation: Evaluation) -> Array:
+    """First output spike of each image of the clean network, in tau; silent images are left out."""
+    times = np.array(evaluation.class_times_tau, dtype=np.float64)
+    return times[np.isfinite(times)]

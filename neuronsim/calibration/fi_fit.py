@@ -26,21 +26,19 @@ _NAMES = ("charge_per_spike_c", "rheobase_a", "refractory_s")
 
 @dataclass(frozen=True, kw_only=True)
 class FIFit:
-    """The curve's estimates, named as the fields of the card."""
+    """The curve's ``estimates``, named as the fields of the card."""
 
-    charge_per_spike_c: Estimate
-    rheobase_a: Estimate
-    refractory_s: Estimate
-
-    @property
-    def leaky(self) -> dict[str, float]:
-        """Charge and rheobase, as :mod:`neuronsim.neuron.interval_noise` takes them."""
-        return {"charge_per_spike": self.charge_per_spike_c.value, "rheobase": self.rheobase_a.value}
+    estimates: dict[str, Estimate]
 
     @property
     def neuron(self) -> dict[str, float]:
         """The curve, as :mod:`neuronsim.neuron.firing_rate` takes it."""
-        return self.leaky | {"refractory": self.refractory_s.value}
+        return {name.rpartition("_")[0]: estimate.value for name, estimate in self.estimates.items()}
+
+    @property
+    def leaky(self) -> dict[str, float]:
+        """Charge and rheobase, as :mod:`neuronsim.neuron.interval_noise` takes them."""
+        return {name: value for name, value in self.neuron.items() if name != "refractory"}
 
 
 def fi_runs(dataset: xr.Dataset) -> tuple[Array, Array]:
@@ -88,7 +86,7 @@ def fit_fi(current: Array, hertz: Array, *, seed: int, confidence: float) -> FIF
                 "the current over at least a decade above the rheobase (plan 'fi')"
             )
         estimates[name] = Estimate(value=max(value, 0.0), low=max(value - half, 0.0), high=max(value + half, 0.0))
-    return FIFit(**estimates)
+    return FIFit(estimates=estimates)
 
 
 def _fit(current: Array, isi: Array, seed: int) -> tuple[Array, Array]:

@@ -8,7 +8,7 @@ of variation of the interval at one reference current.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -28,20 +28,7 @@ _MOST_NONLINEAR = 0.2  # above, the first-order law is off by more than some per
 _MOST_FLOOR = 0.5  # of the variance: above, the deck's own scatter is what would be fitted
 
 
-@dataclass(frozen=True, kw_only=True)
-class JitterFit:
-    """``jitter``: coefficient of variation at the reference current. ``error``: median over held-out currents of
-    |sigma_predicted / sigma_measured - 1|, None when none could be held out; ``floor``: largest share of the spread, over
-    currents, that remains without noise, None when that was not measured."""
-
-    jitter: Estimate
-    error: float | None
-    n_held_out: int | None
-    floor: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class IntervalSpread:
+class IntervalSpread(NamedTuple):
     """Intervals under noise by current (all (n,)): their mean in s, their variance in s^2 with its degrees of freedom, and
     ``floor``, the variance without noise (NaN: not measured)."""
 
@@ -75,8 +62,7 @@ def interval_spreads(dataset: xr.Dataset) -> IntervalSpread:
         quiet, n_quiet, _ = pooled(ok & (seeds < 0) & same_plans & (current == at))
         if freedom:
             table.append((at, mean, square / freedom, freedom, quiet / n_quiet if n_quiet else np.nan))
-    current, mean, variance, freedom, floor = np.array(table, dtype=np.float64).reshape(-1, 5).T
-    return IntervalSpread(current=current, mean=mean, variance=variance, freedom=freedom, floor=floor)
+    return IntervalSpread(*np.array(table, dtype=np.float64).reshape(-1, 5).T)
 
 
 def fit_isi_jitter(
@@ -88,18 +74,21 @@ def fit_isi_jitter(
     held_out: float,
     seed: int,
     confidence: float,
-) -> JitterFit:
-    """Fit the jitter at the reference current of the range ``valid`` (ampere); what is missing goes to ``not_fitted``."""
+) -> tuple[Estimate, dict[str, Any]]:
+    """The jitter (coefficient of variation) at the reference current of the range ``valid`` (ampere), and its fields of Quality.
+
+    What is missing goes to ``not_fitted``.
+    """
     spreads = interval_spreads(dataset)
     law = interval_variance(spreads.current, density=1.0, **curve.leaky)
     usable, why = _usable(spreads, law, curve)
-    at = reference_current(valid.low, valid.high, curve.rheobase_a.value)
+    at = reference_current(valid.low, valid.high, curve.estimates["rheobase_a"].value)
     unit = float(interval_variance(at, density=1.0, **curve.leaky))
     if not why and not np.isfinite(unit):
         why = "the rheobase lies above the currents of the dataset: raise them"
     if why:
         not_fitted["isi_jitter"] = why
-        return JitterFit(jitter=Estimate.exact(0.0), error=None, n_held_out=None, floor=None)
+        return Estimate.exact(0.0), {}
     clean = np.maximum(spreads.variance - np.where(np.isnan(spreads.floor), 0.0, spreads.floor), 0.0)
     test = _held_out(usable, held_out, np.random.default_rng(seed + 2))
     fit = usable & ~test
@@ -114,12 +103,11 @@ def fit_isi_jitter(
             f"{int(usable.sum())} currents with noise, at least {MIN_CURRENTS} are needed to hold any out"
         )
     shares = np.sqrt(spreads.floor / spreads.variance)[usable]
-    return JitterFit(
-        jitter=sigma_estimate(variance, variance * np.sqrt(2.0 / freedom), freedom, confidence),
-        error=error,
-        n_held_out=int(test.sum()) if error is not None else None,
-        floor=float(np.nanmax(shares)) if np.isfinite(shares).any() else None,
-    )
+    return sigma_estimate(variance, variance * np.sqrt(2.0 / freedom), freedom, confidence), {
+        "isi_jitter_error": error,
+        "n_isi_jitter": int(test.sum()) if error is not None else None,
+        "isi_jitter_floor": float(np.nanmax(shares)) if np.isfinite(shares).any() else None,
+    }
 
 
 def _usable(spreads: IntervalSpread, law: Array, curve: FIFit) -> tuple[Mask, str]:

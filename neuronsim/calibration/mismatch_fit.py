@@ -16,8 +16,6 @@ card.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
@@ -33,18 +31,6 @@ from .stimuli import StimulusRows
 FIELDS = ("frozen.gain_sigma", "frozen.ramp_sigma_per_tau", "weights.mismatch_sigma")
 MIN_CHIPS = 8
 MIN_STIMULI = 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class MismatchFit:
-    """Standard deviations over chips."""
-
-    gain_sigma: Estimate
-    ramp_sigma: Estimate
-    weight_sigma: Estimate
-
-
-NO_MISMATCH = MismatchFit(**dict.fromkeys(("gain_sigma", "ramp_sigma", "weight_sigma"), Estimate.exact(0.0)))
 
 
 def _residual(rows: StimulusRows, kernel: KernelFit) -> tuple[Array, Array, Array]:
@@ -93,8 +79,8 @@ def _likelihood(theta: Array, y: Array, parts: Array, present: Mask) -> tuple[fl
     return value, inverse, 0.5 * (inverse - solved[:, :, None] * solved[:, None, :])
 
 
-def fit_mismatch(rows: StimulusRows, kernel: KernelFit, *, seed: int, confidence: float = 0.95) -> MismatchFit:
-    """Fit the three standard deviations.
+def fit_mismatch(rows: StimulusRows, kernel: KernelFit, *, seed: int, confidence: float = 0.95) -> list[Estimate]:
+    """Standard deviations over chips, in the order of ``FIELDS``.
 
     Raises DataError when fewer than 8 chips with 4 different stimuli are left, or most chips do not work at all.
     """
@@ -120,8 +106,7 @@ def fit_mismatch(rows: StimulusRows, kernel: KernelFit, *, seed: int, confidence
     variance, error = _variances(y / np.sqrt(scale), parts, present, seed)
     synapses = int((np.abs(x).max(axis=1) > 0).sum())
     freedom = (chips - 1, chips - 1, synapses - 1)
-    estimates = [sigma_estimate(variance[k] * scale, error[k] * scale, freedom[k], confidence) for k in range(3)]
-    return MismatchFit(gain_sigma=estimates[0], ramp_sigma=estimates[1], weight_sigma=estimates[2])
+    return [sigma_estimate(variance[k] * scale, error[k] * scale, freedom[k], confidence) for k in range(3)]
 
 
 def _working(drawn: StimulusRows) -> None:

@@ -33,24 +33,16 @@ def calibrate_rate(
     quality, _, _ = held_out_quality(hertz[test], predicted, silent=0.0, n_fit=int(fit.sum()))
     valid = Range(low=float(current.min()), high=float(current.max()))
     not_fitted: dict[str, str] = {}
-    noise = fit_isi_jitter(dataset, curve, valid, not_fitted, held_out=held_out, **how)
+    jitter, judged = fit_isi_jitter(dataset, curve, valid, not_fitted, held_out=held_out, **how)
     mismatch, mismatch_error = fit_threshold_mismatch(dataset, curve, not_fitted, confidence=confidence)
     energy = fit_energy_of(dataset, not_fitted, **how)
-    judged = {
-        "isi_jitter_error": noise.error,
-        "n_isi_jitter": noise.n_held_out,
-        "isi_jitter_floor": noise.floor,
-        "threshold_mismatch_error": mismatch_error,
-    }
     return RateCard(
         neuron=str(dataset.attrs["neuron"]),
         not_fitted=not_fitted,
-        quality=quality.model_copy(update=judged),
+        quality=quality.model_copy(update=judged | {"threshold_mismatch_error": mismatch_error}),
         provenance=provenance,
-        charge_per_spike_c=curve.charge_per_spike_c,
-        rheobase_a=curve.rheobase_a,
-        refractory_s=curve.refractory_s,
-        isi_jitter=noise.jitter,
+        **curve.estimates,
+        isi_jitter=jitter,
         threshold_mismatch=mismatch,
         energy=energy,
         valid_current_a=valid,

@@ -18,6 +18,7 @@ from ..artifacts.card_parts import Frozen, Kernel, Provenance, Range, WeightResp
 from ..artifacts.ttfs_card import TTFSCard
 from ..errors import DataError
 from ..statistics.bootstrap import rms_estimate
+from ..statistics.estimate import Estimate
 from ..statistics.sampling_grid import fit_resolution
 from . import mismatch_fit, noise_fit, saturation_fit
 from .coverage import held_out_coverage
@@ -53,7 +54,8 @@ def calibrate_ttfs(
     none = noise_fit.NoiseFit(), None
     noise, unseen = _optional(dataset, "phase_noise", fit_noise, none, noise_fit.FIELDS, not_fitted)
     not_fitted |= noise.not_fitted
-    spread = _optional(dataset, "mismatch", fit_mismatch, mismatch_fit.NO_MISMATCH, mismatch_fit.FIELDS, not_fitted)
+    exact = [Estimate.exact(0.0)] * 3
+    gain, ramp, weight = _optional(dataset, "mismatch", fit_mismatch, exact, mismatch_fit.FIELDS, not_fitted)
     limit = _optional(dataset, "saturation", fit_limit, None, saturation_fit.FIELDS, not_fitted)
     energy = fit_energy_of(dataset, not_fitted, **how)
 
@@ -70,9 +72,9 @@ def calibrate_ttfs(
             ramp_per_tau=values["ramp_per_tau"],
             xor_limit_weight=limit,
         ),
-        weights=WeightResponse(gain=values["gain"], mismatch_sigma=spread.weight_sigma),
+        weights=WeightResponse(gain=values["gain"], mismatch_sigma=weight),
         timing_noise=noise.term(floor_s=floor, resolution_s=resolution),
-        frozen=Frozen(gain_sigma=spread.gain_sigma, ramp_sigma_per_tau=spread.ramp_sigma),
+        frozen=Frozen(gain_sigma=gain, ramp_sigma_per_tau=ramp),
         missing_probability=noise.missing,
         energy=energy,
         valid_inputs=_range(rows.inputs),

@@ -24,8 +24,8 @@ def show_levels(data: xr.Dataset) -> None:
     for step in steps(data):
         grid = "" if math.isnan(step.sampling_tau) else f"; its spikes come on a grid of {step.sampling_tau:.4g} tau"
         console.print(
-            f"{step.level}: fires or stays silent as {step.against} does in {100 * step.agreement:.4g} % of the runs "
-            f"({100 * step.agreement_low:.3g} to {100 * step.agreement_high:.3g} %), {step.failed} failed{grid}",
+            f"{step.level}: fires or stays silent as {step.against} does in {100 * step.agreement.value:.4g} % of the runs "
+            f"({100 * step.agreement.low:.3g} to {100 * step.agreement.high:.3g} %), {step.failed} failed{grid}",
             soft_wrap=True,
         )
 

@@ -45,13 +45,13 @@ def test_averaged_netlist_equals_the_event_solver_and_both_differ_from_equation_
     solver, netlist = level_errors.steps(data)
     assert solver.against == "equation 4"
     assert netlist.against == "second-order loop"
-    assert netlist.n >= 10
-    assert netlist.agreement == 1.0
+    assert netlist.size.n >= 10
+    assert netlist.agreement.value == 1.0
     assert (
-        netlist.worst < 1e-4 < solver.median
+        netlist.size.worst < 1e-4 < solver.size.median
     )  # r = 20: 0.2 % from equation 4 (docs of neuronsim.neuron.phase_locked_loop)
     assert np.isnan(netlist.sampling_tau)
-    assert level_errors.against_first(data)[1].median > 1e-4
+    assert level_errors.against_first(data)[1].size.median > 1e-4
 
 
 def test_stimuli_are_those_of_the_seed(file):
@@ -101,12 +101,12 @@ def test_levels_of_the_pll_neuron_are_equivalent(tmp_path):
     data = compare(["pll_nlif_averaged", "pll_nlif_pwm"], stimuli=24, jobs=1, out=tmp_path / "levels.nc")
     for number, step in enumerate(level_errors.steps(data), start=1):
         assert step.failed == 0, step
-        assert step.agreement > 0.9, step
+        assert step.agreement.value > 0.9, step
         kind = str(data["abstraction"].values[number])
         if kind in ADDED:
-            assert step.median <= ADDED[kind][0], step
-            assert step.p95 <= ADDED[kind][1], step
-            assert step.median > 0, step
+            assert step.size.median <= ADDED[kind][0], step
+            assert step.size.p95 <= ADDED[kind][1], step
+            assert step.size.median > 0, step
     switching = [
         s
         for s, kind in zip(level_errors.steps(data), data["abstraction"].values[1:], strict=True)
@@ -123,8 +123,8 @@ def test_the_transistors_join_the_family():
     assert {str(name) for name in data["level"].values} >= {m.name for m in family("pll_nlif")}
     last = level_errors.steps(data)[-1]
     assert last.failed == 0
-    assert last.agreement == 1.0
-    assert 0 < last.median < 0.2
+    assert last.agreement.value == 1.0
+    assert 0 < last.size.median < 0.2
 
 
 def test_a_copy_joins_by_its_manifest(tmp_path):

@@ -18,17 +18,14 @@ from ..page.figures import INK, MUTED, SERIES, drawn, legend_above, panels, plai
 
 _STEP: list[Column[Step]] = [
     Column("level", "level"),
-    Column("n", "n"),
-    Column("median", "median", percent),
-    Column("p95", "p95", percent),
-    Column("max", "worst", percent),
+    Column("n", "size.n"),
+    Column("median", "size.median", percent),
+    Column("p95", "size.p95", percent),
+    Column("max", "size.worst", percent),
     Column("mean (signed)", "bias", percent),
     Column("failed", "failed"),
     Column("sampled every", "sampling_tau", lambda tau: f"{trimmed(tau, 3)} τ"),
-    Column(
-        "same outcome [95 %]",
-        lambda step: f"{percent(step.agreement)} [{percents(step.agreement_low, step.agreement_high)}]",
-    ),
+    Column("same outcome [95 %]", "agreement", lambda a: f"{percent(a.value)} [{percents(a.low, a.high)}]"),
 ]
 
 

@@ -91,10 +91,10 @@ def _words(study: ConversionStudy, effect: AdaptorEffect) -> str:
         f"(of {effect.n_times} times, none corrected for their number)",
     ]
     if effect.late:
-        late = effect.late
+        first, last, without, with_adaptor = effect.late
         parts.append(
-            f"from T = {late.first} to {late.last} accuracy changes by {100 * late.without:+.2f} points without, "
-            f"{100 * late.with_adaptor:+.2f} with adaptor"
+            f"from T = {first} to {last} accuracy changes by {100 * without:+.2f} points without, "
+            f"{100 * with_adaptor:+.2f} with adaptor"
         )
     if effect.ann:
         paper = paper003.gain(effect.levels, None)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from neuronsim.analysis.trained_network import DecisionTimes, confusion, decision_times
+from neuronsim.analysis.trained_network import confusion, decision_times
+from neuronsim.arrays import Array
 from neuronsim.artifacts.evaluation import Condition, Evaluation
 from neuronsim.units import accuracies, accuracy, percent, quantity, trimmed
 
@@ -42,12 +43,14 @@ def evaluation_section(evaluation: Evaluation, source: str, anchor: str) -> Sect
     if e.confusion:
         blocks.append(_confusion_table(e, source))
     times = decision_times(e)
-    if times is not None:
+    if times.size:
+        p5, median, p95 = np.percentile(times, [5, 50, 95])
         caption = (
-            f"Time of the first output spike of {len(times.times_tau)} images, clean network: median {times.median:.2f} τ, "
-            f"5–95 % {times.p5:.2f} … {times.p95:.2f} τ"
+            f"Time of the first output spike of {times.size} images, clean network: median {median:.2f} τ, "
+            f"5–95 % {p5:.2f} … {p95:.2f} τ"
         )
-        caption += f"; {times.n_silent} silent images left out." if times.n_silent else "."
+        silent = len(e.class_times_tau) - times.size
+        caption += f"; {silent} silent images left out." if silent else "."
         blocks.append(Picture(svg=decision_times_plot(times), caption=caption, source=source))
     origin = {
         "checkpoint": e.checkpoint,
@@ -113,13 +116,12 @@ def accuracy_by_condition(conditions: Sequence[Condition]) -> Figure:
 
 
 @drawn
-def decision_times_plot(times: DecisionTimes) -> Figure:
-    """Histogram of the first output spike of each image, in tau."""
+def decision_times_plot(times: Array) -> Figure:
+    """Histogram of the first output spike of each image (n,), in tau."""
     drawing, axes = panels(height=2.8)
-    bins = min(max(int(np.sqrt(len(times.times_tau))), 8), 40)
-    axes.hist(times.times_tau, bins=bins, color=GREEN, alpha=0.75)
-    label = f"median {times.median:.2f} τ"
-    axes.axvline(times.median, color=INK, linewidth=1.2, linestyle=(0, (4, 2)), label=label)
+    axes.hist(times, bins=min(max(int(np.sqrt(times.size)), 8), 40), color=GREEN, alpha=0.75)
+    median = float(np.median(times))
+    axes.axvline(median, color=INK, linewidth=1.2, linestyle=(0, (4, 2)), label=f"median {median:.2f} τ")
     legend_above(axes)
     axes.set(xlabel="decision time (τ)", ylabel="images")
     return drawing

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from neuronsim.analysis.noisy_weights import (
-    Fall,
-    FrozenNoise,
     analog_draws,
     architectures,
     fall,
     frozen_noise,
     networks_per_architecture,
+    paper_fall,
 )
 from neuronsim.artifacts.noisy_weights_study import (
     ANN_PAPER,
@@ -141,33 +140,33 @@ def _findings(study: NoisyWeights) -> list[str]:
         parts = [
             _fall_words("analog, one draw for all images", fall(study, architecture, "ann", ANN_PAPER)),
             _fall_words("spiking, temporal noise", fall(study, architecture, "snn", "temporal")),
-            _frozen_words(frozen_noise(study, architecture)),
+            _frozen_words(*frozen_noise(study, architecture)),
         ]
         if any(parts):
             sentences.append(f"{NAMES[architecture]}: {'; '.join(part for part in parts if part)}.")
     return sentences
 
 
-def _fall_words(name: str, change: Fall | None) -> str:
-    if change is None:
+def _fall_words(name: str, ends: tuple[Row, Row] | None) -> str:
+    if ends is None:
         return ""
-    ours = _change(change.first.accuracy.mean, change.last.accuracy.mean)
-    paper = f", in the paper {_change(*change.paper)}" if change.paper else ""
-    return f"{name}: {ours} from no noise to {change.last.level:.0%}{paper}"
+    ours, said = _change(*(row.accuracy.mean for row in ends)), paper_fall(ends)
+    paper = f", in the paper {_change(*said)}" if said else ""
+    return f"{name}: {ours} from no noise to {ends[-1].level:.0%}{paper}"
 
 
 def _change(before: float, after: float) -> str:
     return f"{100 * (after - before):+.2f} points ({100 * before:.2f} to {100 * after:.2f})"
 
 
-def _frozen_words(noise: FrozenNoise) -> str:
-    if noise.paired is not None:
-        return _paired_words(noise.paired)
-    if noise.ann is None or noise.snn is None:
+def _frozen_words(paired: ChipDifference | None, ann: Row | None, snn: Row | None) -> str:
+    if paired is not None:
+        return _paired_words(paired)
+    if ann is None or snn is None:
         return ""
-    a, b = noise.ann.accuracy, noise.snn.accuracy
+    a, b = ann.accuracy, snn.accuracy
     return (
-        f"frozen noise of {noise.ann.level:.0%}: analog {100 * a.mean:.2f} % on {_chips(a.n)}, spiking {100 * b.mean:.2f} % on "
+        f"frozen noise of {ann.level:.0%}: analog {100 * a.mean:.2f} % on {_chips(a.n)}, spiking {100 * b.mean:.2f} % on "
         f"{_chips(b.n)}, other draws on each side, so a difference cannot be told from chance"
     )
 
