@@ -45,14 +45,7 @@ def drift_limit(quality: Quality, runs: int) -> tuple[float, float] | None:
     return limit, limit + float(norm.ppf(0.95)) * quality.spread / math.sqrt(runs)
 
 
-def judge(
-    quality: Quality,
-    *,
-    simulated: Array,
-    predicted: Array,
-    allowed: Array,
-    silent: float,
-) -> dict[str, Any]:
+def judge(quality: Quality, *, simulated: Array, predicted: Array, allowed: Array, silent: float) -> dict[str, Any]:
     """The verdict's fields from (runs,) arrays: values in any unit, NaN = simulation failed, ``silent`` = no spike.
 
     ``allowed``: largest relative error of a run inside.

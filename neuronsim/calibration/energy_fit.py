@@ -32,12 +32,7 @@ def fit_energy_of(dataset: xr.Dataset, not_fitted: dict[str, str], *, seed: int,
 
 
 def fit_energy(
-    energy: Array,
-    spikes: Array,
-    window: Array,
-    *,
-    seed: int,
-    confidence: float = 0.95,
+    energy: Array, spikes: Array, window: Array, *, seed: int, confidence: float = 0.95
 ) -> tuple[Energy | None, str]:
     """(Energy, "") or (None, reason); (Energy, reason) where the data do not separate the two and one is kept at 0, or where the
     energy per spike comes out at its bound 0.

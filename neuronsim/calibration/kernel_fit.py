@@ -76,29 +76,22 @@ def fit_kernel(rows: StimulusRows, *, tau_guess: float | None, seed: int, confid
         start, _ = KernelProblem(fired[kept], tau0).solve(start, [0, 1, 2])
     how = {"seed": seed + 1, "confidence": confidence}
     core, free, dropped, not_fitted = _core(problem, start, **how)
-    pole = second_pole(problem, core, free, **how)
+    best, ratio, bound = second_pole(problem, core, free, **how)
     alternatives = dropped
-    if pole.ratio is None:
+    if ratio is None:
         not_fitted["kernel.second_pole_ratio"] = "not resolved: the runs agree with the ideal kernel"
-        if pole.bound > 0:
-            not_fitted["kernel.second_pole_ratio"] += f" and with any ratio above {ratio_of(pole.bound):.3g}"
+        if bound > 0:
+            not_fitted["kernel.second_pole_ratio"] += f" and with any ratio above {ratio_of(bound):.3g}"
             start = core.x.copy()
-            start[4] = pole.bound
+            start[4] = bound
             x, _ = problem.solve(start, free)
             alternatives = [Solution(x, core.half, core.error), *dropped]
-    estimates = {name: _estimate(i, pole.solution, alternatives, tau0) for i, name in enumerate(NAMES)}
-    values = [estimates[name].value for name in NAMES]
-    if pole.ratio is not None:
-        estimates["second_pole_ratio"] = pole.ratio
-    return KernelFit(
-        tau=values[0],
-        gain=values[1],
-        ramp=values[2],
-        delay=values[3],
-        ratio=None if pole.ratio is None else pole.ratio.value,
-        estimates=estimates,
-        not_fitted=not_fitted,
-    )
+    estimates = {name: _estimate(i, best, alternatives, tau0) for i, name in enumerate(NAMES)}
+    if ratio is not None:
+        estimates["second_pole_ratio"] = ratio
+    tau, gain, ramp, delay = (estimates[name].value for name in NAMES)
+    r = None if ratio is None else ratio.value
+    return KernelFit(tau=tau, gain=gain, ramp=ramp, delay=delay, ratio=r, estimates=estimates, not_fitted=not_fitted)
 
 
 def _enough(fired: StimulusRows) -> None:

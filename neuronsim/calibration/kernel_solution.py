@@ -65,17 +65,11 @@ def solve_with_errors(problem: KernelProblem, start: Array, free: list[int], see
     return Solution(x, half, error)
 
 
-@dataclass(frozen=True)
-class SecondPole:
-    """``ratio`` with the ``solution`` that has it; where it is not resolved, ``bound``: the largest kappa the data allow."""
-
-    solution: Solution
-    ratio: Estimate | None
-    bound: float
-
-
-def second_pole(problem: KernelProblem, core: Solution, free: list[int], *, seed: int, confidence: float) -> SecondPole:
-    """Fit kappa beside the ``free`` parameters of ``core``. Raises DataError for a ratio below 4."""
+def second_pole(
+    problem: KernelProblem, core: Solution, free: list[int], *, seed: int, confidence: float
+) -> tuple[Solution, Estimate | None, float]:
+    """Fit kappa beside the ``free`` parameters of ``core``: (solution with the second pole, its ratio, 0), or where it is not
+    resolved (``core``, None, the largest kappa the data allow). Raises DataError for a ratio below 4."""
     wide = solve_with_errors(problem, _start(problem, core.x, free), [*free, 4], seed, confidence)
     kappa, error = wide.x[4], wide.error[4]
     low, high = kappa - wide.half[4], kappa + wide.half[4]
@@ -87,10 +81,10 @@ def second_pole(problem: KernelProblem, core: Solution, free: list[int], *, seed
     # Four standard errors: less, and selecting "resolved" results would itself bias the ratio.
     if not (np.isfinite(error) and kappa > 4.0 * max(error, RESOLUTION) and kappa <= KAPPA_MAX):
         bound = float(np.clip(high, 0.0, KAPPA_MAX)) if np.isfinite(high) else KAPPA_MAX
-        return SecondPole(core, None, bound)
+        return core, None, bound
     ratio = ratio_of(kappa)
     lowest, highest = min(ratio_of(high), ratio), max(ratio_of(max(low, RESOLUTION)), ratio)
-    return SecondPole(wide, Estimate(value=ratio, low=lowest, high=highest), 0.0)
+    return wide, Estimate(value=ratio, low=lowest, high=highest), 0.0
 
 
 def _start(problem: KernelProblem, x: Array, free: list[int]) -> Array:

@@ -150,14 +150,7 @@ def _components(design: Array, square: Array, sampled: Array) -> tuple[Array, Ar
 
 
 def _errors(
-    design: Array,
-    square: Array,
-    trial: NDArray[np.int64],
-    value: Array,
-    weight: Array,
-    *,
-    scale: float,
-    seed: int,
+    design: Array, square: Array, trial: NDArray[np.int64], value: Array, weight: Array, *, scale: float, seed: int
 ) -> tuple[Array, Array]:
     """Unconstrained estimates where positive, else those of the constrained fit; and standard errors (by trial)."""
     y, value = square / scale, value / scale

@@ -14,20 +14,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import norm
 
 from ..arrays import Array, Mask
 from ..neuron.membrane import Membrane
 from .kernel_fit import KernelFit
-from .stimuli import StimulusRows
+from .stimuli import Rows, StimulusRows
 
 #: a spike is due when it comes even with the threshold raised by this many sigma, within the window
 MARGIN = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class NoisyRuns:
+class NoisyRuns(Rows):
     """Noisy repeats whose stimulus fires without noise, all (runs,).
 
     ``late``: t_0/tau; ``n`` (NaN where silent), ``c``, ``sampled`` (s) as in the module's equations, in thresholds.
@@ -38,12 +37,6 @@ class NoisyRuns:
     n: Array
     c: Array
     sampled: Array
-
-    def __len__(self) -> int:
-        return self.n.size
-
-    def __getitem__(self, runs: NDArray) -> NoisyRuns:
-        return NoisyRuns(**{name: getattr(self, name)[runs] for name in self.__dataclass_fields__})
 
     @property
     def trials(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import xarray as xr
@@ -15,8 +16,15 @@ from ..errors import DataError
 MIN_FIRED = 20
 
 
+class Rows:
+    """Base of a frozen dataclass of arrays that have one entry a row: ``rows[chosen]`` has the ``chosen`` ones in each."""
+
+    def __getitem__(self, rows: NDArray) -> Self:
+        return type(self)(**{name: value[rows] for name, value in vars(self).items()})
+
+
 @dataclass(frozen=True, kw_only=True)
-class StimulusRows:
+class StimulusRows(Rows):
     """Stimuli and what the circuit did: ``times``, ``weights`` (rows, inputs); the rest (rows,). Seconds."""
 
     times: Array
@@ -29,9 +37,6 @@ class StimulusRows:
 
     def __len__(self) -> int:
         return self.out.size
-
-    def __getitem__(self, rows: NDArray) -> StimulusRows:
-        return StimulusRows(**{name: getattr(self, name)[rows] for name in self.__dataclass_fields__})
 
     @property
     def fired(self) -> Mask:

@@ -8,17 +8,19 @@ import re
 import shlex
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from neuronsim.errors import InputError, NeuronsimError, OutputError
 
 if TYPE_CHECKING:
-    from ..report.page.elements import Table as Block
+    from ..report.page import elements
 
 console = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
@@ -68,17 +70,21 @@ def saved(what: str, path: Path) -> None:
     console.print(f"[green]{what}[/] {path}", soft_wrap=True)
 
 
-def show_tables(blocks: Sequence[Block], columns: int | None = None) -> None:
-    """Print tables of the report, each under its caption; only the first ``columns``, where a terminal has no room for all."""
-    from rich.markup import escape
-    from rich.table import Table
+def plain_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | None = None) -> Table:
+    """``rows`` without a box, under their ``title``; texts are rich markup."""
+    table = Table(*columns, title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table.padding = (0, 2, 0, 0)
+    for row in rows:
+        table.add_row(*row)
+    return table
 
+
+def show_tables(blocks: Sequence[elements.Table], columns: int | None = None) -> None:
+    """Print tables of the report, each under its caption; only the first ``columns``, where a terminal has no room for all."""
     for block in blocks:
-        table = Table(*map(escape, block.header[:columns]), box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for row in block.rows:
-            table.add_row(*map(escape, row[:columns]))
+        header, *rows = ([escape(cell) for cell in row[:columns]] for row in (block.header, *block.rows))
         console.print(f"\n[dim]{escape(block.caption)}[/]", soft_wrap=True)
-        console.print(table)
+        console.print(plain_table(header, rows))
 
 
 _HOW_NOT_WHAT = ("--out", "--data-dir", "--jobs")

@@ -43,15 +43,7 @@ def demo_command(
             _SHOW[what](path)
 
     page = demo(
-        out,
-        seed=seed,
-        jobs=jobs,
-        data_dir=data_dir,
-        chips=chips,
-        images=images,
-        say=say,
-        made=made,
-        progress=not quiet,
+        out, seed=seed, jobs=jobs, data_dir=data_dir, chips=chips, images=images, say=say, made=made, progress=not quiet
     )
     seconds = time.monotonic() - started
     console.print(f"done in {seconds:.0f} s: open {page.resolve().as_uri()} in a browser", soft_wrap=True)

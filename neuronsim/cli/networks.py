@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .common import DataDir, Jobs, Quiet, Seed, console, output_file, saved
+from .common import DataDir, Jobs, Quiet, Seed, console, output_file, plain_table, saved
 
 
 def _interval(low: float | None, high: float | None) -> str:
@@ -16,15 +16,13 @@ def _interval(low: float | None, high: float | None) -> str:
 
 def show_evaluation(path: Path) -> None:
     """Print the accuracies of an evaluation file."""
-    from rich.table import Table
-
     from ..artifacts.evaluation import Evaluation
 
-    table = Table("condition", "accuracy", "95 % interval", "worst", "chips or draws", box=None, pad_edge=False)
+    rows = []
     for c in Evaluation.load(path).conditions:
-        chips = str(len(c.per_chip)) if len(c.per_chip) > 1 else ""
-        table.add_row(c.name, f"{c.accuracy:.2%}", _interval(c.low, c.high), f"{c.worst:.2%}" if chips else "", chips)
-    console.print(table)
+        several = (f"{c.worst:.2%}", str(len(c.per_chip))) if len(c.per_chip) > 1 else ("", "")
+        rows.append((c.name, f"{c.accuracy:.2%}", _interval(c.low, c.high), *several))
+    console.print(plain_table(("condition", "accuracy", "95 % interval", "worst", "chips or draws"), rows))
 
 
 def train_command(

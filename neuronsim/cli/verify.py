@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .characterize import Timeout
-from .common import Jobs, Quiet, Seed, Trust, console, output_file, saved
+from .common import Jobs, Quiet, Seed, Trust, console, output_file, plain_table, saved
 
 if TYPE_CHECKING:
     from ..artifacts.verification import Verification
@@ -18,29 +18,20 @@ DOES_NOT_HOLD = 6
 
 def show_verification(result: Verification) -> None:
     """Print the table of the fresh runs and the verdict."""
-    from rich.table import Table
-
     from ..units import quantity
 
     unit = "s" if result.code == "ttfs" else "Hz"
-    table = Table(
-        "", "stimulus", "simulated", "predicted", "error", "allowed", "", box=None, pad_edge=False, padding=(0, 2, 0, 0)
-    )
 
     def value(number: float | None) -> str:
         return "silent" if number is None else quantity(number, unit)
 
+    rows = []
     for row in result.stimuli:
-        table.add_row(
-            str(row.trial),
-            row.description,
-            row.reason or value(row.simulated),
-            value(row.predicted),
-            "" if row.error is None else f"{100 * row.error:+.3g} %",
-            f"{100 * row.allowed:.3g} %",
-            "" if row.inside else "[red]outside[/]",
-        )
-    console.print(table)
+        error = "" if row.error is None else f"{100 * row.error:+.3g} %"
+        inside = "" if row.inside else "[red]outside[/]"
+        times = row.reason or value(row.simulated), value(row.predicted)
+        rows.append((str(row.trial), row.description, *times, error, f"{100 * row.allowed:.3g} %", inside))
+    console.print(plain_table(("", "stimulus", "simulated", "predicted", "error", "allowed", ""), rows))
     if result.card_edited:
         console.print("[yellow]the card was edited by hand[/]")
     for note in result.notes:

@@ -1,4 +1,4 @@
-"""Which chapter shows which kind of artifact: the contents of a report, in its order.
+"""The artifacts of a report, and which chapter shows which kind: its contents, in their order.
 
 A chapter is a function of an item and all items of the report that returns sections. A new kind of artifact gets its chapter by
 one line in :data:`CHAPTERS`.
@@ -7,9 +7,12 @@ one line in :data:`CHAPTERS`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, cast
 
+from ..artifacts.base import Artifact
+from ..artifacts.catalogue import read
 from ..artifacts.dataset import Characterization
 from .chapters.abstraction_levels import levels_section
 from .chapters.bench import conditions, provenance, status
@@ -18,9 +21,33 @@ from .chapters.evaluation import evaluation_section
 from .chapters.training import training_section
 from .chapters.verification import verification_section
 from .datasheet_page import measured_sections
-from .item import Item
-from .page.elements import Section
+from .page.elements import Section, Source
 from .study_files import study_section
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """``kind``: that of the artifact; ``sources``: its file and those beside it that belong to it; ``anchor``: its own."""
+
+    kind: str
+    artifact: Artifact
+    path: Path
+    sources: tuple[Source, ...]
+    anchor: str
+
+    @classmethod
+    def of(cls, path: Path, relative_to: Path, number: int) -> Item:
+        """Read the artifact at ``path``; sources are named relative to a folder. Raises as :func:`.catalogue.read`."""
+        artifact = read(path)
+        files = (path, *artifact.beside(path))
+        sources = tuple(Source.of(file, relative_to) for file in files)
+        return cls(kind=artifact.kind, artifact=artifact, path=path, sources=sources, anchor=f"{artifact.kind}{number}")
+
+    @property
+    def source(self) -> str:
+        """The files as the page names them."""
+        return ", ".join(map(str, self.sources))
+
 
 Chapter = Callable[[Item, Sequence[Item]], list[Section]]
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from ..artifacts.catalogue import kind_of
 from ..errors import InputError
 from .chapters.headline import headline
-from .contents import CHAPTERS
-from .item import Item
+from .contents import CHAPTERS, Item
 from .page.columns import Column, table
 from .page.elements import Block, Note, Page, Section, Source, Table
 from .page.render import write_page

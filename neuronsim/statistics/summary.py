@@ -53,11 +53,6 @@ def mean_interval(values: Array, seed: int = 0) -> tuple[float, float]:
     from scipy.stats import bootstrap  # half a second, which only pages with tables wait for
 
     interval = bootstrap(
-        (values,),
-        np.mean,
-        n_resamples=RESAMPLES,
-        batch=100,
-        method="percentile",
-        rng=np.random.default_rng(seed),
+        (values,), np.mean, n_resamples=RESAMPLES, batch=100, method="percentile", rng=np.random.default_rng(seed)
     ).confidence_interval
     return float(interval.low), float(interval.high)

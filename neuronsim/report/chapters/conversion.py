@@ -199,8 +199,7 @@ def _errorbar(
 ) -> None:
     """Percent with 95 % intervals against time, the times multiplied by ``shift``."""
     if points:
-        mean, low, high = ([getattr(p, name) for p in points] for name in ("mean", "low", "high"))
-        draw_percent(axes, [shift * (p.time or 0) for p in points], mean, low, high, color=color, label=label, **style)
+        draw_percent(axes, [shift * (p.time or 0) for p in points], points, color=color, label=label, **style)
 
 
 def _draw_gain(axes: Axes, study: ConversionStudy, levels: int, color: str, number: int) -> None:

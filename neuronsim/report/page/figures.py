@@ -145,15 +145,12 @@ def error_bars(middle: Sequence[float], low: Sequence[float | None], high: Seque
     return np.maximum([[-1.0], [1.0]] * (ends - np.asarray(middle)), 0.0)
 
 
-def draw_percent(
-    axes: Axes,
-    x: Sequence[float],
-    y: Sequence[float],
-    low: Sequence[float | None],
-    high: Sequence[float | None],
-    **style: Any,
-) -> None:
-    """Fractions ``y`` against ``x``, in percent, with their intervals; ``style``: of matplotlib's errorbar."""
+def draw_percent(axes: Axes, x: Sequence[float], points: Sequence[Any], value: str = "mean", **style: Any) -> None:
+    """Fractions ``value`` of ``points`` against ``x``, in percent, with their intervals ``low`` to ``high``.
+
+    ``style``: of matplotlib's errorbar.
+    """
+    y, low, high = ([getattr(point, name) for point in points] for name in (value, "low", "high"))
     bars = 100 * error_bars(y, low, high)
     axes.errorbar(x, 100 * np.asarray(y), yerr=bars, **{"markersize": 4, "capsize": 2, "elinewidth": 0.8, **style})
 

@@ -43,6 +43,5 @@ def few_images(rows: Sequence[Row]) -> int | None:
 
 def draw_accuracies(axes: Axes, rows: Sequence[Row], **style: Any) -> None:
     """Accuracy against the noise level, both in percent, with 95 % intervals."""
-    mean, low, high = ([getattr(row.accuracy, name) for row in rows] for name in ("mean", "low", "high"))
     style = {"marker": "o", "capsize": 2.5, "elinewidth": None, **style}
-    draw_percent(axes, [100 * row.level for row in rows], mean, low, high, **style)
+    draw_percent(axes, [100 * row.level for row in rows], [row.accuracy for row in rows], **style)

@@ -10,7 +10,7 @@ from neuronsim.artifacts.robustness_study import Study
 from neuronsim.papers.paper004 import BITS_TO_DB, CITATION, accuracy_by_bits
 from neuronsim.report.page.columns import Column, table
 from neuronsim.report.page.elements import Note, Table
-from neuronsim.report.page.figures import MUTED, drawn, legend_above, panels, plain_ticks
+from neuronsim.report.page.figures import MUTED, draw_percent, drawn, legend_above, panels, plain_ticks
 from neuronsim.units import trimmed
 
 from ..chips_plot import series_color
@@ -19,7 +19,6 @@ from .points import (
     ERROR_SCALE,
     PAPER_MARKS,
     accuracy_cell,
-    draw_curve,
     draws,
     first,
     interval_words,
@@ -95,12 +94,12 @@ def quantization_plot(study: Study) -> Figure:
             if points:
                 x = [at[p.bits] for p in points if p.bits]
                 label = f"{network.label}: after training, per {scope}"
-                draw_curve(axes, x, points, color=color, linestyle=line, marker=marker, label=label)
+                draw_percent(axes, x, points, "accuracy", color=color, linestyle=line, marker=marker, label=label)
         points = study.series(network.label, _TRAINED)
         if points:
             x = [at[p.bits] + 0.12 for p in points if p.bits]
             style = {"fmt": "*", "markersize": 10, "capsize": 2.5, "elinewidth": None, "zorder": 4}
-            draw_curve(axes, x, points, color=color, label=f"{network.label}: as trained", **style)
+            draw_percent(axes, x, points, "accuracy", color=color, label=f"{network.label}: as trained", **style)
     reference = accuracy_by_bits(study.data)
     if reference:
         known = {at[bits] - 0.12: 100 * value for bits, value in reference[1].items() if bits in at}
@@ -148,7 +147,7 @@ def snr_plot(study: Study) -> Figure:
         color, full = series_color(networks.index(network)), series == "full precision"
         line, marker = ("-", "o") if full else (DASHED, "s")
         label = f"{network}: noise, {series}"
-        draw_curve(axes, x, points, color=color, linestyle=line, marker=marker, label=label)
+        draw_percent(axes, x, points, "accuracy", color=color, linestyle=line, marker=marker, label=label)
         quiet = first(study.series(network, f"{series}, no noise"))
         if quiet and x:
             axes.plot([_QUIET_DB], [100 * quiet.accuracy], marker=marker, color=color, markersize=4)
@@ -194,7 +193,9 @@ def jitter_plot(study: Study) -> Figure:
         for number, network in enumerate(study.networks):
             points = study.series(network.label, series)
             x = [factor * p.level for p in points if p.level is not None]
-            draw_curve(axes, x, points, color=series_color(number), linestyle="-", marker="o", label=network.label)
+            draw_percent(
+                axes, x, points, "accuracy", color=series_color(number), linestyle="-", marker="o", label=network.label
+            )
             quiet = first(study.series(network.label, _NO_JITTER))
             if quiet:
                 axes.axhline(100 * quiet.accuracy, color=series_color(number), linewidth=0.9, linestyle=(0, (4, 3)))

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from neuronsim.artifacts.robustness_study import Point, Study
 from neuronsim.report.page.columns import Column
-from neuronsim.report.page.figures import VERMILION, draw_percent
+from neuronsim.report.page.figures import VERMILION
 from neuronsim.units import trimmed
 
 DASHED = (0, (4, 2))
@@ -54,12 +54,6 @@ def draws(study: Study) -> int:
 def interval_words(study: Study) -> str:
     """What the 95 % intervals of the points of ``study`` are over."""
     return ", ".join(words for kind, words in _INTERVALS.items() if any(p.interval == kind for p in study.points))
-
-
-def draw_curve(axes: Axes, x: Sequence[float], points: Sequence[Point], **style: Any) -> None:
-    """Accuracies of ``points`` against ``x`` with their intervals."""
-    accuracies, low, high = ([getattr(p, name) for p in points] for name in ("accuracy", "low", "high"))
-    draw_percent(axes, x, accuracies, low, high, **style)
 
 
 def scale_by_error(axes: Axes) -> None:
