@@ -10,8 +10,8 @@ import xarray as xr
 
 from ..arrays import Array
 from ..artifacts.dataset import cells, measurements_of
-from .accumulated_jitter import phase_noise_dbc_hz
 from .operating_points import OperatingPoint
+from .thermal import phase_noise_dbc_hz
 
 OFFSET_HZ = 1e6
 """Distance from the carrier at which phase noise is told."""

@@ -8,7 +8,7 @@ import xarray as xr
 from ..arrays import Array, Mask
 from ..neuron.closed_form import spike_time
 from ..neuron.event_solver import first_crossing
-from ..neuron.membrane import Membrane
+from ..neuron.kernel import Membrane
 
 
 def row_parameter(dataset: xr.Dataset, *names: str, default: float | None = None) -> Array | None:

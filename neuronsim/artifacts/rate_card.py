@@ -35,6 +35,12 @@ class RateCard(ModelCard):
     energy: Energy | None
     valid_current_a: Range
 
+    @property
+    def curve(self) -> dict[str, float]:
+        """The f-I curve, as :mod:`neuronsim.neuron.firing_rate` takes it."""
+        estimates = self.charge_per_spike_c, self.rheobase_a, self.refractory_s
+        return dict(zip(("charge_per_spike", "rheobase", "refractory"), (e.value for e in estimates), strict=True))
+
     @model_validator(mode="after")
     def _ranges(self) -> Self:
         _check("charge_per_spike_c", self.charge_per_spike_c.value, 1e-21, 1e3, "coulombs")

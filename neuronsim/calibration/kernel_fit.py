@@ -47,7 +47,7 @@ class KernelFit:
 
     @property
     def membrane(self) -> dict[str, Any]:
-        """What the membrane depends on, as :mod:`neuronsim.neuron.membrane` takes it."""
+        """What the membrane depends on, as :mod:`neuronsim.neuron.kernel` takes it."""
         return {"tau": self.tau, "second_pole_ratio": self.ratio, "gain": self.gain}
 
     def predict(self, rows: StimulusRows, *, threshold: float = 1.0, xor_limit: ArrayLike | None = None) -> Array:

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.stats import norm
 
 from ..arrays import Array, Mask
-from ..neuron.membrane import Membrane
+from ..neuron.kernel import Membrane
 from .kernel_fit import KernelFit
 from .stimuli import Rows, StimulusRows
 

@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..neuron.event_solver import first_crossing
 from ..neuron.firing_rate import interval, rate
 from ..neuron.interval_noise import interval_variance, membrane_diffusion
-from ..neuron.membrane import Membrane
+from ..neuron.kernel import Membrane
 
 #: draws of the three sources of spread behind an interval; their quantiles are good to about 0.1 % in probability
 DRAWS = 4096
@@ -45,12 +45,7 @@ def spike_times(card: TTFSCard, times: ArrayLike, weights: ArrayLike, *, window:
 
 def firing_rates(card: RateCard, current_a: ArrayLike) -> Array:
     """Firing rates in hertz that ``card`` predicts at ``current_a`` in amperes."""
-    return rate(
-        current_a,
-        charge_per_spike=card.charge_per_spike_c.value,
-        rheobase=card.rheobase_a.value,
-        refractory=card.refractory_s.value,
-    )
+    return rate(current_a, **card.curve)
 
 
 def spike_time_interval(
@@ -118,14 +113,14 @@ def card_noise(card: RateCard) -> CardNoise:
 
     Raises InputError for a rheobase above the card's currents.
     """
-    charge, rheobase = card.charge_per_spike_c.value, card.rheobase_a.value
+    charge, rheobase, refractory = card.curve.values()
     at = reference_current(card.valid_current_a.low, card.valid_current_a.high, rheobase)
     charging_s = float(interval(at, charge_per_spike=charge, rheobase=rheobase))
     if not np.isfinite(charging_s):
         raise InputError(
             f"the card's rheobase {rheobase:g} A is not below its currents (up to {at:g} A): it never fires"
         )
-    spread_s = card.isi_jitter.value * (charging_s + card.refractory_s.value)
+    spread_s = card.isi_jitter.value * (charging_s + refractory)
     diffusion = membrane_diffusion(spread_s, at, charge_per_spike=charge, rheobase=rheobase)
     return CardNoise(spread_s, charging_s, diffusion)
 
@@ -135,10 +130,10 @@ def card_interval_variation(card: RateCard, current_a: Array) -> Array:
 
     Raises InputError as :func:`card_noise` does.
     """
-    neuron = {"charge_per_spike": card.charge_per_spike_c.value, "rheobase": card.rheobase_a.value}
-    density = 2 * (card_noise(card).diffusion * card.charge_per_spike_c.value) ** 2
+    q, rheobase, _ = card.curve.values()
+    fires = current_a > rheobase
+    density = 2 * (card_noise(card).diffusion * q) ** 2
+    variance = interval_variance(current_a[fires], density=density, charge_per_spike=q, rheobase=rheobase)
     variation = np.full(current_a.shape, np.nan)
-    fires = current_a > card.rheobase_a.value
-    spread = np.sqrt(interval_variance(current_a[fires], density=density, **neuron))
-    variation[fires] = spread / interval(current_a[fires], refractory=card.refractory_s.value, **neuron)
+    variation[fires] = np.sqrt(variance) / interval(current_a[fires], **card.curve)
     return variation

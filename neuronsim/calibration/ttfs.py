@@ -21,9 +21,8 @@ from ..statistics.bootstrap import rms_estimate
 from ..statistics.estimate import Estimate
 from ..statistics.sampling_grid import fit_resolution
 from . import mismatch_fit, noise_fit, saturation_fit
-from .coverage import held_out_coverage
 from .energy_fit import fit_energy_of
-from .held_out import held_out_quality, over_targets, split
+from .held_out import held_out_coverage, held_out_quality, over_targets, split
 from .kernel_fit import fit_kernel
 from .noise_held_out import fit_noise_held_out, sigma_over_predicted
 from .stimuli import StimulusRows, of_plan, transfer_runs

@@ -17,8 +17,7 @@ from ..artifacts.dataset import Characterization
 from .chapters.abstraction_levels import levels_section
 from .chapters.bench import conditions, provenance, status
 from .chapters.card import card_section
-from .chapters.evaluation import evaluation_section
-from .chapters.training import training_section
+from .chapters.evaluation import evaluation_section, training_section
 from .chapters.verification import verification_section
 from .datasheet_page import measured_sections
 from .page.elements import Section, Source

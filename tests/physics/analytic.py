@@ -6,8 +6,7 @@ import numpy as np
 from scipy.special import lambertw, wrightomega
 
 from neuronsim.neuron.closed_form import spike_time
-from neuronsim.neuron.kernel import kernel, kernel_slope
-from neuronsim.neuron.membrane import Membrane
+from neuronsim.neuron.kernel import Membrane, kernel, kernel_slope
 
 
 def spike_time_gradient(times, weights, *, tau=1.0, threshold=1.0):

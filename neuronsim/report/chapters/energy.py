@@ -9,7 +9,6 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from neuronsim.analysis.energy import SpikeEnergy, energy_by_plan, energy_per_spike, fires_without_input
-from neuronsim.artifacts.dataset import select
 from neuronsim.papers.paper004 import SPIKE_J
 from neuronsim.statistics.summary import Summary
 from neuronsim.units import prefix_for, quantity
@@ -33,10 +32,9 @@ _BY_PLAN: list[Column[tuple[str, Summary]]] = [
 ]
 
 
-@chapter("Energy", anchor="energy")
-def energy_plan_section(dataset: xr.Dataset) -> Iterator[Block]:
+@chapter("Energy", anchor="energy", plan="energy")
+def energy_plan_section(rows: xr.Dataset) -> Iterator[Block]:
     """Energy per spike in the active window and always on, static power, and the split by block (plan 'energy')."""
-    rows = select(dataset, "energy")
     every = energy_per_spike(rows)
     if not every:
         return

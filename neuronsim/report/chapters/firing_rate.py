@@ -19,7 +19,6 @@ from neuronsim.analysis.firing_rate import (
     rates_by_current,
 )
 from neuronsim.arrays import Array
-from neuronsim.artifacts.dataset import select
 from neuronsim.artifacts.rate_card import RateCard
 from neuronsim.calibration.isi_jitter_fit import interval_spreads
 from neuronsim.calibration.prediction import card_interval_variation, firing_rates
@@ -46,12 +45,9 @@ _VARIATION: list[Column[CurrentVariation]] = [
 ]
 
 
-@chapter("f-I curve", anchor="fi")
-def fi_section(dataset: xr.Dataset, card: RateCard | None) -> Iterator[Block]:
+@chapter("f-I curve", anchor="fi", plan="fi")
+def fi_section(rows: xr.Dataset, card: RateCard | None) -> Iterator[Block]:
     """The f-I curve, its table, and the curves of card and netlist over it."""
-    rows = select(dataset, "fi")
-    if rows.sizes["run"] == 0:
-        return
     laws = {"theory": netlist_law(rows), "card": card and partial(firing_rates, card)}
     known: dict[str, Law] = {name: law for name, law in laws.items() if law is not None}
     columns = [*_RATE, *(c for name, law in known.items() for c in _against(name, law, "rate_hz", in_unit("Hz")))]
@@ -74,10 +70,10 @@ def _against(name: str, law: Law, measured: str, text: Callable[[float], str]) -
     return [Column(name, predicted, text), Column(f"measured / {name} − 1", excess, percent)]
 
 
-@chapter("Interval jitter", anchor="interval-jitter")
-def interval_jitter_section(dataset: xr.Dataset, card: RateCard | None) -> Iterator[Block]:
+@chapter("Interval jitter", anchor="interval-jitter", plan="membrane_noise")
+def interval_jitter_section(rows: xr.Dataset, card: RateCard | None) -> Iterator[Block]:
     """Spread of the interval under membrane noise, its floor and the card's law over it."""
-    spread = interval_spreads(select(dataset, "membrane_noise"))
+    spread = interval_spreads(rows)
     if spread.current.size == 0:
         return
     law = partial(card_interval_variation, card) if card is not None and card.isi_jitter.value > 0 else None

@@ -17,7 +17,6 @@ from neuronsim.analysis.phase_noise import (
     noise_free_error,
     repeated_stimuli,
 )
-from neuronsim.artifacts.dataset import select
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.units import percent, trimmed
 
@@ -39,12 +38,9 @@ _CAPTION = (
 )
 
 
-@chapter("Phase noise", anchor="phase_noise")
-def phase_noise_section(dataset: xr.Dataset, card: TTFSCard | None) -> Iterator[Block]:
+@chapter("Phase noise", anchor="phase_noise", plan="phase_noise")
+def phase_noise_section(rows: xr.Dataset, card: TTFSCard | None) -> Iterator[Block]:
     """Spread of the spike time over repeated runs of one stimulus, referred to the threshold through the slope."""
-    rows = select(dataset, "phase_noise")
-    if rows.sizes["run"] == 0:
-        return
     if tau_s(rows) is None:
         yield WITHOUT_TAU
         return

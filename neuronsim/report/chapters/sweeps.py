@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from neuronsim.analysis.expected_spikes import tau_s
 from neuronsim.analysis.sweeps import Shift, SweepLevel, detector_range, ramp, saturation
 from neuronsim.arrays import Array
-from neuronsim.artifacts.dataset import select
 from neuronsim.units import percent, trimmed
 
 from ..page.columns import Column, table
@@ -37,12 +36,9 @@ _RAMP: list[Column[SweepLevel]] = [
 ]
 
 
-@chapter("Detector saturation", anchor="saturation")
-def saturation_section(dataset: xr.Dataset) -> Iterator[Block]:
+@chapter("Detector saturation", anchor="saturation", plan="saturation")
+def saturation_section(rows: xr.Dataset) -> Iterator[Block]:
     """Shift of the spike time as the summed phase error leaves the linear range of the XOR detector."""
-    rows = select(dataset, "saturation")
-    if rows.sizes["run"] == 0:
-        return
     if tau_s(rows) is None:
         yield WITHOUT_TAU
         return
@@ -60,12 +56,9 @@ def saturation_section(dataset: xr.Dataset) -> Iterator[Block]:
         yield Note(text=f"Linear range of the detector: {limit} unit weights of {step} rad each.")
 
 
-@chapter("Threshold ramp", anchor="ramp")
-def ramp_section(dataset: xr.Dataset) -> Iterator[Block]:
+@chapter("Threshold ramp", anchor="ramp", plan="ramp")
+def ramp_section(rows: xr.Dataset) -> Iterator[Block]:
     """Shift of the spike time under a threshold ramp (rest frequencies of VCO3 and VCO4 differ)."""
-    rows = select(dataset, "ramp")
-    if rows.sizes["run"] == 0:
-        return
     shift, levels = ramp(rows)
     if shift.level.size:
         caption = (

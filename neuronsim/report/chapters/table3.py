@@ -12,7 +12,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from neuronsim.analysis.table3 import Level, OutputJitter, output_jitter
-from neuronsim.artifacts.dataset import select
 from neuronsim.units import mean_with_interval, percent, percents
 
 from ..page.columns import Column, table
@@ -41,15 +40,14 @@ _UNTOLD = (
 def table3_section(dataset: xr.Dataset, plan: str, source: str) -> Section | None:
     """Output jitter of plan ``jitter`` or ``quantization`` beside table 3 of paper 004. None: the plan was not run."""
     what = _PERTURBED[plan]
-    made = chapter(f"Output jitter against {what} (paper 004, table 3)", short=f"Table 3: {what}", anchor=plan)(_blocks)
-    return made(dataset, source, plan)
+    made = chapter(
+        f"Output jitter against {what} (paper 004, table 3)", short=f"Table 3: {what}", anchor=plan, plan=plan
+    )
+    return made(_blocks)(dataset, source, plan)
 
 
-def _blocks(dataset: xr.Dataset, plan: str) -> Iterator[Block]:
-    rows, what = select(dataset, plan), _PERTURBED[plan]
-    if rows.sizes["run"] == 0:
-        return
-    result = output_jitter(rows, plan)
+def _blocks(rows: xr.Dataset, plan: str) -> Iterator[Block]:
+    result, what = output_jitter(rows, plan), _PERTURBED[plan]
     if any(level.errors.size for level in result.levels):
         caption = (
             f"Output jitter |t_measured − t_desired| / t_desired of single trials against {what}. "

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 
 from neuronsim.analysis.sweeps import transfer
 from neuronsim.arrays import Array
-from neuronsim.artifacts.dataset import select
 from neuronsim.statistics.summary import Summary
 from neuronsim.units import mean_with_interval, percent
 
@@ -36,14 +35,11 @@ WITHOUT_TAU = Note(
 
 
 @chapter(
-    "Transfer: spike time against equation 4", short="Transfer", anchor="transfer",
+    "Transfer: spike time against equation 4", short="Transfer", anchor="transfer", plan="transfer",
     intro="Random input times and signed weights. Equation 4 of paper 004 is the exact answer of the ideal neuron.",
 )  # fmt: skip
-def transfer_section(dataset: xr.Dataset) -> Iterator[Block]:
+def transfer_section(rows: xr.Dataset) -> Iterator[Block]:
     """Measured spike times against equation 4, and whether both agree on silence."""
-    rows = select(dataset, "transfer")
-    if rows.sizes["run"] == 0:
-        return
     result = transfer(rows)
     if result is None:
         yield WITHOUT_TAU

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Concatenate, ParamSpec
 
 from neuronsim.atomic_write import sha256_file
+from neuronsim.artifacts.dataset import select
 
 Parameters = ParamSpec("Parameters")
 _NUMBER = re.compile(r"^[\s\d.,×⁻⁰¹²³⁴⁵⁶⁷⁸⁹∞–±+\-\[\]…%]*([yzafpnµmkMGT]?(s|V|A|J|W|Hz|Ω|F|C|rad|bit|√s))?[\s\]]*$")
@@ -117,18 +118,22 @@ class Section:
 
 
 def chapter(
-    title: str, *, anchor: str, short: str = "", intro: str = ""
+    title: str, *, anchor: str, short: str = "", intro: str = "", plan: str = ""
 ) -> Callable[
     [Callable[Concatenate[Any, Parameters], Iterable[Block]]],
     Callable[Concatenate[Any, str, Parameters], Section | None],
 ]:
     """Make a function that yields the blocks of a dataset a chapter: a function of the dataset and of the file it came from,
-    which is named under each block. None where there is nothing to show."""
+    which is named under each block. None where there is nothing to show.
+
+    ``plan``: the function gets the valid runs of this plan instead of the whole dataset, and is not asked where there are none.
+    """
 
     def decorate(function: Callable[Concatenate[Any, Parameters], Iterable[Block]]) -> Callable[..., Section | None]:
         @wraps(function)
         def section(dataset: Any, source: str, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Section | None:
-            blocks = list(function(dataset, *args, **kwargs))
+            rows = select(dataset, plan) if plan else dataset
+            blocks = list(function(rows, *args, **kwargs)) if rows.sizes["run"] else []
             made = Section(title=title, short=short, anchor=anchor, intro=intro, blocks=blocks)
             return made.from_file(source) if blocks else None
 

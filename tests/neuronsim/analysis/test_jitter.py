@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from neuronsim.analysis.accumulated_jitter import jitter_law, phase_noise_dbc_hz
+from neuronsim.analysis.thermal import jitter_law, phase_noise_dbc_hz
 from neuronsim.errors import DataError
 
 PERIOD = 2e-9

@@ -19,7 +19,7 @@ from neuronsim.calibration.kernel_solution import solve_with_errors
 from neuronsim.calibration.stimuli import nominal, of_plan
 from neuronsim.errors import DataError, InputError
 from neuronsim.neuron.event_solver import first_crossing
-from neuronsim.neuron.membrane import Membrane
+from neuronsim.neuron.kernel import Membrane
 from neuronsim.statistics.bootstrap import multiplicities
 
 

@@ -7,10 +7,10 @@ import pytest
 
 import neuronsim
 from neuronsim.artifacts.ttfs_card import TTFSCard
-from neuronsim.calibration.coverage import coverage
+from neuronsim.calibration.held_out import coverage
 from neuronsim.calibration.prediction import firing_rates, spike_time_interval, spike_times
 from neuronsim.errors import InputError
-from neuronsim.neuron.membrane import Membrane
+from neuronsim.neuron.kernel import Membrane
 from neuronsim.statistics.estimate import Estimate
 from neuronsim.statistics.sampling_grid import fit_resolution
 
@@ -85,7 +85,7 @@ def test_calibrate_holds_noisy_stimuli_out_and_counts_them(circuit):
 
 def test_a_wrong_spread_shows_in_the_coverage(circuit):
     """The interval is judged by runs, not by itself: noise that grows after the fit's stimuli is not covered."""
-    from neuronsim.calibration.coverage import covered
+    from neuronsim.calibration.held_out import covered
     from neuronsim.calibration.stimuli import of_plan
 
     data = circuit(sigma_v=0.01, phase_noise=(20, 20)).dataset(2)

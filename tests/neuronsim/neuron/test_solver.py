@@ -10,8 +10,7 @@ from scipy.integrate import solve_ivp
 from neuronsim.errors import InputError
 from neuronsim.neuron.closed_form import spike_time
 from neuronsim.neuron.event_solver import first_crossing
-from neuronsim.neuron.kernel import kernel, kernel_slope
-from neuronsim.neuron.membrane import Membrane
+from neuronsim.neuron.kernel import Membrane, kernel, kernel_slope
 
 RNG = np.random.default_rng
 

@@ -28,8 +28,15 @@ from neuronsim.report.page.study import Plot, StudyReport
 
 from .accuracy import accuracy_plot, accuracy_table, card_table, frozen_table
 from .cells import NETWORK
-from .convergence import convergence_plot, convergence_table, length_tables, threshold_plot, threshold_tables
-from .snr import snr_plot, snr_table
+from .convergence import (
+    convergence_plot,
+    convergence_table,
+    length_tables,
+    snr_plot,
+    snr_table,
+    threshold_plot,
+    threshold_tables,
+)
 
 _LAWS = {"fixed": "the same for every weight of a layer", "sqrt": "proportional to the root of the weight"}
 _TRAINED: list[Column[Trained]] = [

@@ -1,4 +1,4 @@
-"""How fast spiking networks reach their final accuracy: by noise and by threshold (tables II, III, figures 4, 5 of paper 000)."""
+"""Convergence of spiking networks by noise and threshold (paper 000: tables II, III, figures 4, 5), and how noise averages out."""
 
 from __future__ import annotations
 
@@ -7,14 +7,32 @@ from functools import partial
 import numpy as np
 from matplotlib.figure import Figure
 
-from neuronsim.analysis.noisy_weights import SLOWDOWN_LOSS, Slowdown, architectures, scales, slowdowns
-from neuronsim.artifacts.noisy_weights_study import NAMES, NoisyWeights, Row
+from neuronsim.analysis.noisy_weights import (
+    SLOWDOWN_LOSS,
+    Slowdown,
+    architectures,
+    over_root,
+    root_law,
+    scales,
+    slowdowns,
+)
+from neuronsim.artifacts.noisy_weights_study import NAMES, NoisyWeights, Row, SnrPoint
 from neuronsim.papers.paper000 import CITATION
 from neuronsim.report.page.columns import Column, table
 from neuronsim.report.page.elements import Table
-from neuronsim.report.page.figures import SERIES, drawn, legend_above, panels, plain_ticks
+from neuronsim.report.page.figures import (
+    INK,
+    MUTED,
+    SERIES,
+    drawn,
+    error_bars,
+    legend_above,
+    log_log,
+    panels,
+    plain_ticks,
+)
 
-from .cells import LEVEL, accuracy_cell, by_level, draw_accuracies, steps
+from .cells import LEVEL, NETWORK, accuracy_cell, by_level, draw_accuracies, steps
 
 _SLOWDOWN: list[Column[Slowdown]] = [
     Column("σ", "scale", "{:g}".format),
@@ -87,9 +105,8 @@ def convergence_plot(study: NoisyWeights) -> Figure:
             axes.plot(study.curve_steps, np.maximum(error, 50 / study.n_images), color=color, label=f"{row.level:.0%}")
             if row.convergence is not None:
                 axes.axvline(row.convergence.mean, color=color, linewidth=0.8, linestyle=(0, (1, 2)))
-        axes.set(xscale="log", yscale="log", xlabel=f"step   {NAMES[name]}", ylabel="error (%)")
-        plain_ticks(axes.xaxis)
-        plain_ticks(axes.yaxis)
+        axes.set(xlabel=f"step   {NAMES[name]}", ylabel="error (%)")
+        log_log(axes)
         legend_above(axes, columns=6)
     return drawing
 
@@ -130,4 +147,49 @@ def threshold_plot(study: NoisyWeights) -> Figure:
     plain_ticks(last.xaxis)
     if last.lines:
         legend_above(last, columns=2)
+    return drawing
+
+
+_COLUMNS: list[Column[SnrPoint]] = [
+    NETWORK,
+    Column("noise", "noise"),
+    Column("level", "level", "{:.0%}".format),
+    Column("steps", "steps"),
+    Column("spikes of the winner", "spikes", "{:.1f}".format),
+    Column("signal to noise", lambda p: f"{p.snr:.2f} [{p.low:.2f}, {p.high:.2f}]"),
+    Column("over √spikes", over_root, "{:.2f}".format),
+]
+
+
+def snr_table(study: NoisyWeights) -> Table:
+    """Every ratio, and over the root of the spike count."""
+    caption = (
+        "Mean over standard deviation of the winning output's spike count in repeated inferences of the same images. Noise that "
+        "is averaged by n spikes grows like √n (paper 000, IV-A): the last column is constant. Frozen noise does not average out."
+    )
+    return table(caption, _COLUMNS, study.snr)
+
+
+@drawn
+def snr_plot(study: NoisyWeights) -> Figure:
+    """Signal-to-noise ratio against the spike count; the dashed lines grow like its square root."""
+    drawing, axes = panels(height=3.4)
+    for number, name in enumerate(architectures(study)):
+        color = SERIES[number]
+        for kind, line in (("temporal", "-"), ("frozen", (0, (1, 2)))):
+            points = [p for p in study.snr if p.architecture == name and p.noise == kind]
+            if not points:
+                continue
+            x, y = np.array([p.spikes for p in points]), [p.snr for p in points]
+            axes.errorbar(
+                x, y, yerr=error_bars(y, [p.low for p in points], [p.high for p in points]), color=color, linestyle=line,
+                marker="o", capsize=2.5, label=f"{name}, {kind}",
+            )  # fmt: skip
+            if kind == "temporal":
+                axes.plot(x, root_law(points) * np.sqrt(x), color=MUTED, linestyle=(0, (4, 2)), linewidth=0.9)
+    axes.set(xlabel="spikes of the winning output", ylabel="mean / standard deviation")
+    axes.set_title("dashed: ∝ √n", color=INK, loc="right")
+    log_log(axes)
+    if axes.lines:
+        legend_above(axes, columns=4)
     return drawing
