@@ -103,16 +103,8 @@ class Trim(NamedTuple):
     rounds: int
 
 
-class TrimmedChips(NamedTuple):
-    """All chips that were trimmed; ``failed``: what is said of each that could not be, by its number."""
-
-    chips: int
-    failed: list[tuple[int, str]]
-    trims: list[Trim]
-
-
-def trimmed_chips(dataset: xr.Dataset) -> TrimmedChips | None:
-    """What the trimming took; None where no chip was trimmed."""
+def trimmed_chips(dataset: xr.Dataset) -> tuple[int, list[tuple[int, str]], list[Trim]] | None:
+    """(Number of trimmed chips, number and message of each that could not be, what the trimming took); None: no chip."""
     table = cells(dataset, "trim", ok=False)
     if "row" not in table.dims:
         return None
@@ -125,4 +117,4 @@ def trimmed_chips(dataset: xr.Dataset) -> TrimmedChips | None:
             own = table.isel(row=np.flatnonzero(of_step & (table["name"].values == name)))
             value, before, after = (own[n].values.astype(float) for n in ("value", "error_before", "error_after"))
             trims.append(Trim(int(step), str(name), value, before, after, int(own["rounds"].values.max())))
-    return TrimmedChips(len(set(of_chip)), [(chip[0], said) for chip, said in failed.items()], trims)
+    return len(set(of_chip)), [(chip[0], said) for chip, said in failed.items()], trims

@@ -15,6 +15,7 @@ fit repeated until it stays (expectation maximization for a Gaussian; the interv
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,23 +40,16 @@ _ZERO = Estimate.exact(0.0)
 
 @dataclass(frozen=True, kw_only=True)
 class NoiseFit:
-    """Temporal noise of the comparator and the oscillators, and missing spikes."""
+    """Temporal noise of the comparator and the oscillators (``terms``, by field of the card), and missing spikes."""
 
-    sigma_v: Estimate = _ZERO
-    diffusion_v: Estimate = _ZERO
-    loop_v: Estimate | None = None
+    terms: dict[str, Estimate] = field(default_factory=dict)
     missing: Estimate = _ZERO
     not_fitted: dict[str, str] = field(default_factory=dict)
 
     def term(self, *, floor_s: Estimate, resolution_s: Estimate | None) -> TimingNoise:
         """The card's term, with the error that noise-free runs have."""
-        return TimingNoise(
-            sigma_v=self.sigma_v,
-            diffusion_v=self.diffusion_v,
-            loop_v=self.loop_v,
-            floor_s=floor_s,
-            resolution_s=resolution_s,
-        )
+        terms: dict[str, Any] = {"sigma_v": _ZERO, "diffusion_v": _ZERO, "loop_v": None} | self.terms
+        return TimingNoise(**terms, floor_s=floor_s, resolution_s=resolution_s)
 
 
 def fit_noise(
@@ -98,7 +92,7 @@ def fit_noise(
     widen = t.ppf(0.5 + confidence / 2, runs.trials - len(terms)) / norm.ppf(0.5 + confidence / 2)
     freedom = square.size - len(terms)
     estimates = [sigma_estimate(v, e * widen, freedom, confidence) for v, e in zip(value, error, strict=True)]
-    return NoiseFit(missing=missing, not_fitted=not_fitted, **dict(zip(terms, estimates, strict=True)))
+    return NoiseFit(terms=dict(zip(terms, estimates, strict=True)), missing=missing, not_fitted=not_fitted)
 
 
 def _used(runs: NoisyRuns, kernel: KernelFit) -> tuple[Mask, Mask]:

@@ -16,9 +16,8 @@ from ..artifacts.catalogue import read
 from ..artifacts.dataset import Characterization
 from .chapters.abstraction_levels import levels_section
 from .chapters.bench import conditions, provenance, status
-from .chapters.card import card_section
+from .chapters.card import card_section, verification_section
 from .chapters.evaluation import evaluation_section, training_section
-from .chapters.verification import verification_section
 from .datasheet_page import measured_sections
 from .page.elements import Section, Source
 from .study_files import study_section

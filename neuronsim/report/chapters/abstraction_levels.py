@@ -14,7 +14,7 @@ from neuronsim.units import percent, percents, trimmed
 
 from ..page.columns import MISSING, Column, in_unit, table
 from ..page.elements import Block, Note, Picture, Section, Table
-from ..page.figures import INK, MUTED, SERIES, drawn, legend_above, panels, plain_ticks
+from ..page.figures import INK, MUTED, SERIES, drawn, legend_above, log_scale, panels
 
 _STEP: list[Column[Step]] = [
     Column("level", "level"),
@@ -91,9 +91,8 @@ def level_errors(data: xr.Dataset) -> Figure:
         right.step(100 * size, np.arange(1, size.size + 1) / max(size.size, 1), where="post", **style)
     left.set(xlabel="spike time at the level above (τ)", ylabel="t / t above − 1 (%)")
     right.axhline(0.95, color=INK, linewidth=0.7, linestyle=(0, (4, 2)))
-    right.set_xscale("log")
+    log_scale(right, "x")
     right.set_ylim(0, 1.03)
-    plain_ticks(right.xaxis)
     right.set(xlabel="|t / t above − 1| (%)", ylabel="fraction of runs")
     legend_above(left, columns=2)
     return drawing

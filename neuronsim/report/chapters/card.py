@@ -1,4 +1,4 @@
-"""Chapter on a model card: every value with its interval, what could not be fitted, and how well it predicts."""
+"""Chapters on a model card: its values with their intervals, what could not be fitted, how well it predicts, and does it still?"""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from neuronsim.artifacts.card_base import ModelCard
 from neuronsim.artifacts.card_parts import Quality, Range
 from neuronsim.artifacts.rate_card import RateCard
 from neuronsim.artifacts.ttfs_card import TTFSCard
+from neuronsim.artifacts.verification import Stimulus, Verification
 from neuronsim.statistics.estimate import Estimate
 from neuronsim.units import percent, percents, prefix_for, pretty, quantity, significant, trimmed, unit_of
 
@@ -183,3 +184,33 @@ def _ranges(card: ModelCard) -> list[tuple[str, str, str]]:
         for name in type(card).model_fields
         if isinstance(span := getattr(card, name), Range)
     ]
+
+
+def verification_section(verification: Verification, source: str, anchor: str) -> Section:
+    """Verdict, the tests behind it, and every fresh stimulus."""
+    unit = "s" if verification.code == "ttfs" else "Hz"
+
+    def value(number: float) -> str:
+        return quantity(number, unit)
+
+    columns: list[Column[Stimulus]] = [
+        Column("stimulus", "description"),
+        Column("simulated", "simulated", value),
+        Column("predicted", "predicted", value),
+        Column("error", "error", percent),
+        Column("allowed", "allowed", percent),
+        Column("", lambda stimulus: "inside" if stimulus.inside else "outside"),
+        Column("failed", lambda stimulus: stimulus.reason or None),
+    ]
+    limit = "" if verification.drift_limit is None else f", allowed {percent(verification.drift_limit)}"
+    drift = "" if verification.drift is None else f" Common drift {percent(abs(verification.drift))}{limit}."
+    verdict = (
+        f"The card {'holds' if verification.holds else 'does not hold'}: {verification.outside} of "
+        f"{len(verification.stimuli)} fresh stimuli outside what it allows, at most {verification.outside_limit} may be.{drift}"
+    )
+    blocks = [
+        Note(text=verdict, warning=not verification.holds),
+        *(Note(text=note) for note in verification.notes),
+        table("Fresh stimuli through the netlist, against the card.", columns, verification.stimuli, source=source),
+    ]
+    return Section(title=f"Verification of the card of {verification.neuron}", anchor=anchor, blocks=blocks)

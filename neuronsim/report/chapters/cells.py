@@ -17,7 +17,7 @@ from neuronsim.units import percent, prefix_for, quantity, significant, trimmed
 
 from ..page.columns import Column, in_unit, table
 from ..page.elements import Block, Note, Picture, Table, chapter
-from ..page.figures import BLUE, INK, MUTED, SERIES, VERMILION, drawn, legend_above, log_log, panels
+from ..page.figures import BLUE, INK, MUTED, SERIES, VERMILION, drawn, finish, panels
 
 _three = partial(significant, digits=3)
 _two = partial(significant, digits=2)
@@ -153,8 +153,7 @@ def tuning(points: Sequence[Oscillator], rest_a: float, reach_a: float) -> Figur
             one.current_a / x_scale, one.frequency_hz / y_scale, line, color=color, markersize=3, label=str(one.point)
         )
     axes.axvspan((rest_a - reach_a) / x_scale, (rest_a + reach_a) / x_scale, facecolor=MUTED, alpha=0.2, linewidth=0)
-    legend_above(axes)
-    axes.set(xlabel=f"control current ({x_unit})", ylabel=f"frequency ({y_unit})")
+    finish(axes, f"control current ({x_unit})", f"frequency ({y_unit})")
     return drawing
 
 
@@ -169,8 +168,7 @@ def levels(synapse: Synapse) -> Figure:
     right.plot(synapse.code, synapse.inl_steps, "o-", color=BLUE, markersize=3, label="INL")
     right.plot(synapse.code + 0.5, synapse.dnl_steps, "s-", color=VERMILION, markersize=3, label="DNL")
     right.axhline(0, color=MUTED, linewidth=0.7)
-    legend_above(right)
-    right.set(xlabel="code", ylabel="steps")
+    finish(right, "code", "steps")
     return drawing
 
 
@@ -191,7 +189,5 @@ def accumulated_jitter(thermal: Thermal, usual: ThermalCase) -> Figure:
     span, kappa = np.geomspace(times.min(), times.max(), 50), usual.kappa_theory
     label = f"κ√t, κ = {_three(kappa)} √s from the bias currents"
     axes.plot(span / x_scale, kappa * np.sqrt(span) / y_scale, "--", color=INK, linewidth=1.2, label=label)
-    log_log(axes)
-    legend_above(axes, columns=3)
-    axes.set(xlabel=f"time ({x_unit})", ylabel=f"σ of the accumulated time ({y_unit})")
+    finish(axes, f"time ({x_unit})", f"σ of the accumulated time ({y_unit})", log="xy", columns=3)
     return drawing

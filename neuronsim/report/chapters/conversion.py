@@ -15,7 +15,7 @@ from neuronsim.units import percent_points
 
 from ..page.columns import Column, table
 from ..page.elements import Note, Table
-from ..page.figures import INK, MUTED, SERIES, VERMILION, draw_percent, drawn, legend_above, panels, plain_ticks
+from ..page.figures import INK, MUTED, SERIES, VERMILION, draw_percent, drawn, legend_above, log_scale, panels
 from ..page.study import Plot, StudyReport
 
 _LINES: dict[bool, Any] = {True: "-", False: (0, (4, 2))}
@@ -179,8 +179,7 @@ def conversion_plot(study: ConversionStudy) -> Figure:
             _errorbar(left, study.curve(levels, adaptor), 1.0, color, label, linestyle=_LINES[adaptor], marker=marker)
         _draw_gain(right, study, levels, color, number)
     for axes in (left, right):
-        axes.set_xscale("log", base=2)
-        plain_ticks(axes.xaxis)
+        log_scale(axes, "x", base=2)
         axes.set_xlabel("steps T")
     for m in study.means:
         if m.time is None and m.correction == "none":

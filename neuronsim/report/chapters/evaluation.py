@@ -16,7 +16,7 @@ from neuronsim.units import accuracies, accuracy, percent, quantity, trimmed
 
 from ..page.columns import Column, numbered, table
 from ..page.elements import Block, Note, Picture, Section, Table, Text
-from ..page.figures import BLUE, GREEN, INK, MUTED, VERMILION, drawn, legend_above, panels
+from ..page.figures import BLUE, GREEN, INK, MUTED, VERMILION, drawn, finish, legend_above, panels
 from .bench import toml_text
 from .chips_plot import OnChips, draw_on_chips
 
@@ -125,8 +125,7 @@ def decision_times_plot(times: Array) -> Figure:
     axes.hist(times, bins=min(max(int(np.sqrt(times.size)), 8), 40), color=GREEN, alpha=0.75)
     median = float(np.median(times))
     axes.axvline(median, color=INK, linewidth=1.2, linestyle=(0, (4, 2)), label=f"median {median:.2f} τ")
-    legend_above(axes)
-    axes.set(xlabel="decision time (τ)", ylabel="images")
+    finish(axes, "decision time (τ)", "images")
     return drawing
 
 

@@ -26,7 +26,7 @@ from neuronsim.units import percent, prefix_for
 
 from ..page.columns import Column, in_unit, table
 from ..page.elements import Block, Picture, chapter
-from ..page.figures import BLUE, INK, MUTED, VERMILION, drawn, error_bars, legend_above, log_log, panels
+from ..page.figures import BLUE, INK, MUTED, VERMILION, drawn, error_bars, finish, panels
 
 Law = Callable[[Array], Array]
 _RATE: list[Column[CurrentRate]] = [
@@ -107,9 +107,7 @@ def fi_curve(rows: xr.Dataset, laws: dict[str, Law]) -> Figure:
     if silent.size:
         cross = {"color": MUTED, "markersize": 5, "label": "silent", "transform": axes.get_xaxis_transform()}
         axes.plot(silent / x_scale, np.full(silent.size, 0.02), "x", **cross)
-    log_log(axes)
-    legend_above(axes)
-    axes.set(xlabel=f"input current ({x_unit})", ylabel=f"firing rate ({y_unit})")
+    finish(axes, f"input current ({x_unit})", f"firing rate ({y_unit})", log="xy")
     return drawing
 
 
@@ -131,7 +129,5 @@ def interval_jitter(every: Sequence[CurrentVariation], law: Law | None) -> Figur
     if known.any():
         style = {"color": MUTED, "markersize": 9, "label": "without noise (floor)"}
         axes.plot(current[known] / scale, 100 * floor[known], "_", **style)
-    log_log(axes)
-    legend_above(axes)
-    axes.set(xlabel=f"input current ({unit})", ylabel="CV of the interval (%)")
+    finish(axes, f"input current ({unit})", "CV of the interval (%)", log="xy")
     return drawing

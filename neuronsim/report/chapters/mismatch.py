@@ -15,7 +15,7 @@ from neuronsim.units import mean_with_interval, percent
 
 from ..page.columns import Column, table
 from ..page.elements import Block, Note, Picture, chapter
-from ..page.figures import BLUE, INK, MUTED, VERMILION, drawn, legend_above, panels
+from ..page.figures import BLUE, INK, MUTED, VERMILION, drawn, finish, panels
 
 _SPREAD: list[Column[ChipLot]] = [
     Column("chips", "shift.size"),
@@ -78,16 +78,17 @@ def _trims(dataset: xr.Dataset) -> Iterator[Block]:
         if plans(dataset).get("mismatch", {}).get("trim") is False:
             yield Note(text="The chips are as they are made: they were not trimmed.")
         return
+    chips, failed, trims = trimmed
     text = (
-        f"Each chip was trimmed before its runs, {trimmed.chips - len(trimmed.failed)} of {trimmed.chips} with success; all "
+        f"Each chip was trimmed before its runs, {chips - len(failed)} of {chips} with success; all "
         "runs of a chip use its trims. Continuous values: a real chip has steps."
     )
     yield Note(text=text)
-    if trimmed.trims:
+    if trims:
         caption = "Trims, and the frequencies they set right, against the circuit without mismatch."
-        yield table(caption, _TRIM, trimmed.trims)
-    if trimmed.failed:
-        said = "; ".join(f"chip {chip}: {text}" for chip, text in trimmed.failed)
+        yield table(caption, _TRIM, trims)
+    if failed:
+        said = "; ".join(f"chip {chip}: {text}" for chip, text in failed)
         yield Note(text=f"Not trimmed: {said}.", warning=True)
 
 
@@ -103,6 +104,5 @@ def mismatch(shift: Array, what: str, tolerance: float) -> Figure:
     for limit in (-tolerance, tolerance):
         axes.axvline(100 * limit, color=MUTED, linewidth=1.0, linestyle=(0, (1, 2)))
     axes.tick_params(axis="x", pad=8)
-    legend_above(axes)
-    axes.set(xlabel=f"mean {what} shift of the chip (%)", ylabel="chips")
+    finish(axes, f"mean {what} shift of the chip (%)", "chips")
     return drawing

@@ -22,7 +22,7 @@ from neuronsim.units import percent, trimmed
 
 from ..page.columns import Column, in_unit, plain, table
 from ..page.elements import Block, Note, Picture, chapter
-from ..page.figures import INK, SERIES, drawn, legend_above, log_log, panels
+from ..page.figures import INK, SERIES, drawn, finish, legend_above, panels
 from .transfer import WITHOUT_TAU
 
 _COLUMNS: list[Column[NoiseLevel]] = [
@@ -83,9 +83,7 @@ def phase_noise(repeated: Repeated, card: TTFSCard | None) -> Figure:
     if card is not None:
         order, predicted = np.argsort(1 / slope), card_sigma_tau(card, when, slope)
         left.plot((1 / slope)[order], 100 * predicted[order], "+", color=INK, markersize=5, label="card")
-    log_log(left)
-    legend_above(left)
-    left.set(xlabel="1 / membrane slope at the spike (τ per threshold)", ylabel="σ of the spike time (% of τ)")
+    finish(left, "1 / membrane slope at the spike (τ per threshold)", "σ of the spike time (% of τ)", log="xy")
     right.set(xlabel="spike time (τ)", ylabel="(σ · slope)²  (% of threshold)²")
     if card is not None and when.size:
         at = np.linspace(0.0, float(when.max()), 100)

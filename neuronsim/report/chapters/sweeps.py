@@ -16,7 +16,7 @@ from neuronsim.units import percent, trimmed
 
 from ..page.columns import Column, table
 from ..page.elements import Block, Note, Picture, chapter
-from ..page.figures import BLUE, INK, MUTED, SKY, VERMILION, drawn, legend_above, panels
+from ..page.figures import BLUE, INK, MUTED, SKY, VERMILION, drawn, finish, panels
 from .transfer import WITHOUT_TAU
 
 _SATURATION: list[Column[SweepLevel]] = [
@@ -79,8 +79,7 @@ def saturation_plot(shift: Shift, limit: float | None) -> Figure:
     if limit is not None:
         axes.axvline(limit, color=INK, linewidth=1.0, linestyle=(0, (1, 2)), label="end of the linear range")
     axes.axhline(0, color=MUTED, linewidth=0.7)
-    legend_above(axes)
-    axes.set(xlabel="peak summed phase error (unit weights)", ylabel="spike time − equation 4 (%)")
+    finish(axes, "peak summed phase error (unit weights)", "spike time − equation 4 (%)")
     return drawing
 
 
@@ -90,8 +89,7 @@ def ramp_plot(shift: Shift) -> Figure:
     drawing, axes = panels()
     _banded(axes, 100 * shift.level, 100 * shift.measured, "measured, median")
     _law(axes, 100 * shift.level, 100 * shift.law, "Lambert-W crossing, median")
-    legend_above(axes)
-    axes.set(xlabel="threshold ramp (% of the threshold per τ)", ylabel="spike-time shift (%)")
+    finish(axes, "threshold ramp (% of the threshold per τ)", "spike-time shift (%)")
     return drawing
 
 

@@ -16,7 +16,7 @@ from neuronsim.units import mean_with_interval, percent
 
 from ..page.columns import Column, table
 from ..page.elements import Block, Note, Picture, Table, chapter
-from ..page.figures import BLUE, INK, MUTED, VERMILION, drawn, panels, plain_ticks
+from ..page.figures import BLUE, INK, MUTED, VERMILION, drawn, log_scale, panels
 
 _ERRORS: list[Column[tuple[str, Summary]]] = [
     Column("against", lambda row: row[0]),
@@ -88,7 +88,6 @@ def _cumulated(axes: Axes, error: Array) -> None:
         axes.plot([100 * value] * 2, [0, level / 100], color=color, linewidth=0.9, linestyle=(0, (4, 2)))
         label = {"color": color, "fontsize": 8, "ha": "right", "xytext": (-4, 3), "textcoords": "offset points"}
         axes.annotate(f"p{level} {percent(value)}", (100 * value, level / 100), **label)
-    axes.set_xscale("log")
+    log_scale(axes, "x")
     axes.set_ylim(0, 1.03)
-    plain_ticks(axes.xaxis)
     axes.set(xlabel="|relative error| (%)", ylabel="fraction of runs", title="distribution")

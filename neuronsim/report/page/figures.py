@@ -127,16 +127,23 @@ def plain_ticks(axis: Axis) -> None:
     axis.set_minor_formatter(FuncFormatter(minor))
 
 
-def log_log(axes: Axes) -> None:
-    """Make both axes logarithmic, with plain ticks."""
-    axes.set(xscale="log", yscale="log")
-    plain_ticks(axes.xaxis)
-    plain_ticks(axes.yaxis)
+def log_scale(axes: Axes, which: str, **options: Any) -> None:
+    """Make the axes of ``which`` ("x", "y", "xy") logarithmic, with plain ticks."""
+    for name in which:
+        getattr(axes, f"set_{name}scale")("log", **options)
+        plain_ticks(getattr(axes, f"{name}axis"))
 
 
 def legend_above(axes: Axes, columns: int = 5) -> None:
     """A legend above the axes, where it cannot cover data."""
     axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, borderaxespad=0.3, handlelength=1.6)
+
+
+def finish(axes: Axes, xlabel: str, ylabel: str, *, log: str = "", columns: int = 5) -> None:
+    """What a plot has after its data: labels, logarithmic axes where ``log`` names them, and a legend above."""
+    log_scale(axes, log)
+    legend_above(axes, columns)
+    axes.set(xlabel=xlabel, ylabel=ylabel)
 
 
 def error_bars(middle: Sequence[float], low: Sequence[float | None], high: Sequence[float | None]) -> Array:

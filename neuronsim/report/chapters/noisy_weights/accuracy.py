@@ -22,7 +22,7 @@ from neuronsim.artifacts.noisy_weights_study import (
 from neuronsim.papers.paper000 import CITATION
 from neuronsim.report.page.columns import Column, table
 from neuronsim.report.page.elements import Table
-from neuronsim.report.page.figures import BLUE, GREEN, ORANGE, PURPLE, VERMILION, drawn, legend_above, panels
+from neuronsim.report.page.figures import BLUE, GREEN, ORANGE, PURPLE, VERMILION, drawn, finish, panels
 from neuronsim.units import percent_points, quantity
 
 from .cells import LEVEL, NETWORK, accuracy_cell, by_level, draw_accuracies, few_images, steps
@@ -121,8 +121,7 @@ def accuracy_plot(study: NoisyWeights) -> Figure:
             if said:
                 axes.plot(*zip(*said, strict=True), "D", markersize=5, color=color, markerfacecolor="none")
         axes.plot([], [], "D", color="0.4", markersize=5, markerfacecolor="none", label=f"{CITATION}, its text")
-        axes.set(xlabel=f"noise over weight (%)   {NAMES[name]}", ylabel="accuracy (%)")
-        legend_above(axes, columns=2)
+        finish(axes, f"noise over weight (%)   {NAMES[name]}", "accuracy (%)", columns=2)
     return drawing
 
 

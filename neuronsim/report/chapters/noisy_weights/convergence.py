@@ -1,4 +1,4 @@
-"""Convergence of spiking networks by noise and threshold (paper 000: tables II, III, figures 4, 5), and how noise averages out."""
+"""Convergence of spiking networks by noise and threshold (tables II, III, figures 4, 5 of paper 000); how noise averages out."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ from neuronsim.report.page.figures import (
     SERIES,
     drawn,
     error_bars,
+    finish,
     legend_above,
-    log_log,
+    log_scale,
     panels,
     plain_ticks,
 )
@@ -105,9 +106,7 @@ def convergence_plot(study: NoisyWeights) -> Figure:
             axes.plot(study.curve_steps, np.maximum(error, 50 / study.n_images), color=color, label=f"{row.level:.0%}")
             if row.convergence is not None:
                 axes.axvline(row.convergence.mean, color=color, linewidth=0.8, linestyle=(0, (1, 2)))
-        axes.set(xlabel=f"step   {NAMES[name]}", ylabel="error (%)")
-        log_log(axes)
-        legend_above(axes, columns=6)
+        finish(axes, f"step   {NAMES[name]}", "error (%)", log="xy", columns=6)
     return drawing
 
 
@@ -135,8 +134,7 @@ def threshold_plot(study: NoisyWeights) -> Figure:
         for number, scale in enumerate(scales(study, name)):
             rows = study.select(name, "snn", "temporal", scale)
             draw_accuracies(axes, rows, label=f"σ = {scale:g}", color=SERIES[number % len(SERIES)])
-        axes.set(xlabel=f"noise over weight (%)   {NAMES[name]}", ylabel="SNN accuracy (%)")
-        legend_above(axes, columns=2)
+        finish(axes, f"noise over weight (%)   {NAMES[name]}", "SNN accuracy (%)", columns=2)
     last = every[-1]
     for number, name in enumerate(names):
         points = [(s.scale, s.ratio) for s in slowdowns(study, name) if s.ratio is not None]
@@ -189,7 +187,7 @@ def snr_plot(study: NoisyWeights) -> Figure:
                 axes.plot(x, root_law(points) * np.sqrt(x), color=MUTED, linestyle=(0, (4, 2)), linewidth=0.9)
     axes.set(xlabel="spikes of the winning output", ylabel="mean / standard deviation")
     axes.set_title("dashed: ∝ √n", color=INK, loc="right")
-    log_log(axes)
+    log_scale(axes, "xy")
     if axes.lines:
         legend_above(axes, columns=4)
     return drawing

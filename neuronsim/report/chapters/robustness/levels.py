@@ -10,7 +10,7 @@ from neuronsim.artifacts.robustness_study import Study
 from neuronsim.papers.paper004 import BITS_TO_DB, CITATION, accuracy_by_bits
 from neuronsim.report.page.columns import Column, table
 from neuronsim.report.page.elements import Note, Table
-from neuronsim.report.page.figures import MUTED, draw_percent, drawn, legend_above, panels, plain_ticks
+from neuronsim.report.page.figures import MUTED, draw_percent, drawn, finish, legend_above, log_scale, panels
 from neuronsim.units import trimmed
 
 from ..chips_plot import series_color
@@ -108,14 +108,19 @@ def quantization_plot(study: Study) -> Figure:
     axes.set_xticks(range(len(widths)), [f"{bits} bit" for bits in widths])
     axes.grid(axis="x", visible=False)
     scale_by_error(axes)
-    legend_above(axes, columns=2)
-    axes.set(xlabel="weight resolution", ylabel=ERROR_SCALE)
+    finish(axes, "weight resolution", ERROR_SCALE, columns=2)
     return drawing
 
 
 def _run(label: str) -> str:
     """The run of a network's label: "name (4 bit)" -> "name"."""
     return label.partition(" (")[0]
+
+
+def _curve(header: str, study: Study, network: str, series: str, quiet: str) -> Column[float | None]:
+    """Accuracies of a series by level, and under None that of the series ``quiet``, which has no level."""
+    points = {p.level: p for p in study.series(network, series)}
+    return Column(header, {None: first(study.series(network, quiet)), **points}.get, accuracy_cell)
 
 
 def _noise_series(study: Study) -> list[tuple[str, str]]:
@@ -127,9 +132,7 @@ def snr_tables(study: Study) -> list[Table]:
     """Accuracy, a row for each ratio."""
     columns: list[Column[float | None]] = [level_column("weight SNR", "no noise", lambda db: f"{trimmed(db)} dB")]
     for network, series in _noise_series(study):
-        points = {p.level: p for p in study.series(network, series)}
-        quiet = first(study.series(network, f"{series}, no noise"))
-        columns.append(Column(f"{network}, {series}", {None: quiet, **points}.get, accuracy_cell))
+        columns.append(_curve(f"{network}, {series}", study, network, series, f"{series}, no noise"))
     caption = f"Accuracy (%), mean over {draws(study)} frozen draws. 95 % interval: {interval_words(study)}."
     return [table(caption, columns, [None, *reversed(levels(study.points))])]
 
@@ -159,8 +162,7 @@ def snr_plot(study: Study) -> Figure:
     ticks = levels(study.points)
     axes.set_xticks([*ticks, _QUIET_DB], [*(trimmed(level, 3) for level in ticks), "no noise"])
     scale_by_error(axes)
-    legend_above(axes, columns=2)
-    axes.set(xlabel="weight SNR (dB)", ylabel=ERROR_SCALE)
+    finish(axes, "weight SNR (dB)", ERROR_SCALE, columns=2)
     return drawing
 
 
@@ -174,9 +176,7 @@ def _side(study: Study, series: str) -> Table:
     corner = level_column("jitter", "none", lambda level: f"{trimmed(factor * level, 3)} {unit}")
     columns: list[Column[float | None]] = [corner]
     for network in study.networks:
-        points = {p.level: p for p in study.series(network.label, series)}
-        quiet = first(study.series(network.label, _NO_JITTER))
-        columns.append(Column(network.label, {None: quiet, **points}.get, accuracy_cell))
+        columns.append(_curve(network.label, study, network.label, series, _NO_JITTER))
     caption = (
         f"Accuracy (%) under jitter {what} (rms): mean over {draws(study)} temporal draws. 95 % interval: "
         f"{interval_words(study)}."
@@ -199,8 +199,7 @@ def jitter_plot(study: Study) -> Figure:
             quiet = first(study.series(network.label, _NO_JITTER))
             if quiet:
                 axes.axhline(100 * quiet.accuracy, color=series_color(number), linewidth=0.9, linestyle=(0, (4, 3)))
-        axes.set_xscale("log")
-        plain_ticks(axes.xaxis)
+        log_scale(axes, "x")
         axes.set_xlabel(label)
     legend_above(left, columns=2)
     style = {"color": MUTED, "fontsize": 8.5, "ha": "left", "va": "bottom"}
