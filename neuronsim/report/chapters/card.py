@@ -1,4 +1,4 @@
-"""Chapters on a model card: its values with their intervals, what could not be fitted, how well it predicts, and does it still?"""
+"""Chapters on a model card: values with their intervals, what could not be fitted, how well it predicts, and does it still?"""
 
 from __future__ import annotations
 

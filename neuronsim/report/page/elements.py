@@ -10,8 +10,8 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ClassVar, Concatenate, ParamSpec
 
-from neuronsim.atomic_write import sha256_file
 from neuronsim.artifacts.dataset import select
+from neuronsim.atomic_write import sha256_file
 
 Parameters = ParamSpec("Parameters")
 _NUMBER = re.compile(r"^[\s\d.,×⁻⁰¹²³⁴⁵⁶⁷⁸⁹∞–±+\-\[\]…%]*([yzafpnµmkMGT]?(s|V|A|J|W|Hz|Ω|F|C|rad|bit|√s))?[\s\]]*$")
