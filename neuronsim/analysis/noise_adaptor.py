@@ -61,8 +61,9 @@ def adaptor_effect(study: ConversionStudy, levels: int) -> AdaptorEffect | None:
     late, change = [time for time in known if time >= LATE], ()
     if len(late) > 1:
         first, last = min(late), max(late)
-        without, with_adaptor = (means(study, levels, adaptor) for adaptor in (False, True))
-        change = first, last, *(curve[last].mean - curve[first].mean for curve in (without, with_adaptor))
+        curves = [means(study, levels, adaptor) for adaptor in (False, True)]
+        without, with_adaptor = (curve[last].mean - curve[first].mean for curve in curves)
+        change = first, last, without, with_adaptor
     return AdaptorEffect(
         levels=levels,
         better_early=[time for time, d in early.items() if d.mean > 0],

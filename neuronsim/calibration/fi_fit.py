@@ -8,6 +8,7 @@ boundary; an estimate that comes out negative is set to 0 and the others are fit
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -28,7 +29,7 @@ _NAMES = ("charge_per_spike_c", "rheobase_a", "refractory_s")
 class FIFit:
     """The curve's ``estimates``, named as the fields of the card."""
 
-    estimates: dict[str, Estimate]
+    estimates: dict[str, Any]
 
     @property
     def neuron(self) -> dict[str, float]:
