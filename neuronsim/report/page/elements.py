@@ -133,7 +133,8 @@ def chapter(
         @wraps(function)
         def section(dataset: Any, source: str, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Section | None:
             rows = select(dataset, plan) if plan else dataset
-            blocks = list(function(rows, *args, **kwargs)) if rows.sizes["run"] else []
+            asked = not plan or rows.sizes["run"] > 0
+            blocks = list(function(rows, *args, **kwargs)) if asked else []
             made = Section(title=title, short=short, anchor=anchor, intro=intro, blocks=blocks)
             return made.from_file(source) if blocks else None
 
