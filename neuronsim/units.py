@@ -1,7 +1,5 @@
 """Numbers as an engineer reads them: engineering prefixes, percent, and the unit of a stored name."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

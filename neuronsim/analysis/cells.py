@@ -1,7 +1,5 @@
 """Figures of merit of the cells of a neuron at each operating point: ring oscillator and digital synapse."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Chips of plan 'mismatch': yield, the share whose spike times stay near the nominal circuit's, and what trimming them took."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Operating points: what the neuron does at each, how far from typical (plan 'corners'), and does it fire again after a reset."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

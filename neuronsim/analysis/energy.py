@@ -1,7 +1,5 @@
 """Energy from the supplies: per spike at each operating point, by block, and per run of each plan."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """When the neurons of a dataset's rows should fire, by equation 4 and by the exact loop, and errors against that."""
 
-from __future__ import annotations
-
 import numpy as np
 import xarray as xr
 

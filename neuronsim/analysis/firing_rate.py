@@ -1,7 +1,5 @@
 """Firing rate and spread of the inter-spike interval of a rate-coded neuron by input current."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple

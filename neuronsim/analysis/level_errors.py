@@ -1,7 +1,5 @@
 """Errors of one abstraction level of a neuron against another."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

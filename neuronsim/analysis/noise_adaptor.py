@@ -1,7 +1,5 @@
 """Figures of merit of a conversion study: what the noise adaptor does to accuracy early, late, and to the quantized ANN."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from ..artifacts.conversion_study import ConversionStudy, Difference, Mean

@@ -1,7 +1,5 @@
 """Figures of merit of a noisy-weights study: falls of accuracy, frozen noise, slowdown, and how noise averages out."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import NamedTuple

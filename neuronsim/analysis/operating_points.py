@@ -1,7 +1,5 @@
 """Operating points of a dataset's rows: process corner, temperature and supply."""
 
-from __future__ import annotations
-
 import json
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Plan 'phase_noise': spread of the spike time over repeated runs of a stimulus, referred to the threshold through the slope."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from typing import NamedTuple
 

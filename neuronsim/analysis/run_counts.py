@@ -1,7 +1,5 @@
 """How the runs of a dataset ended, plan by plan."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Spike times against the law that predicts them: random stimuli (plan 'transfer'), and plans 'saturation' and 'ramp'."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Table 3 of paper 004: output spike-time jitter against input jitter and against weight quantization."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -4,8 +4,6 @@ White frequency noise gives sigma = kappa sqrt(t), so p = 1/2 and a single-sideb
 L(f) = kappa^2 f0^2/f^2 (Demir, Mehrotra and Roychowdhury, Phase noise in oscillators, TCAS-I 2000; Abidi, JSSC 2006).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Figures of merit of a trained network: stages of its training, its confusions, and when it decides."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Does a card still predict its circuit? The verdict on a few fresh runs."""
 
-from __future__ import annotations
-
 import math
 from functools import cache
 from typing import Any

@@ -1,7 +1,5 @@
 """``neuronsim.calibrate``: from a characterization dataset to a model card."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Energy per spike and static power from the supply energy of each run: E = per_spike * spikes + static * window."""
 
-from __future__ import annotations
-
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray

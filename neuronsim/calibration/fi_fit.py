@@ -5,8 +5,6 @@ relative error T_model/T - 1 over the three. L is smooth through I_rh = 0, so a 
 boundary; an estimate that comes out negative is set to 0 and the others are fitted again.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Which runs a fit does not see, a share of every kind drawn with a random phase, and how well a card predicts them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -6,8 +6,6 @@ estimate is the mean of variance over the law's variance, weighted by degrees of
 of variation of the interval at one reference current.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

@@ -11,8 +11,6 @@ Apart from its short transient kappa acts like a delay of kappa tau, so the data
 Then the ideal kernel is kept, and every interval is widened to what it would be at the largest kappa the data allow.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 from typing import Any

@@ -6,8 +6,6 @@ over x = (ln tau/tau0, gain, ramp, delay/tau0, kappa), kappa = 1/(r (r - 2)). It
 parameter, and stays small where the membrane only grazes the threshold and a tiny error in v moves the spike by a lot.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The kernel's parameters with intervals that hold, by an instrumental estimate and the bootstrap; does it have a second pole?"""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

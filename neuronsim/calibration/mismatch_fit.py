@@ -14,8 +14,6 @@ separates gain, ramp, synapses and estimation noise by their different patterns.
 card.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize

@@ -12,8 +12,6 @@ Where noise is large enough to silence repeats, their n^2 is replaced by its exp
 fit repeated until it stays (expectation maximization for a Gaussian; the intervals take these n^2 as measured).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Temporal noise on stimuli that its fit has not seen."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

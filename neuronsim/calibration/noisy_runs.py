@@ -9,8 +9,6 @@ that stays silent says that n was larger than c, all that the membrane rises abo
 that is sampled every ``resolution`` adds s = (v' resolution)^2/6 to n^2: the error of t and of t_0.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

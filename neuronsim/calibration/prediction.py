@@ -1,7 +1,5 @@
 """What a card predicts for the runs of a dataset, and its distribution (equations: :mod:`neuronsim.artifacts.ttfs_card`)."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

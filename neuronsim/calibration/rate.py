@@ -3,8 +3,6 @@
 fi: the f-I curve and quality; membrane_noise: interval jitter; mismatch: spread of the threshold.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

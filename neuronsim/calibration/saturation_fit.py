@@ -6,8 +6,6 @@ outcome counts as 0.5. The objective has flat parts and corners, so it is scanne
 bootstrap over runs on the fine scan.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..arrays import Array

@@ -1,7 +1,5 @@
 """Rows of a dataset with what calibration reads of them, and the usable ones of plan 'transfer'."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Self
 

@@ -5,8 +5,6 @@ alone: without leak that is the same, with leak it looks like a threshold that i
 current exceeds the rheobase.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray

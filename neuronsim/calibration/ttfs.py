@@ -3,8 +3,6 @@
 transfer: kernel and quality; phase_noise: temporal noise; mismatch: frozen spread; saturation: the detector's range.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from functools import partial

@@ -1,7 +1,5 @@
 """The command line. It parses arguments, calls and shows."""
 
-from __future__ import annotations
-
 import os
 import sys
 from typing import Annotated

@@ -1,7 +1,5 @@
 """``neuronsim calibrate``: from dataset to model card."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

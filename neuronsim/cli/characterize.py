@@ -1,7 +1,5 @@
 """``neuronsim characterize``: a netlist in ngspice under a plan, dataset and datasheet."""
 
-from __future__ import annotations
-
 from collections import Counter
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """``neuronsim demo``: the whole chain once."""
 
-from __future__ import annotations
-
 import time
 from itertools import count
 from pathlib import Path

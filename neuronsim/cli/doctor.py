@@ -1,7 +1,5 @@
 """``neuronsim doctor``: what is installed, and what to do about what is not."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import os
 import platform

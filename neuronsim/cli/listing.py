@@ -1,7 +1,5 @@
 """``neuronsim list``: neurons, plans, experiments, networks and data sets by name."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``neuronsim train`` and ``neuronsim evaluate``: from card to accuracy."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """``neuronsim robustness`` and ``neuronsim reproduce``: studies of networks, each with the options of its plan."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """The whole chain once: netlist in ngspice -> card -> trained 4-bit network -> its accuracy on chips of the circuit -> report."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Checks of array arguments shared by the closed form and the solvers."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 

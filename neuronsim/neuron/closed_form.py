@@ -7,8 +7,6 @@ Weights are *normalized*: one unit weight alone lifts v to 1. The paper's equati
 dv/dt = sum_i W_i e^{-(t - t_i)/tau}, has the dimensional weight W_i = w_i / tau and the same threshold.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 

@@ -6,8 +6,6 @@ so that 2 bits give +-w_max/3 and +-w_max. The step is 2 w_max / (2^b - 1), the 
 range is at most half of it, and its variance over uniform weights step^2 / 12.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import cache

@@ -9,8 +9,6 @@ leaves the linear range of the detector, :mod:`neuronsim.neuron.saturated_solver
 calibration and training are checked against. ``t`` is counted from the release of reset (paper 004, equations 1 to 4).
 """
 
-from __future__ import annotations
-
 import math
 
 import numba

@@ -7,8 +7,6 @@ the first one on which F rises through zero is solved by Newton's method inside 
 can be missed. Every neuron of this package reduces to this between two input events.
 """
 
-from __future__ import annotations
-
 import math
 
 import numba

@@ -7,8 +7,6 @@ the capacitor charges towards I R and is reset at V_th. Written as T = t_ref + (
 L(x) = -ln(1 - x)/x, which is smooth through x = 0 and evaluated without cancellation.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 

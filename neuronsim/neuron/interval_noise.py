@@ -13,8 +13,6 @@ With leak it holds while the noise at the threshold is small against the distanc
 membrane would overshoot it (:func:`linearity`). The membrane is held during t_ref: that time adds no spread.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 

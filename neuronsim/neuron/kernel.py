@@ -8,8 +8,6 @@ r = w_lf tau is the ratio of the loop filter's corner to the dominant pole; r ->
 is as good as ideal.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 

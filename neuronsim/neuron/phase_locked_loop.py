@@ -9,8 +9,6 @@ The numerics (:mod:`neuronsim.neuron.kernel`, :mod:`neuronsim.neuron.event_solve
 tests hold them against what is derived here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 from typing import Any

@@ -13,8 +13,6 @@ belongs to the second integrator. For |e| <= limit throughout this equals the li
 :func:`neuronsim.neuron.event_solver.first_crossing` with ``xor_limit`` is the way in: it checks, sorts and adds the delay.
 """
 
-from __future__ import annotations
-
 import math
 
 import numba

@@ -1,7 +1,5 @@
 """The datasheet of a characterized neuron: one HTML file, drawn where it is not there yet."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What stands in the datasheet of a characterized neuron."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The report: all artifacts of a folder bound into one HTML file, with the figures a reader looks for first."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

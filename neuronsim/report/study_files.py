@@ -1,7 +1,5 @@
 """From a study to its chapter: a section of the report, and files beside the study's JSON."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

@@ -5,8 +5,6 @@ its optimum answers to it by one Newton step. That gives hundreds of resamples f
 tests hold it against full refits.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Intervals of fractions: of runs, chips or images."""
 
-from __future__ import annotations
-
 import math
 from statistics import NormalDist
 

@@ -9,8 +9,6 @@ R stands out is 1/T; T follows from the straight line through t_j over k_j. No c
 resolution is that of the circuit, not of its data sheet.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

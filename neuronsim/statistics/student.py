@@ -5,8 +5,6 @@ Over images: :mod:`neuronsim.statistics.proportions`; over repeats and images at
 interval: its ends are None, never the value.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Chapter on the levels of one neuron: closed form, event solver and netlists on the same stimuli."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 

@@ -1,7 +1,5 @@
 """Chapters that hold for every neuron: conditions, status of the runs, provenance."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Chapters on a model card: values with their intervals, what could not be fitted, how well it predicts, and does it still?"""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Collection

@@ -1,7 +1,5 @@
 """Chapters on the cells of a neuron: oscillator, synapse, thermal jitter of the oscillator."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Accuracy of networks on chips: each chip a dot, their mean with its interval, and the worst."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Chapters on the circuit: block schematic and pins, and what each cause of its errors costs."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Iterator, Sequence
 from operator import itemgetter

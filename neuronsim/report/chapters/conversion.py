@@ -1,7 +1,5 @@
 """A conversion study: accuracy of converted networks against time, with and without the noise adaptor, and with corrections."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

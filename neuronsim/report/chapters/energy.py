@@ -1,7 +1,5 @@
 """Chapters on energy: per spike and by block at each operating point, and of the runs of each plan."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import numpy as np

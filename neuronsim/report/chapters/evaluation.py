@@ -1,7 +1,5 @@
 """A network: its training, and as deployed: accuracy clean, quantized and under the card, energy, confusions, when it decides."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Chapters of a rate-coded neuron: firing rate and interval jitter against input current."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from operator import attrgetter

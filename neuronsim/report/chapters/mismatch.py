@@ -1,7 +1,5 @@
 """Chapter on frozen mismatch: spread from chip to chip, how many chips of a lot are good, and what trimming them took."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

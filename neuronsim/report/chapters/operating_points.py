@@ -1,7 +1,5 @@
 """Chapter on operating points: corners with min/typ/max and the worst corner, and the reset after a spike."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 

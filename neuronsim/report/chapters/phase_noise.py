@@ -1,7 +1,5 @@
 """Chapter on phase noise: spread of the spike time over repeated runs of one stimulus."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

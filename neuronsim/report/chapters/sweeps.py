@@ -1,7 +1,5 @@
 """Chapters on sweeps: spike times against the weight sum (saturation of the detector) and against a threshold ramp."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

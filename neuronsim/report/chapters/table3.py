@@ -1,7 +1,5 @@
 """Chapter on table 3 of paper 004: output jitter against input jitter and against weight quantization."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

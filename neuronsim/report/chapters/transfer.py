@@ -1,7 +1,5 @@
 """Chapter on spike times of random stimuli: transfer against equation 4."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

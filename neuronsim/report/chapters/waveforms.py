@@ -1,7 +1,5 @@
 """Chapter on example waveforms: what goes into the neuron, what its nodes do, and when it fires."""
 
-from __future__ import annotations
-
 import re
 import textwrap
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """Tables by declaration: each column says its header, where its value comes from, and how it is written."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace

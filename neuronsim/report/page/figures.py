@@ -4,8 +4,6 @@ Colors are drawn as the hex values below and replaced in the SVG by CSS variable
 light paper and on a dark screen. No dates, no random identifiers: equal data give equal bytes.
 """
 
-from __future__ import annotations
-
 import io
 import math
 import re

@@ -1,7 +1,5 @@
 """Turning a page into one HTML file."""
 
-from __future__ import annotations
-
 from importlib import resources
 from pathlib import Path
 

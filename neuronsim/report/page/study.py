@@ -1,7 +1,5 @@
 """What the report says about one study, and its forms: a section of a page, and files beside the study's JSON."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Pages that need not be drawn again: a page carries a digest of everything that it was made from."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from functools import cache
 from importlib import resources

@@ -1,7 +1,5 @@
 """Accuracy of analog and spiking networks: under noisy weights (figures 2, 3 of paper 000), frozen noise, and on a card."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Values of a noisy-weights study as cells of its tables and points of its plots."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

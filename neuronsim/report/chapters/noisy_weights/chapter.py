@@ -1,7 +1,5 @@
 """The noisy-weights reproduction: what was run, what it shows in sentences, and its plots, tables and rows."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from neuronsim.analysis.noisy_weights import (

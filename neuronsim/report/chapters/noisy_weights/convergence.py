@@ -1,7 +1,5 @@
 """Convergence of spiking networks by noise and threshold (tables II, III, figures 4, 5 of paper 000); how noise averages out."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Accuracy on chips of the card, and what training under its noise gained."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from matplotlib.figure import Figure

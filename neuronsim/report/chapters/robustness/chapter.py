@@ -1,7 +1,5 @@
 """Robustness studies: each its plot and tables, and where its networks come from."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from neuronsim.artifacts.robustness_study import Origin, Study

@@ -1,7 +1,5 @@
 """Energy per inference by each rule and on the card, and the spikes behind it."""
 
-from __future__ import annotations
-
 import numpy as np
 from matplotlib.figure import Figure
 

@@ -1,7 +1,5 @@
 """Accuracy against a level: bits of the weights, signal-to-noise ratio of the weights, jitter of spike times."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from matplotlib.figure import Figure

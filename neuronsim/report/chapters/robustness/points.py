@@ -1,7 +1,5 @@
 """Accuracies at the levels of a study: as cells of a table, and as curves on a scale of the error."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
