@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -88,7 +87,23 @@ def of_chips(data: xr.Dataset) -> dict[str, Any]:
 
 def of_levels(data: xr.Dataset) -> list[dict[str, Any]]:
     """Each level against the one above."""
-    return [asdict(step) for step in steps(data)]
+    return [
+        {
+            "level": step.level,
+            "against": step.against,
+            "n": step.size.n,
+            "median": step.size.median,
+            "p95": step.size.p95,
+            "worst": step.size.worst,
+            "bias": step.bias,
+            "failed": step.failed,
+            "agreement": step.agreement.value,
+            "agreement_low": step.agreement.low,
+            "agreement_high": step.agreement.high,
+            "sampling_tau": step.sampling_tau,
+        }
+        for step in steps(data)
+    ]
 
 
 def of_card(card: TTFSCard) -> dict[str, Any]:
