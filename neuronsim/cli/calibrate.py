@@ -57,7 +57,7 @@ def calibrate_command(
     from .. import calibrate
     from ..report import levels_near, write_datasheet
 
-    path = output_file(out or dataset.with_name("card.json"))
+    path = output_file(out or dataset.with_name("card.json"), dataset)
     with console.status(f"calibrate {dataset.name}"):
         card = calibrate(dataset, out=path, seed=seed, held_out=held_out)
     saved("card", path)

@@ -9,6 +9,7 @@ import shlex
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,10 +59,12 @@ def settings(pairs: list[str]) -> dict[str, float]:
     return values
 
 
-def output_file(path: Path) -> Path:
-    """``path``. Raises InputError when it is a folder: said before the work, not after it."""
+def output_file(path: Path, *inputs: Path) -> Path:
+    """``path``. Raises InputError when it is a folder or one of the ``inputs``: said before the work, not after it."""
     if path.is_dir():
         raise InputError(f"--out {path} is a folder: give the name of a file in it")
+    if path.resolve() in [file.resolve() for file in inputs]:
+        raise InputError(f"--out {path} would replace the file that is read: give another name")
     return path
 
 
@@ -88,16 +91,22 @@ def show_tables(blocks: Sequence[elements.Table], columns: int | None = None) ->
 
 
 _HOW_NOT_WHAT = ("--out", "--data-dir", "--jobs")
+_FILES = ("--card", "--plan", "--experiment")
 
 
 def typed_command() -> str:
     """What the person typed, of it what decides the result: where data and results lie does not, and is nobody's business."""
     kept, skip = [], False
-    for argument in sys.argv[1:]:
+    for before, argument in pairwise(sys.argv):
+        name, equals, value = argument.partition("=")
         if skip:
             skip = False
-        elif argument.partition("=")[0] in _HOW_NOT_WHAT:
-            skip = "=" not in argument
+        elif name in _HOW_NOT_WHAT:
+            skip = not equals
+        elif before in _FILES:
+            kept.append(Path(argument).name)
+        elif name in _FILES and equals:
+            kept.append(f"{name}={Path(value).name}")
         elif argument not in ("--quiet", "-q"):
             kept.append(argument)
     return shlex.join(["neuronsim", *kept])

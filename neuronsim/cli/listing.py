@@ -117,7 +117,9 @@ def list_command(
                     console.print(below, markup=False)
         return
     if what not in (What.plans, What.studies):
-        raise InputError(f"only plans have fields to list: neuronsim list plans {name}, or list studies {name}")
+        raise InputError(
+            f"only plans and studies have fields to list: neuronsim list plans NAME, or neuronsim list studies NAME"
+        )
     for kind, summary, rows in [fields_of_study(name)] if what is What.studies else fields_of(name):
         cells = [tuple(map(escape, row)) for row in rows]
         console.print(plain_table(("field", "default", "type", "meaning"), cells, title=f"\\[{kind}]  # {summary}"))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .common import output_file, saved
+from .common import console, output_file, saved
 
 
 def report_command(
@@ -21,5 +21,9 @@ def report_command(
     """
     from neuronsim.report import discover, write_report
 
-    page = write_report(output_file(out or folder / "report.html"), discover(folder), title=title)
+    def skipped(path: Path) -> None:
+        console.print(f"[yellow]passed over[/] {path}: of an earlier version, or not of neuronsim", soft_wrap=True)
+
+    files = discover(folder, on_skip=skipped)
+    page = write_report(output_file(out or folder / "report.html", *files), files, title=title)
     saved("report", page)

@@ -1,9 +1,10 @@
 """The report: all artifacts of a folder bound into one HTML file, with the figures a reader looks for first."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from ..artifacts.base import Artifact
+from ..artifacts.base import Artifact, read_json
 from ..artifacts.catalogue import kind_of
 from ..artifacts.dataset import Characterization
 from ..artifacts.evaluation import Condition, Evaluation
@@ -17,8 +18,10 @@ from .page.elements import Block, Note, Page, Section, Source, Table, Tiles
 from .page.render import write_page
 
 
-def discover(folder: Path | str) -> tuple[Path, ...]:
+def discover(folder: Path | str, *, on_skip: Callable[[Path], Any] = lambda path: None) -> tuple[Path, ...]:
     """Files of artifacts in ``folder`` and below it, sorted by path; hidden folders and other JSON files are passed over.
+
+    ``on_skip`` is told of JSON files with a schema version but no known kind, such as those of an earlier version.
 
     Raises InputError when there is no such folder or nothing in it to report, DataError naming a corrupt JSON file.
     """
@@ -32,13 +35,18 @@ def discover(folder: Path | str) -> tuple[Path, ...]:
         for path in sorted(folder.rglob("*"))
         if path.suffix in (".nc", ".json") and path.is_file() and not _hidden(path.relative_to(folder))
     )
-    files = tuple(path for path in visible if kind_of(path) in CHAPTERS or path.suffix == ".nc")
+    files = []
+    for path in visible:
+        if kind_of(path) in CHAPTERS or path.suffix == ".nc":
+            files.append(path)
+        elif "schema_version" in read_json(path) or path.name == "run.json":
+            on_skip(path)
     if not files:
         raise InputError(
             f"nothing to report in {folder}: it holds no dataset (*.nc), model card, training run or evaluation. "
             "Run 'neuronsim characterize', 'calibrate', 'train' or 'evaluate' with --out in it first"
         )
-    return files
+    return tuple(files)
 
 
 def _hidden(path: Path) -> bool:

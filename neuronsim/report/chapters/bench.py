@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from neuronsim.analysis.run_counts import RunCounts, run_counts
-from neuronsim.artifacts.dataset import silence
+from neuronsim.artifacts.dataset import Characterization, silence
 from neuronsim.units import pretty, quantity, trimmed
 
 from ..page.columns import MISSING, Column, plain, table
@@ -89,7 +89,8 @@ def provenance(dataset: xr.Dataset, sha256: str) -> Iterator[Block]:
     """Everything needed to make the dataset again."""
     versions = json.loads(dataset.attrs["versions"])
     skip = {"plans", "defaults", "versions", "pins", "schematic", "error_budget"}  # these have a chapter of their own
-    rows = [("dataset sha256", sha256)] if sha256 else []
+    rows = [("dataset digest", Characterization(dataset).content_digest())]
+    rows += [("sha256 of the file", sha256)] if sha256 else []
     rows += [(pretty(str(k)), str(v)) for k, v in dataset.attrs.items() if k not in skip]
     seeds = np.unique(dataset["noise_seed"].values[dataset["noise_seed"].values >= 0])
     if seeds.size:

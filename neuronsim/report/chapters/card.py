@@ -188,17 +188,17 @@ def verification_section(verification: Verification, source: str, anchor: str) -
     """Verdict, the tests behind it, and every fresh stimulus."""
     unit = "s" if verification.code == "ttfs" else "Hz"
 
-    def value(number: float) -> str:
-        return quantity(number, unit)
+    def value(number: float | None, reason: str = "") -> str:
+        return quantity(number, unit) if number is not None else "failed" if reason else "silent"
 
     columns: list[Column[Stimulus]] = [
         Column("stimulus", "description"),
-        Column("simulated", "simulated", value),
-        Column("predicted", "predicted", value),
+        Column("simulated", lambda stimulus: value(stimulus.simulated, stimulus.reason)),
+        Column("predicted", lambda stimulus: value(stimulus.predicted)),
         Column("error", "error", percent),
         Column("allowed", "allowed", percent),
-        Column("", lambda stimulus: "inside" if stimulus.inside else "outside"),
-        Column("failed", lambda stimulus: stimulus.reason or None),
+        Column("outcome", lambda stimulus: "inside" if stimulus.inside else "outside"),
+        Column("why it failed", lambda stimulus: stimulus.reason or None),
     ]
     limit = "" if verification.drift_limit is None else f", allowed {percent(verification.drift_limit)}"
     drift = "" if verification.drift is None else f" Common drift {percent(abs(verification.drift))}{limit}."

@@ -236,3 +236,36 @@ def test_ctrl_c_keeps_what_was_done(tmp_path):
 def test_module_runs():
     done = subprocess.run([*NEURONSIM, "--version"], capture_output=True, text=True, check=True, cwd=Path("/"))
     assert done.stdout.startswith("neuronsim ")
+
+
+def test_a_card_never_replaces_its_dataset(call, tmp_path):
+    (tmp_path / "d.nc").write_text("as it was")
+    status, _, err = call("calibrate", tmp_path / "d.nc", "--out", tmp_path / "d.nc")
+    assert status == 2
+    assert "would replace the file that is read" in err
+    assert (tmp_path / "d.nc").read_text() == "as it was"
+
+
+def test_a_report_names_what_it_passes_over(call, tmp_path):
+    (tmp_path / "card.json").write_text('{"schema_version": 1, "neuron": "of an earlier version"}')
+    status, out, err = call("report", tmp_path)
+    assert status == 2
+    assert "passed over" in out
+    assert "card.json" in out
+    assert "nothing to report" in err
+
+
+def test_the_noted_command_names_files_without_their_folder(monkeypatch):
+    typed = [
+        "neuronsim",
+        "reproduce",
+        "x",
+        "--card",
+        "/home/me/card.json",
+        "--plan=/home/me/p.toml",
+        "--out",
+        "/tmp/x",
+        "-q",
+    ]
+    monkeypatch.setattr("sys.argv", typed)
+    assert typed_command() == "neuronsim reproduce x --card card.json --plan=p.toml"
