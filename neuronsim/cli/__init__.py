@@ -1,5 +1,6 @@
 """The command line. It parses arguments, calls and shows."""
 
+import inspect
 import os
 import sys
 from typing import Annotated
@@ -47,6 +48,10 @@ for name, command in (
     ("report", report_command),
 ):
     app.command(name)(command)
+for info in (*app.registered_commands, *reproduce_app.registered_commands):
+    # rich keeps line ends: a paragraph of a docstring becomes one line, which it breaks itself
+    paragraphs = inspect.cleandoc(info.callback.__doc__ or "").split("\n\n") if info.callback else []
+    info.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 def _version(wanted: bool) -> None:
