@@ -333,5 +333,5 @@ def test_a_study_file_is_checked(tmp_path):
     with pytest.raises(InputError, match="no robustness study"):
         Study.load(tmp_path / "snr.json")
     (tmp_path / "snr.json").write_text("{}")
-    with pytest.raises(DataError, match="not a robustness study"):
+    with pytest.raises(DataError, match="is no robustness study"):
         Study.load(tmp_path / "snr.json")

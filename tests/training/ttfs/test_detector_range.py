@@ -80,7 +80,7 @@ def test_no_limit_no_penalty(card):
 
 
 def test_digest_is_that_of_before_where_the_penalty_is_not_used():
-    assert experiment().digest() == experiment(range_margin=0.3).digest()
+    assert experiment().digest() == experiment(range_penalty=0.0).digest()
     assert experiment().digest() != experiment(range_penalty=1.0).digest()
 
 
