@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from neuronsim.errors import InputError
+from neuronsim.papers.paper003 import TIMES
 
 from .corrections import Correction, IFLayer
 from .learned_step import LSQActivation
 from .network import ConvertibleNetwork, Weighted
 
 _CHUNK = 16  # steps that go through a layer at once; only speed and memory depend on it
-TIMES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 class SpikingNetwork(nn.Module):
