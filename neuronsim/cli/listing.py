@@ -118,7 +118,7 @@ def list_command(
         return
     if what not in (What.plans, What.studies):
         raise InputError(
-            "only plans and studies have fields to list: neuronsim list plans {name}, or list studies {name}"
+            f"only plans and studies have fields to list: neuronsim list plans {name}, or list studies {name}"
         )
     for kind, summary, rows in [fields_of_study(name)] if what is What.studies else fields_of(name):
         cells = [tuple(map(escape, row)) for row in rows]
