@@ -15,15 +15,15 @@ from ..ngspice.outcome import Outcome
 from .engines import simulate
 
 T = TypeVar("T")
-O = TypeVar("O", bound=Outcome | CellResult)  # noqa: E741
+AnyOutcome = TypeVar("AnyOutcome", bound=Outcome | CellResult)
 _CELL_LIMIT_S = 660.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result(Generic[O]):
+class Result(Generic[AnyOutcome]):
     """Outcome of one task, how many attempts it took, and with which options ("default" or "safer") it was reached."""
 
-    outcome: O
+    outcome: AnyOutcome
     attempts: int
     options: str
 

@@ -71,7 +71,10 @@ def noisy_runs(rows: StimulusRows, kernel: KernelFit, resolution_s: float) -> No
 def _with_references(rows: StimulusRows) -> tuple[StimulusRows, Array]:
     """The noisy rows whose trial and chip fire without noise, and when."""
     quiet, noisy = rows[rows.noise_seed == -1], rows[rows.noise_seed >= 0]
-    key = lambda part: list(zip(part.trial.tolist(), part.chip.tolist(), strict=True))  # noqa: E731
+
+    def key(part: StimulusRows) -> list[tuple[int, int]]:
+        return list(zip(part.trial.tolist(), part.chip.tolist(), strict=True))
+
     time_of = dict(zip(key(quiet), quiet.out, strict=True))
     reference = np.array([time_of.get(at, np.nan) for at in key(noisy)], dtype=np.float64)
     known = np.isfinite(reference)

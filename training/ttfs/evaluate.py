@@ -114,8 +114,8 @@ class _Noted:
 
     def chip(self, name: str, number: int, frozen: bool, temporal: bool) -> Trial:
         """The noted trial, or a new one."""
-        compute = lambda: vars(self.trials.chip(number, frozen, temporal))  # noqa: E731
-        return Trial(**self.store.result([*self.key, name, number], compute))
+        key = [*self.key, name, number]
+        return Trial(**self.store.result(key, lambda: vars(self.trials.chip(number, frozen, temporal))))
 
 
 def _conditions(

@@ -264,7 +264,7 @@ def test_the_noted_command_names_files_without_their_folder(monkeypatch):
         "/home/me/card.json",
         "--plan=/home/me/p.toml",
         "--out",
-        "/tmp/x",
+        "results",
         "-q",
     ]
     monkeypatch.setattr("sys.argv", typed)
