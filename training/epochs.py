@@ -15,10 +15,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from neuronsim.artifacts.training_run import LAST
 from neuronsim.atomic_write import write_atomically, write_text
 from neuronsim.progress import Bar, bar
-
-LAST = "last.ckpt"
 
 
 class EpochModule(lightning.LightningModule):

@@ -15,6 +15,7 @@ from .base import JsonArtifact
 
 CHECKPOINTS = (".ckpt", ".safetensors", ".pt")
 METRICS = "metrics.csv"
+LAST = "last.ckpt"
 COLUMNS = ("stage", "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds")
 
 

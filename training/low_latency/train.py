@@ -8,12 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from neuronsim.artifacts.training_run import LAST
 from neuronsim.atomic_write import output_errors, sha256_file, write_text
 from neuronsim.errors import DataError, InputError
 
 from ..datasets.catalogue import DataSet
 from ..datasets.pixels import PlainPixels, as_pixels
-from ..epochs import LAST, train_epochs
+from ..epochs import train_epochs
 from ..seeds import torch_generator
 from ..ttfs.run_folder import read_checkpoint
 from .batches import INITIAL, PixelBatches

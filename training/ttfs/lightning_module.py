@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from neuronsim.artifacts.training_run import LAST
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.errors import DataError
 
-from ..epochs import LAST, EpochModule
+from ..epochs import EpochModule
 from .batches import layer_generator
 from .experiment import Experiment
 from .layers import TTFSDropout

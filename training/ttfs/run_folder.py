@@ -9,13 +9,12 @@ from typing import Any
 
 import torch
 
-from neuronsim.artifacts.training_run import METRICS, TrainingRun
+from neuronsim.artifacts.training_run import LAST, METRICS, TrainingRun
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.atomic_write import output_errors, sha256_file
 from neuronsim.errors import DataError, InputError
 
 from ..datasets import catalogue as data
-from ..epochs import LAST
 from ..seeds import torch_generator
 from .experiment import Experiment, load_experiment
 from .network import TTFSNetwork

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from neuronsim.artifacts.training_run import METRICS, TrainingRun
+from neuronsim.artifacts.training_run import LAST, METRICS, TrainingRun
 from neuronsim.artifacts.ttfs_card import TTFSCard
 from neuronsim.atomic_write import write_text
 from neuronsim.errors import InputError
@@ -13,7 +13,7 @@ from ..cards import as_card
 from ..compiled.threads import use_threads
 from ..datasets import catalogue as data
 from ..datasets.pixels import as_pixels
-from ..epochs import LAST, train_epochs
+from ..epochs import train_epochs
 from ..experiment_files import to_toml
 from .batches import PlainBatches, TrainingBatches
 from .experiment import Experiment, load_experiment
