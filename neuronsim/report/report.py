@@ -108,9 +108,13 @@ def _chain(items: Sequence[Item]) -> list[Block]:
     """What was made from what, and a warning where that is none of the files of its kind in this report."""
     rows, broken = [], False
     nouns = {item.artifact.noun for item in items}
+    by_content = {
+        (item.artifact.noun, item.artifact.content_digest()): item.sources[0].path for item in reversed(items)
+    }
     for item in items:
         for noun, digest in item.artifact.made_from():
-            origin = _origin(items, noun, digest)
+            # only what is no artifact, such as a checkpoint, is searched for among the files beside them
+            origin = by_content.get((noun, digest)) if noun in nouns else _file_beside(items, digest)
             link = (
                 (f"{noun} {digest[:12]}", "not among the files of this report")
                 if origin is None
@@ -128,11 +132,9 @@ def _chain(items: Sequence[Item]) -> list[Block]:
     return blocks
 
 
-def _origin(items: Sequence[Item], noun: str, digest: str) -> str | None:
-    """Path, as the page names it, of the artifact with that content, or of the file beside one with that SHA-256."""
+def _file_beside(items: Sequence[Item], digest: str) -> str | None:
+    """Path, as the page names it, of the file beside an artifact that has that SHA-256."""
     for item in items:
-        if item.artifact.noun == noun and item.artifact.content_digest() == digest:
-            return item.sources[0].path
         beside = item.artifact.provides(item.path, digest)
         if beside is not None:
             return (Path(item.sources[0].path).parent / beside.relative_to(item.path.parent)).as_posix()
